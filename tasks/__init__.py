@@ -1,0 +1,1 @@
+"""Tasks: data as tensors, and nothing that knows a model."""

@@ -1,0 +1,198 @@
+"""Sentences → stories → questions: the tables of a task, and the batches cut from them.
+
+The design has stories as a padded (R, T) table; here they lie end to end in one vector, `facts`, with the place where
+each begins. Nothing is padded in memory (joint 10k would be nine tenths zeros), and a batch of any window is the same
+single gather.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tasks.batch import NONE, PAD, Questions, Sizes
+
+
+@dataclass(frozen=True)
+class Split:
+    """Stories, and the questions about them in the order in which they were asked."""
+
+    facts: Tensor  # (M,) the sentences told, story after story, as rows of the sentence table
+    begin: Tensor  # (S + 1,) where in `facts` each story begins; the last entry is M
+    story: Tensor  # (N,) the story of a question, never decreasing
+    told: Tensor  # (N,) sentences of its story told before it
+    question: Tensor  # (N,) row of the sentence table
+    answer: Tensor  # (N,) word id
+    support: Tensor  # (N, F) positions in the story, NONE where there are fewer
+    task: Tensor  # (N,) the number of the task that a question belongs to
+
+    def __len__(self) -> int:
+        return len(self.question)
+
+    @property
+    def lengths(self) -> Tensor:
+        """Sentences of each story, (S,)."""
+        return self.begin.diff()
+
+    def stories(self, first: int, last: int) -> "Split":
+        """The split that holds stories `first` to `last` (exclusive) and their questions."""
+        here = (self.story >= first) & (self.story < last)
+        facts = self.facts[self.begin[first] : self.begin[last]]
+        begin = self.begin[first : last + 1] - self.begin[first]
+        story = self.story[here] - first
+        rest = (getattr(self, name)[here] for name in ("told", "question", "answer", "support", "task"))
+        return Split(facts, begin, story, *rest)
+
+    def hold_out(self, share: float) -> tuple["Split", "Split"]:
+        """Cuts the last stories off, as many as come nearest to `share` of the questions."""
+        asked = torch.bincount(self.story, minlength=len(self.begin) - 1)
+        behind = asked.flip(0).cumsum(0)  # questions of the last 1, 2, … stories
+        held = int((behind - share * len(self)).abs().argmin()) + 1
+        border = len(asked) - held
+        return self.stories(0, border), self.stories(border, len(asked))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A task: its words, its sentences, and three splits that tell stories with them."""
+
+    words: list[str]  # words[0] is the empty word; an answer of several words is one entry
+    sentences: Tensor  # (U, J), row 0 the empty sentence
+    train: Split
+    valid: Split
+    test: Split
+
+    @property
+    def sizes(self) -> Sizes:
+        longest = max(int(split.lengths.max()) for split in (self.train, self.valid, self.test))
+        return Sizes(len(self.words), self.sentences.shape[1], longest)
+
+    def to(self, device: torch.device | str) -> "Corpus":
+        moved = (
+            Split(**{name: table.to(device) for name, table in vars(split).items()})
+            for split in (self.train, self.valid, self.test)
+        )
+        return Corpus(self.words, self.sentences.to(device), *moved)
+
+    def by_question(self, split: Split, index: Tensor, window: int) -> Questions:
+        """The questions `index`, each with its own story: the `window` sentences told last before it.
+
+        Args:
+            split: one of the three splits.
+            index: question numbers, (..., N); leading axes, of restarts for example, are carried along.
+            window: T of the batch; shorter stories are padded.
+        """
+        story, told = split.story[index], split.told[index]
+        kept = told.clamp(max=window)
+        stories = _window(split, story, told, kept, window)
+        support = _shift(split.support[index], (told - kept)[..., None])
+        rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
+        return Questions(self.sentences, stories, rows, kept, split.question[index], split.answer[index], support)
+
+    def by_story(self, split: Split, index: Tensor, window: int) -> Questions:
+        """The stories `index`, (..., B), each once, with all their questions.
+
+        Every story gets as many places for questions as the split's most curious one; a place that is not needed has
+        the empty question and the answer PAD. Of stories longer than `window` the last sentences are kept.
+        """
+        asked = torch.bincount(split.story, minlength=len(split.begin) - 1)
+        first = asked.cumsum(0) - asked
+        place = torch.arange(int(asked.max()), device=index.device)
+        real = place < asked[index][..., None]  # (..., B, Q)
+        number = torch.where(real, first[index][..., None] + place, 0)
+        length = split.lengths[index]
+        kept = length.clamp(max=window)
+        cut = (length - kept)[..., None]
+        told = (split.told[number] - cut).clamp(min=0)
+        support = _shift(split.support[number], cut[..., None])
+        rows = torch.arange(index.shape[-1], device=index.device)[:, None].expand(number.shape)
+        flat = (
+            rows,
+            torch.where(real, told, 0),
+            torch.where(real, split.question[number], PAD),
+            torch.where(real, split.answer[number], PAD),
+        )
+        return Questions(
+            self.sentences,
+            _window(split, index, length, kept, window),
+            *(table.flatten(-2) for table in flat),
+            torch.where(real[..., None], support, NONE).flatten(-3, -2),
+        )
+
+
+def _window(split: Split, story: Tensor, end: Tensor, kept: Tensor, window: int) -> Tensor:
+    """The `kept` sentences before position `end` of each story, oldest first, padded to `window`."""
+    place = torch.arange(window, device=story.device)
+    start = split.begin[story] + end - kept
+    inside = place < kept[..., None]
+    return torch.where(inside, split.facts[torch.where(inside, start[..., None] + place, 0)], PAD)
+
+
+def _shift(support: Tensor, by: Tensor) -> Tensor:
+    """Supporting positions counted from the start of a window; NONE for those that it has cut away."""
+    return torch.where(support >= by, support - by, NONE)
+
+
+def only_used(batch: Questions) -> Questions:
+    """The same batch with its sentence table cut to the sentences that occur in it, for each restart.
+
+    Pays where the table is much larger than a batch, as in joint training; a shared table is left whole by the caller
+    where it is small. All batch tables but `sentences` have a leading axis of restarts.
+    """
+    restarts = len(batch.stories)
+    used = torch.zeros(restarts, len(batch.sentences), dtype=torch.long, device=batch.stories.device)
+    used[:, 0] = 1
+    used.scatter_(1, batch.stories.flatten(1), 1).scatter_(1, batch.question, 1)
+    place = used.cumsum(1) - 1  # where each sentence goes in its restart's own table
+    size = int(place.max()) + 1
+    rows = used.new_zeros(restarts, size)
+    restart, sentence = used.nonzero(as_tuple=True)
+    rows[restart, place[restart, sentence]] = sentence
+    return batch._replace(
+        sentences=batch.sentences[rows],
+        stories=place.gather(1, batch.stories.flatten(1)).view_as(batch.stories),
+        question=place.gather(1, batch.question),
+    )
+
+
+def join(corpora: Sequence[Corpus]) -> Corpus:
+    """One corpus of several, for joint training: one vocabulary, one sentence table, the questions one after another."""
+    words = list(dict.fromkeys(word for corpus in corpora for word in corpus.words))
+    number = {word: i for i, word in enumerate(words)}
+    longest = max(corpus.sentences.shape[1] for corpus in corpora)
+    facts_support = max(split.support.shape[1] for c in corpora for split in (c.train, c.valid, c.test))
+
+    renamed, word_ids = [], []
+    for corpus in corpora:
+        ids = torch.tensor([number[word] for word in corpus.words])
+        word_ids.append(ids)
+        short = longest - corpus.sentences.shape[1]
+        renamed.append(torch.nn.functional.pad(ids[corpus.sentences.long()], (0, short), value=PAD))
+    # unique sorts its rows, so the empty sentence, all zeros, stays the first
+    sentences, row = torch.unique(torch.cat(renamed), dim=0, return_inverse=True)
+    rows = row.split([len(table) for table in renamed])
+
+    def together(splits: list[Split]) -> Split:
+        told_before = [0, *torch.tensor([len(s.facts) for s in splits]).cumsum(0).tolist()]
+        stories_before = [0, *torch.tensor([len(s.begin) - 1 for s in splits]).cumsum(0).tolist()]
+        begins = [s.begin[:-1] + told for s, told in zip(splits, told_before, strict=False)]
+        pad = torch.nn.functional.pad
+        return Split(
+            torch.cat([row[s.facts] for s, row in zip(splits, rows, strict=True)]),
+            torch.cat([*begins, torch.tensor(told_before[-1:])]),
+            torch.cat([s.story + before for s, before in zip(splits, stories_before, strict=False)]),
+            torch.cat([s.told for s in splits]),
+            torch.cat([row[s.question] for s, row in zip(splits, rows, strict=True)]),
+            torch.cat([ids[s.answer] for s, ids in zip(splits, word_ids, strict=True)]),
+            torch.cat([pad(s.support, (0, facts_support - s.support.shape[1]), value=NONE) for s in splits]),
+            torch.cat([s.task for s in splits]),
+        )
+
+    return Corpus(
+        words,
+        sentences,
+        together([c.train for c in corpora]),
+        together([c.valid for c in corpora]),
+        together([c.test for c in corpora]),
+    )

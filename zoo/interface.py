@@ -1,0 +1,100 @@
+"""The contract between a memory network and everything around it: I, G, O, R (Weston et al., 2015, section 2)."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from tasks.batch import PAD, Questions
+
+
+class Paper(NamedTuple):
+    authors: str
+    year: int
+    title: str
+    link: str
+
+
+class Trace(NamedTuple):
+    """Where a network looked: what the plots and pages draw, in one form for every model."""
+
+    attention: Tensor  # (N, K, T) weight of each sentence of the story at each hop
+
+
+class Answer(NamedTuple):
+    scores: Tensor  # (N, V) unnormalised log-probability of each word as the answer
+    trace: Trace
+
+
+class MemoryNetwork(nn.Module, ABC):
+    """A memory network is four functions.
+
+    I  encode   sentences          -> features         what was said
+    G  write    features           -> memory           what is kept
+    O  read     question, memory   -> recall, trace    what is recalled
+    R  respond  recall             -> answer scores    what is answered
+
+    A model is written for one network. Restarts are trained by `torch.func.vmap` over its parameters and buffers, so it
+    has no `.item()`, no shape that depends on values, no in-place change of a buffer, and no randomness but `noise`.
+    A buffer named `linear`, a single truth value, tells the trainer that the model has a linear start.
+    """
+
+    paper: ClassVar[Paper]
+    memory: ClassVar[str]  # "static": a slot a sentence; "dynamic": a fixed number of slots, rewritten
+    supervision: ClassVar[str] = "answers"  # or "supporting facts"
+    reads: ClassVar[type] = Questions
+    drawn_by: ClassVar[str] = "question"  # or "story": how the batches that it reads are drawn
+    window: int  # how many of the last sentences it is shown
+
+    def forward(self, batch: Questions) -> Answer:
+        features = self.encode(batch)  # I
+        memory = self.write(features, batch)  # G
+        recall, trace = self.read(memory, features, batch)  # O
+        return Answer(self.respond(recall), trace)  # R
+
+    @abstractmethod
+    def encode(self, batch: Questions) -> Any:
+        """I: features of the sentence table (of each distinct sentence once, not of each time it was told)."""
+
+    @abstractmethod
+    def write(self, features: Any, batch: Questions) -> Any:
+        """G: the memory after the stories."""
+
+    @abstractmethod
+    def read(self, memory: Any, features: Any, batch: Questions) -> tuple[Tensor, Trace]:
+        """O: what the memory holds on each question, (N, d), and where it was found."""
+
+    @abstractmethod
+    def respond(self, recall: Tensor) -> Tensor:
+        """R: a score for each word as the answer, (N, V)."""
+
+    @abstractmethod
+    def state_size(self, story_length: int) -> int:
+        """How many numbers the memory of a story of this many sentences holds."""
+
+    def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
+        """Named terms, each summed (not averaged) over the questions of the batch; the trainer adds them up."""
+        return {"answer": F.cross_entropy(answer.scores, batch.answer, ignore_index=PAD, reduction="sum")}
+
+    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+        """What is random about training on these questions, one row a question; the trainer hands it back as
+        `batch.noise`, and hands out None when it evaluates. It is drawn here, outside of vmap, so that each restart
+        has its own generator."""
+        return None
+
+
+def at_least(least: float, **given: float) -> None:
+    """Refuses constructor arguments that are too small, by their names."""
+    for name, value in given.items():
+        if value < least:
+            raise ValueError(f"model.{name}={value}: expected at least {least}")
+
+
+def one_of(known: tuple[str, ...], **given: str) -> None:
+    """Refuses constructor arguments that are none of the words they may be, by their names."""
+    from tasks.errors import nearest
+
+    for name, value in given.items():
+        if value not in known:
+            raise ValueError(f"model.{name}={value}: expected {' or '.join(known)}{nearest(str(value), list(known))}")

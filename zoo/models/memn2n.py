@@ -1,0 +1,172 @@
+"""End-to-end memory network.
+
+Paper: Sukhbaatar, Szlam, Weston and Fergus, 2015, "End-To-End Memory Networks" (arXiv:1503.08895). Numbers of
+equations and sections are the paper's.
+Symbols: m_i input memory, c_i output memory, u controller state, p attention, o memory read, A B C W the embeddings of
+memories, question, outputs and answer, T_A T_C the temporal encodings, H the map between hops of layer-wise tying.
+Deviations:
+- J of the position encoding is the longest sentence of the task, not the sentence at hand (the authors' code does so).
+- Random noise (section 4.1) leaves gaps in the time indices instead of inserting empty memories, and what lies beyond
+  the last time index is given the last one (the authors' code does so).
+- As in the authors' code, and unlike most ports, empty slots are not masked: each has score 0, takes its share of the
+  softmax, and holds a zero vector. The number of slots therefore matters: it is that of the task's longest story, or
+  `memory_size` where that is less.
+- The answer is one word of the whole vocabulary; an answer of several words is one entry of it.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from tasks.batch import PAD, Questions
+from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
+from zoo.parts.encoders import ENCODERS
+
+
+class MemN2N(MemoryNetwork):
+    """Answers by K soft reads of the story, each asked with what the reads before have found.
+
+    Args:
+        vocabulary: V of the task.
+        sentence_length: words of its longest sentence.
+        story_length: sentences of its longest story.
+        memory_size: slots at most; of longer stories the last sentences are kept.
+        dim: d, width of every embedding.
+        hops: K.
+        tying: `adjacent` (A^{k+1} = C^k, B = A^1, W^T = C^K) or `layerwise` (one A, one C; u' = H u + o).
+        encoding: `position` or `bag` (of words).
+        time: whether slots carry temporal encodings.
+        time_noise: share of empty memories among the slots in training.
+        relu: whether u passes through a ReLU after every hop.
+        init_std: of the normal distribution from which every weight is drawn.
+    """
+
+    paper = Paper(
+        "Sukhbaatar, Szlam, Weston and Fergus", 2015, "End-To-End Memory Networks", "https://arxiv.org/abs/1503.08895"
+    )
+    memory = "static"
+
+    def __init__(
+        self,
+        vocabulary: int,
+        sentence_length: int,
+        story_length: int,
+        memory_size: int = 50,
+        dim: int = 20,
+        hops: int = 3,
+        tying: str = "adjacent",
+        encoding: str = "position",
+        time: bool = True,
+        time_noise: float = 0.1,
+        relu: bool = False,
+        init_std: float = 0.1,
+    ) -> None:
+        super().__init__()
+        at_least(1, memory_size=memory_size, dim=dim, hops=hops)
+        at_least(0, time_noise=time_noise, init_std=init_std)
+        one_of(("adjacent", "layerwise"), tying=tying)
+        one_of(tuple(ENCODERS), encoding=encoding)
+        self.window = min(memory_size, story_length)
+        self.hops, self.relu, self.time_noise = hops, relu, time_noise
+        self.encode_sentences = ENCODERS[encoding]
+        if tying == "adjacent":  # tables A^1 = B, A^2 = C^1, ..., C^K = W^T
+            self.input_of, self.output_of = list(range(hops)), list(range(1, hops + 1))
+            self.question_of, tables, timed = 0, hops + 1, hops + 1
+        else:  # tables A, C, B, W^T
+            self.input_of, self.output_of = [0] * hops, [1] * hops
+            self.question_of, tables, timed = 2, 4, 2
+        self.words = nn.Parameter(torch.randn(tables, vocabulary, dim) * init_std)
+        # T_A and T_C, tied as A and C are; the last sentence told has index 1, and 0 is an empty slot
+        self.times = nn.Parameter(torch.randn(timed, self.window, dim) * init_std) if time else None
+        self.H = nn.Parameter(torch.randn(dim, dim) * init_std) if tying == "layerwise" else None
+        # section 4.1: with a linear start, training begins without the softmax in eq. 1
+        self.register_buffer("linear", torch.tensor(False))
+
+    def encode(self, batch: Questions) -> Tensor:
+        """I: every distinct sentence in every embedding, (tables, U, d)."""
+        return self.encode_sentences(batch.sentences, self.words)
+
+    def write(self, features: Tensor, batch: Questions) -> tuple[Tensor, Tensor]:
+        """G: keeps every sentence in a slot of its own, as its row among the features and that of its time.
+
+        A slot is m_i = sum_j l_j * A x_ij + T_A(i) and c_i = sum_j l_j * C x_ij + T_C(i) (section 4.1): the sum of two
+        rows, which `look` and `recall` look up in a table of all sentences and times.
+
+        Returns:
+            The table, (tables, U + slots + 1, d), and two rows of it for each slot, (2, B, T).
+        """
+        if self.times is None:
+            return features, batch.stories[None]
+        time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
+        times = F.pad(self.times, (0, 0, 1, 0))  # an empty slot has no time
+        timed = features[: len(times)]
+        return torch.cat([timed, times], dim=1), torch.stack([batch.stories, time + timed.shape[1]])
+
+    def read(
+        self, memory: tuple[Tensor, Tensor], features: Tensor, batch: Questions
+    ) -> tuple[Tensor, Trace]:
+        """O: K hops."""
+        table, slots = memory
+        dim = table.shape[-1]
+        u = features[self.question_of].gather(0, batch.question[:, None].expand(-1, dim))  # u = B q
+        attention = []
+        for hop in range(self.hops):
+            scores = look(u, table[self.input_of[hop]], slots)  # u^T m_i
+            p = torch.where(self.linear, scores, scores.softmax(dim=-1))  # eq. 1
+            o = recall(p, table[self.output_of[hop]], slots)  # eq. 2
+            u = self.update(u, o, hop)
+            attention.append(p)
+        return u, Trace(torch.stack(attention, dim=1))
+
+    def update(self, u: Tensor, o: Tensor, hop: int) -> Tensor:
+        u = u + o if self.H is None else u @ self.H.T + o  # eq. 4; H as in section 2.2
+        return u.relu() if self.relu else u
+
+    def respond(self, recall: Tensor) -> Tensor:
+        """R: the argument of the softmax in eq. 3, W u_{K+1}."""
+        return recall @ self.words[-1].T
+
+    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+        """Time indices with gaps, as if up to `time_noise` empty memories had been told among the sentences."""
+        if self.times is None or not self.time_noise:
+            return None
+        time, told = time_index(batch.told, self.window), batch.told[:, None]
+        most = math.ceil(self.time_noise * self.window)
+
+        def draw(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=generator, device=generator.device).to(told.device)
+
+        # n = 0 ... ceil(noise * told) empty memories, each put before a random one of those already there
+        empty = (draw(len(told), 1) * ((self.time_noise * told).ceil() + 1)).long()
+        place = (draw(len(told), most) * (told + torch.arange(1, most + 1, device=told.device))).long() + 1
+        for i in range(most):
+            later = (time >= place[:, i : i + 1]) & (i < empty)
+            time = time + later
+        return time.clamp(max=self.window)
+
+    def state_size(self, story_length: int) -> int:
+        """Every slot holds m and c of each hop; with tied embeddings some are the same numbers."""
+        return min(story_length, self.window) * len(self.words[: len(set(self.input_of + self.output_of))]) * (
+            self.words.shape[-1]
+        )
+
+
+def time_index(told: Tensor, slots: int) -> Tensor:
+    """1 for the last sentence told, 2 for the one before, ..., and 0 for empty slots: (B, slots)."""
+    return (told[:, None] - torch.arange(slots, device=told.device)).clamp(min=PAD)
+
+
+def look(u: Tensor, table: Tensor, slots: Tensor) -> Tensor:
+    """u^T m_i for every slot, (B, T): one product with the whole table, then a gather of scalars."""
+    scores = u @ table.T
+    return torch.stack([scores.gather(1, rows) for rows in slots]).sum(0)
+
+
+def recall(p: Tensor, table: Tensor, slots: Tensor) -> Tensor:
+    """sum_i p_i c_i, (B, d): the weights of each row of the table are added up, then multiplied with it at once."""
+    weights = p.new_zeros(len(p), len(table))
+    for rows in slots:
+        weights = weights.scatter_add(1, rows, p)
+    return weights @ table

@@ -1,0 +1,58 @@
+"""Sentences as sums of word vectors.
+
+A sum over the words of a sentence is a product of a matrix of word counts with the word vectors. For the whole table
+of distinct sentences that is one dense product, forward and backward, where looking words up and adding them would
+gather and scatter row by row.
+"""
+
+import torch
+from torch import Tensor
+
+from tasks.batch import PAD
+
+
+def count_words(sentences: Tensor, vocabulary: int, weights: Tensor) -> Tensor:
+    """How often each word stands in each sentence, every place j counted `weights[j]` times.
+
+    Args:
+        sentences: (U, J) word ids.
+        vocabulary: V.
+        weights: (J,) of each place.
+
+    Returns:
+        (U, V); the column of the empty word is zero, so its vector is never used and never learns.
+    """
+    counted = torch.where(sentences == PAD, 0.0, weights)
+    return counted.new_zeros(*sentences.shape[:-1], vocabulary).scatter_add(-1, sentences, counted)
+
+
+def bag_of_words(sentences: Tensor, words: Tensor) -> Tensor:
+    """sum_j x_j for each sentence: (U, J) and tables of vectors (..., V, d) to (..., U, d)."""
+    ones = torch.ones(sentences.shape[-1], dtype=words.dtype, device=words.device)
+    return count_words(sentences, words.shape[-2], ones) @ words
+
+
+def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
+    """sum_j l_j * x_j with l_kj = (1 - j/J) - (k/d)(1 - 2j/J), for each sentence.
+
+    In l, place and dimension meet in one product only, so the sum splits into two bags of words:
+    sum_j (1 - j/J) x_j - (k/d) sum_j (1 - 2j/J) x_j.
+
+    Args:
+        sentences: (U, J) word ids; J is the longest sentence of the task, as in the authors' code.
+        words: (..., V, d) tables of word vectors.
+
+    Returns:
+        (..., U, d)
+    """
+    length, (vocabulary, dim) = sentences.shape[-1], words.shape[-2:]
+    j = torch.arange(1, length + 1, dtype=words.dtype, device=words.device) / length  # j/J
+    k = torch.arange(1, dim + 1, dtype=words.dtype, device=words.device) / dim  # k/d
+    even = count_words(sentences, vocabulary, 1 - j)
+    tilt = count_words(sentences, vocabulary, 1 - 2 * j)
+    both = torch.cat([even, tilt]) @ words  # one product for the two bags
+    even, tilt = both.split(len(sentences), dim=-2)
+    return even - k * tilt
+
+
+ENCODERS = {"bag": bag_of_words, "position": position_encoding}

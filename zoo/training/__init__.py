@@ -1,0 +1,1 @@
+"""One training loop for every model, restarts as one vectorised ensemble."""

@@ -1,0 +1,83 @@
+"""R networks of one architecture as one program: their weights stacked, forward and loss vectorised over them."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from tasks.batch import Questions
+from zoo.interface import Answer, MemoryNetwork
+
+
+class _AnswerAndLoss(nn.Module):
+    """A network and its loss behind one forward, which is what `functional_call` can call."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Questions) -> tuple[Answer, dict[str, Tensor]]:
+        answer = self.network(batch)
+        return answer, self.network.loss(answer, batch)
+
+
+class Ensemble(nn.Module):
+    """Restarts that share nothing but the arithmetic.
+
+    All weights lie in one (R, P) matrix, so that an optimiser step, a gradient norm or a copy of all restarts is one
+    operation on one tensor, and `weights[k]` is everything that restart k has learned.
+    """
+
+    def __init__(self, networks: Sequence[MemoryNetwork]) -> None:
+        super().__init__()
+        parameters, buffers = stack_module_state([_AnswerAndLoss(network) for network in networks])
+        self.shapes = {name: stacked.shape[1:] for name, stacked in parameters.items()}
+        self.weights = nn.Parameter(torch.cat([p.detach().flatten(1) for p in parameters.values()], dim=1))
+        self.stored = {name: name.replace(".", "_") for name in buffers}  # a buffer's name must not hold a dot
+        for name, stacked in buffers.items():
+            self.register_buffer(self.stored[name], stacked)
+        # the architecture without its weights; in a list, so that it is no submodule with parameters of its own
+        self._skeleton = [_AnswerAndLoss(copy.deepcopy(networks[0])).to("meta")]
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def network(self) -> MemoryNetwork:
+        """The architecture; its tensors hold no values."""
+        return self._skeleton[0].network
+
+    @property
+    def linear(self) -> Tensor | None:
+        """(R,) which restarts are in their linear start; None for a model that has none."""
+        return getattr(self, "network_linear", None)
+
+    def parameters_of_all(self) -> dict[str, Tensor]:
+        """Views into the weights, each with a leading axis of restarts, by name."""
+        parts = self.weights.split([shape.numel() for shape in self.shapes.values()], dim=1)
+        return {
+            name: part.view(len(self), *shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def forward(self, batch: Questions) -> tuple[Answer, dict[str, Tensor]]:
+        """Answers and named loss terms of every restart, (R, ...).
+
+        Args:
+            batch: tables with a leading axis of restarts, or without one where all restarts see the same.
+        """
+        buffers = {name: getattr(self, stored) for name, stored in self.stored.items()}
+        each = Questions(*map(_restart_axis, batch._fields, batch))
+        return vmap(self._one, in_dims=(0, 0, each))(self.parameters_of_all(), buffers, batch)
+
+    def _one(self, parameters: dict, buffers: dict, batch: Questions) -> tuple[Answer, dict[str, Tensor]]:
+        return functional_call(self._skeleton[0], (parameters, buffers), (batch,))
+
+
+AXES = {"sentences": 2, "stories": 2, "support": 2, "noise": 2}  # of a batch's tables; the others have one
+
+
+def _restart_axis(name: str, table: Tensor | None) -> int | None:
+    """0 where a table of a batch has an axis of restarts before its own axes."""
+    return 0 if table is not None and table.dim() > AXES.get(name, 1) else None

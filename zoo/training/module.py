@@ -1,0 +1,116 @@
+"""The one LightningModule: trains any model of the zoo as an ensemble of restarts."""
+
+import time
+from collections.abc import Iterable
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from tasks.batch import Questions
+from zoo.training.ensemble import Ensemble
+from zoo.training.recipe import Recipe, Schedule
+
+
+class Best(nn.Module):
+    """The weights of each restart's best epoch: lowest validation error, then lowest validation loss."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        restarts = len(weights)
+        self.register_buffer("weights", weights.detach().clone())
+        self.register_buffer("error", torch.full((restarts,), torch.inf))
+        self.register_buffer("loss", torch.full((restarts,), torch.inf))
+        self.register_buffer("epoch", torch.full((restarts,), -1))
+
+    def update(self, weights: Tensor, error: Tensor, loss: Tensor, epoch: int, eligible: Tensor) -> None:
+        better = (error < self.error) | ((error == self.error) & (loss < self.loss))
+        better &= eligible
+        self.weights = torch.where(better[:, None], weights.detach(), self.weights)
+        self.error = torch.where(better, error, self.error)
+        self.loss = torch.where(better, loss, self.loss)
+        self.epoch = torch.where(better, epoch, self.epoch)
+
+    def restart(self) -> int:
+        """The restart that validation selects."""
+        return min(range(len(self.error)), key=lambda k: (float(self.error[k]), float(self.loss[k]), k))
+
+
+class EnsembleTraining(pl.LightningModule):
+    """Trains R restarts at once.
+
+    Everything that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
+    """
+
+    def __init__(self, ensemble: Ensemble, recipe: Recipe) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.ensemble, self.recipe = ensemble, recipe
+        restarts = len(ensemble)
+        self.schedule = Schedule(recipe, restarts, has_linear_start=ensemble.linear is not None)
+        self.best = Best(ensemble.weights)
+        for name in ("train_loss", "valid_loss", "valid_error"):  # learning curves, a row an epoch
+            self.register_buffer(f"{name}_curve", torch.full((recipe.all_epochs, restarts), torch.nan))
+        self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))  # of training, over all attempts
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.ensemble.parameters(), lr=1.0)
+
+    def on_fit_start(self) -> None:
+        self._since = time.perf_counter()
+
+    def on_train_epoch_start(self) -> None:
+        if self.ensemble.linear is not None:
+            self.ensemble.linear.copy_(self.schedule.linear)
+        self._rates = self.schedule.rates()[:, None]
+        self._loss = torch.zeros(len(self.ensemble), device=self.device)
+
+    def training_step(self, batch: Questions) -> None:
+        _, terms = self.ensemble(batch)
+        loss = sum(terms.values())  # (R,)
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(loss.sum())  # restarts share no weight, so each gets the gradient of its own loss
+        gradient = self.ensemble.weights.grad
+        norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+        # a rate for each restart: for SGD it can be put into the gradient
+        gradient.mul_((self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0) * self._rates)
+        optimizer.step()
+        self._loss += loss.detach()
+
+    def on_validation_epoch_start(self) -> None:
+        self._evaluated = 0
+        self._valid_loss = torch.zeros(len(self.ensemble), device=self.device)
+        self._valid_wrong = torch.zeros(len(self.ensemble), device=self.device)
+
+    def validation_step(self, batch: Questions) -> None:
+        answer, terms = self.ensemble(batch)
+        self._valid_loss += sum(terms.values())
+        self._valid_wrong += (answer.scores.argmax(-1) != batch.answer).sum(-1)
+        self._evaluated += len(batch.answer)
+
+    def on_validation_epoch_end(self) -> None:
+        loss, error = self._valid_loss / self._evaluated, 100 * self._valid_wrong / self._evaluated
+        epoch = self.current_epoch
+        self.train_loss_curve[epoch] = self._loss
+        self.valid_loss_curve[epoch], self.valid_error_curve[epoch] = loss, error
+        running = ~self.schedule.finished()
+        # nor is an epoch of the linear start eligible: the model of the paper has its softmax
+        self.best.update(self.ensemble.weights, error, loss, epoch, running & ~self.schedule.linear)
+        self.schedule.end_epoch(loss)
+        if bool(self.schedule.finished().all()):
+            self.trainer.should_stop = True
+        now = time.perf_counter()
+        self.seconds += now - self._since
+        self._since = now
+        if self.logger is not None:
+            curves = {"train_loss": self._loss, "valid_loss": loss, "valid_error": error}
+            self.logger.log_metrics(
+                {f"{name}/{k}": float(v) for name, of_all in curves.items() for k, v in enumerate(of_all)}, step=epoch
+            )
+
+
+@torch.inference_mode()
+def predict(ensemble: Ensemble, batches: Iterable[Questions]) -> Tensor:
+    """The answer of every restart to every question, (R, N)."""
+    return torch.cat([ensemble(batch)[0].scores.argmax(-1) for batch in batches], dim=1)

@@ -1,0 +1,88 @@
+"""How a paper trains its model, and the schedule that each restart follows on its own."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tasks.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The key `recipe` of a model's yaml; what a yaml leaves out has these values."""
+
+    learning_rate: float = 0.01  # of plain SGD on the loss summed over a batch
+    batch_size: int = 32
+    epochs: int = 100
+    anneal_every: int = 25  # epochs after which the rate is halved
+    clip: float = 40.0  # largest norm of a restart's gradient
+    linear_start_epochs: int = 0  # at most; without softmax in the memory, not counted among `epochs`
+    linear_start_rate: float = 0.005
+    linear_start_patience: int = 0  # epochs without a better validation loss that end the linear start; 0: never
+
+    @classmethod
+    def from_config(cls, given: dict) -> "Recipe":
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in given:
+            if name not in known:
+                raise UserError(f"model.recipe.{name} is not an option{nearest(name, known)} ({', '.join(known)})")
+        recipe = cls(**given)
+        for name, least in (("batch_size", 1), ("epochs", 1), ("anneal_every", 1), ("linear_start_epochs", 0)):
+            if getattr(recipe, name) < least:
+                raise UserError(f"model.recipe.{name}={getattr(recipe, name)}: expected at least {least}")
+        return recipe
+
+    @property
+    def all_epochs(self) -> int:
+        return self.linear_start_epochs + self.epochs
+
+    def shortened(self, max_epochs: int | None) -> "Recipe":
+        """The same course in `max_epochs`, the linear start and the annealing in proportion."""
+        if max_epochs is None or max_epochs >= self.all_epochs:
+            return self
+        if max_epochs < 1:
+            raise UserError(f"trainer.max_epochs={max_epochs}: expected at least 1")
+        share = max_epochs / self.all_epochs
+        linear = min(round(self.linear_start_epochs * share), max_epochs - 1)
+        return dataclasses.replace(
+            self,
+            epochs=max_epochs - linear,
+            linear_start_epochs=linear,
+            anneal_every=max(1, math.ceil(self.anneal_every * share)),
+        )
+
+
+class Schedule(nn.Module):
+    """Where each restart stands in the recipe; all state is in buffers, so a checkpoint holds it."""
+
+    def __init__(self, recipe: Recipe, restarts: int, has_linear_start: bool) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.register_buffer("epoch", torch.zeros(restarts, dtype=torch.long))  # of the phase that it is in
+        starts_linear = has_linear_start and recipe.linear_start_epochs > 0
+        self.register_buffer("linear", torch.full((restarts,), starts_linear))
+        self.register_buffer("lowest", torch.full((restarts,), torch.inf))  # validation loss of the linear start
+        self.register_buffer("stalled", torch.zeros(restarts, dtype=torch.long))  # epochs since then
+
+    def rates(self) -> Tensor:
+        """The learning rate of each restart, (R,); 0 for one that has finished."""
+        halved = self.recipe.learning_rate * 0.5 ** (self.epoch // self.recipe.anneal_every)
+        return torch.where(self.linear, self.recipe.linear_start_rate, halved * ~self.finished())
+
+    def finished(self) -> Tensor:
+        return ~self.linear & (self.epoch >= self.recipe.epochs)
+
+    def end_epoch(self, valid_loss: Tensor) -> None:
+        """Moves every restart on, out of its linear start where its time is up or its validation loss has stalled."""
+        better = valid_loss < self.lowest
+        self.lowest = torch.where(better, valid_loss, self.lowest)
+        self.stalled = torch.where(better, 0, self.stalled + 1)
+        over = self.epoch + 1 >= self.recipe.linear_start_epochs
+        if self.recipe.linear_start_patience:
+            over |= self.stalled >= self.recipe.linear_start_patience
+        leaves = self.linear & over
+        self.epoch = torch.where(leaves, 0, self.epoch + 1)
+        self.linear = self.linear & ~leaves
