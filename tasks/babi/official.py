@@ -4,10 +4,8 @@ The release's archive is never unpacked: its members are read in memory, by name
 """
 
 import hashlib
-import os
 import re
 import tarfile
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from tasks.babi import TASKS
 from tasks.babi.text import Lexicon, read
 from tasks.corpus import Corpus, Split
 from tasks.errors import UserError, nearest
+from tasks.files import write_atomically
 
 FOLDER = "tasks_1-20_v1-2"
 ARCHIVE = f"{FOLDER}.tar.gz"
@@ -130,7 +129,7 @@ def load(
         raise UserError(f"{release.path} has no folder {subset} with files qa*.txt")
     tables = {task: _read_task(task, files, f"{release.path.name}/{subset}") for task in ids}
     for task, table in tables.items():
-        _save(table, cached[task])
+        write_atomically(cached[task], lambda stream, table=table: torch.save(table, stream))
     return _with_fingerprint({task: _unpack(table) for task, table in tables.items()}, tables)
 
 
@@ -183,12 +182,3 @@ def _unpack(table: dict) -> Corpus:
 def _with_fingerprint(corpora: dict[int, Corpus], tables: dict[int, dict]) -> tuple[dict[int, Corpus], str]:
     digest = hashlib.sha256("".join(f"{task} {table['sha256']}\n" for task, table in tables.items()).encode())
     return corpora, digest.hexdigest()
-
-
-def _save(table: dict, file: Path) -> None:
-    """Writes a cache file in one piece: a reader sees all of it or nothing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent)
-    with os.fdopen(handle, "wb") as stream:
-        torch.save(table, stream)
-    os.replace(temporary, file)

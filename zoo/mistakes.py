@@ -1,0 +1,73 @@
+"""Turns what goes wrong at the command line into one message that says what to type instead."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tasks.errors import UserError, nearest
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+@contextlib.contextmanager
+def explained(arguments: list[str]) -> Iterator[None]:
+    """Ends the program with a message, and without a traceback, for errors that the command line has caused."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on from here")
+    except UserError as error:
+        sys.exit(f"{error}")
+    except (HydraException, OmegaConfBaseException) as error:
+        cause = error
+        while cause is not None:  # Hydra wraps what happens inside instantiate
+            if isinstance(cause, UserError):
+                sys.exit(f"{cause}")
+            cause = cause.__cause__
+        sys.exit(_explain(error, arguments))
+
+
+def _explain(error: Exception, arguments: list[str]) -> str:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        known = sorted(error.options)
+        return (
+            f"{group} '{name}' is not known{nearest(name, known)}\n"
+            f"  there are: {', '.join(known)}   (one yaml each in conf/{group}/)"
+        )
+    keys = _keys()
+    for argument in arguments:
+        key, equals, value = argument.lstrip("+~").partition("=")
+        if not equals and not argument.startswith("-"):
+            return f"'{argument}' sets nothing; expected name=value, as in model=memn2n (python run.py --help)"
+        if equals and key in str(error) and key not in keys and not argument.startswith(("+", "~", "-")):
+            siblings = [k for k in keys if k.rpartition(".")[0] == key.rpartition(".")[0]]
+            near = nearest(key, siblings) or nearest(key, keys)
+            shown = ", ".join(siblings or [k for k in keys if "." not in k])
+            return f"'{key}' is not an option{near}\n  there are: {shown}"
+    return f"{str(error).splitlines()[0]}\n  (python run.py --help shows what can be set)"
+
+
+def _keys() -> list[str]:
+    """Every option that the command line can set, for every choice of the groups."""
+
+    def walk(node: DictConfig, prefix: str) -> Iterator[str]:
+        for key in node:
+            if key in ("defaults", "hydra"):
+                continue
+            yield f"{prefix}{key}"
+            child = node._get_node(key)
+            if isinstance(child, DictConfig):
+                yield from walk(child, f"{prefix}{key}.")
+
+    keys = list(walk(OmegaConf.load(CONF / "config.yaml"), ""))
+    for group in sorted(path for path in CONF.iterdir() if path.is_dir() and path.name != "experiment"):
+        keys.append(group.name)
+        for file in sorted(group.glob("*.yaml")):
+            keys += walk(OmegaConf.load(file), f"{group.name}.")
+    return list(dict.fromkeys([*keys, "experiment"]))

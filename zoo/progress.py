@@ -1,0 +1,100 @@
+"""What a person sees while a run is on its way: a row a training, and the time left."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+
+def clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+class Progress:
+    """A live table in a terminal; in a file or a pipe one line for each training that ends."""
+
+    def __init__(self, title: str, epochs: dict[str, int], weights: dict[str, float]) -> None:
+        """
+        Args:
+            title: stands above the table.
+            epochs: of every training at most, by name.
+            weights: how long an epoch of each takes, relative to the others.
+        """
+        self.title, self.epochs, self.weights = title, epochs, weights
+        self.state: dict[str, dict] = {}
+        self.done: dict[str, float] = {}  # test error of the restart that validation selected
+        self.console = Console(stderr=True)
+        self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
+        self.begin, self.at_begin, self.drawn = time.monotonic(), None, 0.0
+
+    def __enter__(self) -> "Progress":
+        if self.live:
+            self.live.start()
+        else:
+            print(self.title, file=sys.stderr, flush=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def report(self, name: str, state: dict) -> None:
+        self.state[name] = state
+        self.draw()
+
+    def finish(self, name: str, error: float) -> None:
+        self.done[name] = error
+        if self.live:
+            self.draw()
+        else:
+            left = f", {self.left()} left" if len(self.done) < len(self.epochs) else ""
+            print(
+                f"  {len(self.done)}/{len(self.epochs)}  {label(name)}: test error {error:.1f} %{left}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def share(self) -> float:
+        """How much of all the work is done, 0 to 1."""
+        total = sum(self.weights[name] * self.epochs[name] for name in self.epochs)
+        did = sum(
+            self.weights[name] * (self.epochs[name] if name in self.done else self.state.get(name, {}).get("epoch", 0))
+            for name in self.epochs
+        )
+        return did / total
+
+    def left(self) -> str:
+        share = self.share()
+        if self.at_begin is None:
+            if not share:
+                return "?"
+            self.at_begin = share if share > 0.02 else 0.0  # what an earlier attempt had already done
+        gained = share - self.at_begin
+        return clock((time.monotonic() - self.begin) * (1 - share) / gained) if gained > 0 else "?"
+
+    def draw(self) -> None:
+        if not self.live or time.monotonic() - self.drawn < 0.2:
+            return
+        self.drawn = time.monotonic()
+        table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for column in ("training", "epoch", "validation error, mean", "best", "test error"):
+            table.add_column(column, justify="left" if column == "training" else "right")
+        for name in self.epochs:
+            if name in self.done:
+                table.add_row(label(name), "done", "", "", f"{self.done[name]:.1f} %", style="dim")
+            elif name in self.state:
+                now = self.state[name]
+                best = "linear start" if now["best"] is None else f"{now['best']:.1f} %"
+                table.add_row(label(name), f"{now['epoch']}/{now['epochs']}", f"{now['error']:.1f} %", best, "")
+        waiting = len(self.epochs) - len(self.done.keys() | self.state.keys())
+        passed = clock(time.monotonic() - self.begin)
+        table.caption = f"{waiting} waiting · {self.share():.0%} · {passed} passed · {self.left()} left"
+        self.live.update(table, refresh=True)
+
+
+def label(training: str) -> str:
+    return f"task {training}" if training.isdigit() else training

@@ -1,0 +1,167 @@
+"""What a run leaves behind: a record (JSON) and, beside it, its curves and test predictions (npz)."""
+
+import hashlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tasks.errors import UserError
+from tasks.files import write_atomically
+
+SCHEMA = 1
+SELECTION = "epoch and restart of lowest validation error, then of lowest validation loss; test read once, at the end"
+PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
+
+
+def settings_of(config: dict, source: str, fingerprint: str) -> dict:
+    """All that decides the figures of a run, and nothing else: no folder, no logger, no number of processes."""
+    task = {key: value for key, value in config["task"].items() if key not in ("source", "download", "protocol")}
+    return {
+        "model": config["model"],
+        "task": task | {"source": source},
+        "protocol": config["protocol"],
+        "restarts": config["restarts"],
+        "seed": config["seed"],
+        "max_epochs": config["trainer"]["max_epochs"],
+        "accelerator": config["trainer"]["accelerator"],
+        "data_sha256": fingerprint,
+    }
+
+
+def identity(settings: dict) -> str:
+    """Ten hexadecimal digits that two runs share only if they would produce the same figures."""
+    text = json.dumps({"schema": SCHEMA} | settings, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def files_of(results_dir: Path, name: str, run_identity: str) -> list[Path]:
+    """The records of this very run, the oldest first; there are several where it was made to rerun."""
+    found = (results_dir / "runs").glob(f"{name}-{run_identity}*.json")
+    return sorted(found, key=lambda file: (len(file.stem), file.stem))
+
+
+def read(file: Path) -> dict:
+    try:
+        record = json.loads(file.read_text())
+        if record["schema"] != SCHEMA:
+            raise UserError(f"{file}: schema {record['schema']}, expected {SCHEMA}; it was written by another version")
+    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not a record of a run ({error!r}); remove it or restore it with git") from None
+    return record
+
+
+def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> Path:
+    """Writes a run's record and the arrays beside it, and returns the record's path.
+
+    Args:
+        results_dir: the record goes into its folder `runs`.
+        name: first part of the file name, for people.
+        run: what the runner knows: identity, settings, labels, times.
+        figures: of every training, as `zoo.training.train.train` returns them.
+    """
+    tasks, arrays = {}, {}
+    for training, got in figures.items():
+        for part in ("train_loss", "valid_loss", "valid_error"):
+            arrays[f"{training}/{part}"] = got["curves"][part].numpy().astype(np.float16)
+        arrays[f"{training}/predictions"] = got["predictions"].numpy()
+        arrays[f"{training}/words"] = np.array(got["words"])
+        for task in got["errors"]["test"]:
+            tasks[str(task)] = {
+                "valid_errors": _rounded(got["errors"]["valid"][task]),
+                "test_errors": _rounded(got["errors"]["test"][task]),
+                "selected": got["selected"],
+                "best_epochs": got["best_epoch"].tolist(),
+                "training": training,
+            }
+    record = {"schema": SCHEMA, "selection": SELECTION} | run
+    record["tasks"] = {task: tasks[task] for task in sorted(tasks, key=int)}
+    record["trainings"] = {
+        training: {"parameters": got["parameters"], "seconds": round(got["seconds"], 2), "examples": got["examples"]}
+        for training, got in figures.items()
+    }
+    record["examples_per_second"] = round(
+        sum(got["examples"] for got in figures.values()) / max(1e-9, sum(got["seconds"] for got in figures.values()))
+    )
+    record["environment"] = environment()
+    earlier = files_of(results_dir, name, run["identity"])
+    suffix = f"-{len(earlier) + 1}" if earlier else ""
+    file = results_dir / "runs" / f"{name}-{run['identity']}{suffix}.json"
+    # the arrays first: a record that can be seen is complete
+    write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **arrays))
+    write_atomically(file, lambda stream: stream.write(dump(record).encode()))
+    return file
+
+
+def dump(record: dict) -> str:
+    """JSON for people: a key a line, lists of numbers on one line."""
+    return _dump(record, "") + "\n"
+
+
+def _dump(value: object, indent: str) -> str:
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value)
+    rows = (f"{indent}  {json.dumps(key)}: {_dump(entry, indent + '  ')}" for key, entry in value.items())
+    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+
+
+def _rounded(errors: torch.Tensor) -> list[float]:
+    return [round(float(error), 4) for error in errors]
+
+
+def environment() -> dict:
+    """On what a run was made; no host, user or path."""
+    usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "finished": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "peak_memory_mb": round(usage / (2**20 if sys.platform == "darwin" else 2**10)),
+        "processor": _processor(),
+        "cores": cores(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+    }
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def commit() -> dict:
+    """The commit of the code and whether the tree differed from it; what runs add to results/ does not count."""
+    root = Path(__file__).parent.parent
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(("git", *words), cwd=root, capture_output=True, text=True, timeout=20, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    head = git("rev-parse", "HEAD")
+    changed = git("status", "--porcelain", "--", ".", ":!results")
+    return {"commit": head, "dirty": None if changed is None else bool(changed)}

@@ -1,0 +1,225 @@
+"""A run: trainings in worker processes, their figures in one record."""
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+from hydra.utils import instantiate
+from rich.console import Console
+from rich.table import Table
+
+from tasks.errors import UserError
+from zoo import records
+from zoo.progress import Progress, clock, label
+from zoo.training.recipe import Recipe
+from zoo.training.train import build, train
+
+PASS_MARK = 5.0  # percent; a task with a larger error counts as failed
+
+
+def run(config: dict, labels: dict) -> Path:
+    """Makes a run, or goes on with one that was interrupted, and returns the path of its record.
+
+    Args:
+        config: the resolved configuration.
+        labels: names that the record carries and that decide nothing: model, experiment, overrides.
+    """
+    check(config)
+    results = Path(config["results_dir"])
+    data = load_data(config)
+    settings = records.settings_of(config, data.source, data.fingerprint)
+    run_identity = records.identity(settings)
+    sizes = {name: corpus.sizes for name, corpus in data.trainings.items()}
+    recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
+    windows = {name: build(config["model"], size, seed=0).window for name, size in sizes.items()}
+    name = f"{labels['model']}-{config['task']['size']}-{config['protocol']}"
+    config = config | {"run": {"name": name, "identity": run_identity}}
+    earlier = records.files_of(results, name, run_identity)
+    if earlier and not config["rerun"]:
+        show(records.read(earlier[-1]))
+        print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
+        return earlier[-1]
+
+    work = results / "work" / f"{name}-{run_identity}"
+    work.mkdir(parents=True, exist_ok=True)
+    with _alone(work):
+        began = time.monotonic()
+        resumed = any(work.glob("*/*"))
+        state = records.commit()
+        restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
+        title = f"{labels['model']} on {data.source} bAbI {config['task']['size']}, {config['protocol']}, {restarts}"
+        if resumed:
+            title += ", continued"
+        # the time of an epoch grows with the questions and, more slowly, with the slots
+        weights = {
+            name: len(corpus.train) * (20 + windows[name]) / 20 for name, corpus in data.trainings.items()
+        }
+        with Progress(title, dict.fromkeys(data.trainings, recipe.all_epochs), weights) as progress:
+            order = sorted(data.trainings, key=lambda name: -weights[name])
+            figures = _train_all(config, order, work, progress)
+        record = {
+            "identity": run_identity,
+            **labels,
+            "source": data.source,
+            "settings": settings,
+            "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
+            "wall_seconds": round(time.monotonic() - began, 1),
+            "resumed": resumed,
+            "workers": workers_of(config, len(figures)),
+            **state,
+        }
+        file = records.write(results, name, record, {name: figures[name] for name in data.trainings})
+    shutil.rmtree(work, ignore_errors=True)
+    show(records.read(file))
+    print(f"record: {file}   (python -m zoo.leaderboard puts it on the table)")
+    return file
+
+
+def check(config: dict) -> None:
+    for name, least in (("restarts", 1), ("seed", 0)):
+        if not isinstance(config[name], int) or config[name] < least:
+            raise UserError(f"{name}={config[name]}: expected a whole number of at least {least}")
+    trainer = config["trainer"]
+    for name in ("workers", "threads", "max_epochs"):
+        if trainer[name] is not None and (not isinstance(trainer[name], int) or trainer[name] < 1):
+            raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
+    if trainer["accelerator"] == "gpu" and not torch.cuda.is_available():
+        raise UserError("trainer=gpu: torch sees no GPU here; type trainer=cpu")
+
+
+def load_data(config: dict, training: str | None = None) -> object:
+    """The data of a run, or of one of its trainings only."""
+    task = dict(config["task"])
+    if training is not None and config["protocol"] == "per_task":
+        task["ids"] = [int(training)]
+    return instantiate(
+        task | {"protocol": config["protocol"], "data_dir": config["data_dir"], "cache_dir": config["cache_dir"]}
+    )
+
+
+def workers_of(config: dict, trainings: int) -> int:
+    return min(config["trainer"]["workers"] or records.cores(), trainings)
+
+
+@contextlib.contextmanager
+def _alone(work: Path) -> None:
+    """Refuses to make a run that another process is making."""
+    lock = FileLock(work.with_name(work.name + ".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"another process is making this very run ({work.name}); wait for it, or change an option, seed for example"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _train_all(config: dict, names: list[str], work: Path, progress: Progress) -> dict[str, dict]:
+    workers = workers_of(config, len(names))
+    threads = config["trainer"]["threads"] or max(1, records.cores() // workers)
+    if workers == 1:
+        torch.set_num_threads(threads)
+        figures = {}
+        for name in names:
+            figures[name] = _train_one(config, name, work, lambda name=name, **state: progress.report(name, state))
+            progress.finish(name, selected_error(figures[name]))
+        return figures
+
+    context = multiprocessing.get_context("spawn")
+    reports = context.Queue()
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (reports, threads))
+    try:
+        futures = {pool.submit(_train_in_worker, config, name, work): name for name in names}
+        figures: dict[str, dict] = {}
+        waiting: set[Future] = set(futures)
+        while waiting:
+            finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    name, state = reports.get_nowait()
+                    if name not in figures:
+                        progress.report(name, state)
+            for future in finished:
+                name = futures[future]
+                future.result()
+                figures[name] = torch.load(work / name / "figures.pt", weights_only=True)
+                progress.finish(name, selected_error(figures[name]))
+        return figures
+    except BaseException:
+        for process in list(pool._processes.values()):
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def selected_error(figures: dict) -> float:
+    """Mean test error over the tasks of a training, of the restart that validation selected."""
+    errors = [float(of_all[figures["selected"]]) for of_all in figures["errors"]["test"].values()]
+    return sum(errors) / len(errors)
+
+
+def _train_one(config: dict, name: str, work: Path, report: Callable[..., None]) -> dict:
+    corpus = load_data(config, name).trainings[name]
+    return train(config, name, corpus, work / name, report)
+
+
+_reports = None  # in a worker: the queue to the progress display
+
+
+def _begin_worker(reports: multiprocessing.Queue, threads: int) -> None:
+    global _reports
+    _reports = reports
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    parent = multiprocessing.parent_process()
+
+    def die_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=die_with_parent, daemon=True).start()
+
+
+def _train_in_worker(config: dict, name: str, work: Path) -> None:
+    _train_one(config, name, work, lambda **state: _reports.put((name, state)))
+
+
+def show(record: dict) -> None:
+    """The figures of a record, as a table in the terminal."""
+    table = Table(title=f"{record['model']}: test error in %, of the restart with the lowest validation error")
+    table.title_justify = "left"
+    for column in ("task", "validation", "test", "mean of restarts", "epoch"):
+        table.add_column(column, justify="left" if column == "task" else "right")
+    chosen = []
+    for task, got in record["tasks"].items():
+        k, errors = got["selected"], got["test_errors"]
+        chosen.append(errors[k])
+        mark = " [red]failed[/red]" if errors[k] > PASS_MARK else ""
+        table.add_row(
+            label(task) + mark,
+            f"{got['valid_errors'][k]:.1f}",
+            f"{errors[k]:.1f}",
+            f"{sum(errors) / len(errors):.1f}",
+            str(got["best_epochs"][k] + 1),
+        )
+    if len(chosen) > 1:
+        failed = sum(error > PASS_MARK for error in chosen)
+        table.add_section()
+        table.add_row(f"mean, {failed} of {len(chosen)} failed", "", f"{sum(chosen) / len(chosen):.2f}", "", "")
+    Console().print(table)
+    seconds = clock(record["wall_seconds"])
+    print(f"{seconds} on {record['workers']} process(es), {record['examples_per_second']:,} training examples/s in each")

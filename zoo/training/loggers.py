@@ -1,0 +1,46 @@
+"""Where learning curves go while they grow; each training of a run is a run of the logger."""
+
+import logging
+import os
+
+from pytorch_lightning.loggers import CSVLogger, Logger
+
+
+def csv(save_dir: str, run: str, training: str) -> Logger:
+    return CSVLogger(save_dir, name=run, version=training)
+
+
+def tensorboard(save_dir: str, run: str, training: str) -> Logger:
+    from pytorch_lightning.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(save_dir, name=run, version=training)
+
+
+def wandb(save_dir: str, run: str, training: str, project: str) -> Logger:
+    from pytorch_lightning.loggers import WandbLogger
+
+    import wandb as client
+
+    logging.getLogger("wandb").setLevel(logging.ERROR)
+    os.environ.setdefault("WANDB_SILENT", "true")
+    logged_in = bool(os.environ.get("WANDB_API_KEY") or client.api.api_key)
+    mode = os.environ.get("WANDB_MODE", "online" if logged_in else "offline")
+    os.makedirs(save_dir, exist_ok=True)
+    return WandbLogger(
+        name=f"{run} {training}", group=run, project=project, save_dir=save_dir, mode=mode, reinit="finish_previous"
+    )
+
+
+def none(save_dir: str, run: str, training: str) -> None:
+    return None
+
+
+def close(logger: Logger | None) -> None:
+    """Ends the logger's run: wandb would otherwise continue it with the next training of the process."""
+    if logger is None:
+        return
+    logger.finalize("success")
+    if type(logger).__name__ == "WandbLogger":
+        import wandb as client
+
+        client.finish()

@@ -1,0 +1,193 @@
+"""One training, from a configuration to figures: what a worker process does."""
+
+import inspect
+import io
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import get_class, instantiate
+from lightning_fabric.plugins import TorchCheckpointIO
+
+from tasks.batch import Sizes
+from tasks.corpus import Corpus
+from tasks.errors import UserError, nearest
+from tasks.files import write_atomically
+from zoo.interface import MemoryNetwork
+from zoo.training import loggers
+from zoo.training.data import EvaluationBatches, TrainingBatches
+from zoo.training.ensemble import Ensemble
+from zoo.training.module import EnsembleTraining, predict
+from zoo.training.recipe import Recipe
+
+SIZES = Sizes._fields
+
+
+def options_of(model: type) -> dict[str, inspect.Parameter]:
+    """The constructor's arguments that a model's yaml sets: all but those that the task decides."""
+    parameters = inspect.signature(model).parameters
+    return {name: parameter for name, parameter in parameters.items() if name not in SIZES}
+
+
+def build(model: dict, sizes: Sizes, seed: int) -> MemoryNetwork:
+    """A network as the configuration describes it, its weights drawn from `seed`."""
+    given = {name: value for name, value in model.items() if name not in ("_target_", "recipe")}
+    target = get_class(model["_target_"])
+    options = options_of(target)
+    for name, value in given.items():
+        if name not in options:
+            raise UserError(
+                f"model.{name} is not an option of {target.__name__}{nearest(name, list(options))} "
+                f"({', '.join(options)})"
+            )
+        expected = options[name].annotation
+        fits = isinstance(value, (int, float)) if expected is float else isinstance(value, expected)
+        if not fits or (isinstance(value, bool) and expected is not bool):
+            raise UserError(f"model.{name}={value}: expected {expected.__name__}, as in {name}={options[name].default}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return target(**sizes._asdict(), **given)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+
+
+def train(config: dict, name: str, corpus: Corpus, folder: Path, report: Callable[..., None]) -> dict:
+    """Trains one ensemble, tests the best epoch of each restart, and returns the figures.
+
+    Args:
+        config: the resolved configuration.
+        name: of the training within its run, the number of a task for example.
+        corpus: what it learns.
+        folder: holds the checkpoint of a training that was interrupted, and the figures of one that was not.
+        report: is called after every epoch with what a progress display shows.
+
+    Returns:
+        Tensors and numbers, as `torch.load(weights_only=True)` reads them back.
+    """
+    done = folder / "figures.pt"
+    if done.exists():
+        return torch.load(done, weights_only=True)
+    _hush()
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
+    seeds = [config["seed"] + k for k in range(config["restarts"])]
+    ensemble = Ensemble([build(config["model"], corpus.sizes, seed) for seed in seeds])
+    training = EnsembleTraining(ensemble, recipe)
+    run = f"{config['run']['name']}-{config['run']['identity']}"
+    logger = instantiate(
+        config["logger"], save_dir=str(Path(config["results_dir"]) / "work" / "logs"), run=run, training=name
+    )
+    checkpoint = folder / "last.ckpt"
+    try:
+        trainer = pl.Trainer(
+            accelerator=config["trainer"]["accelerator"],
+            devices=1,
+            max_epochs=recipe.all_epochs,
+            logger=logger or False,
+            plugins=[AtomicCheckpoints()],
+            callbacks=[Checkpoint(checkpoint, config["trainer"]["checkpoint_seconds"]), Report(report)],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        device = trainer.strategy.root_device
+        corpus = corpus.to(device)
+        window = ensemble.network.window
+        trainer.fit(
+            training,
+            TrainingBatches(corpus, ensemble.network, seeds, recipe.batch_size),
+            EvaluationBatches(corpus, corpus.valid, window),
+            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+            weights_only=True,
+        )
+    finally:
+        loggers.close(logger)
+    figures = _test(training.to(device), corpus, window)
+    write_atomically(done, lambda stream: torch.save(figures, stream))
+    return figures
+
+
+def _test(training: EnsembleTraining, corpus: Corpus, window: int) -> dict:
+    """Reads the test split, once, with the best epoch of every restart."""
+    ensemble, best = training.ensemble, training.best
+    with torch.no_grad():
+        ensemble.weights.copy_(best.weights)
+        if ensemble.linear is not None:
+            ensemble.linear.fill_(False)
+    predicted = {
+        part: predict(ensemble, EvaluationBatches(corpus, split, window))
+        for part, split in (("valid", corpus.valid), ("test", corpus.test))
+    }
+    errors = {}
+    for part, answers in predicted.items():
+        split = getattr(corpus, part)
+        wrong = (answers != split.answer).double()
+        errors[part] = {int(task): 100 * wrong[:, split.task == task].mean(1).cpu() for task in split.task.unique()}
+    steps = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
+    return {
+        "errors": errors,
+        "selected": best.restart(),
+        "best_epoch": best.epoch.cpu(),
+        "predictions": predicted["test"].to(torch.int16).cpu(),
+        "words": corpus.words,
+        "curves": {
+            name: getattr(training, f"{name}_curve")[:steps].cpu() for name in ("train_loss", "valid_loss", "valid_error")
+        },
+        "parameters": ensemble.weights.shape[1],
+        "seconds": float(training.seconds),
+        "examples": steps * len(corpus.train) * len(ensemble),
+    }
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Lightning's way of saving leaves a torn file when it is killed on a machine whose /tmp is another disk."""
+
+    def save_checkpoint(self, checkpoint: dict, path: str, storage_options: object = None) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_atomically(Path(path), lambda stream: stream.write(buffer.getbuffer()))
+
+
+class Checkpoint(pl.Callback):
+    """Saves the training at the end of an epoch, whenever `seconds` have passed since the last time."""
+
+    def __init__(self, file: Path, seconds: float) -> None:
+        self.file, self.seconds, self.last = file, seconds, time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if time.monotonic() - self.last >= self.seconds:
+            trainer.save_checkpoint(self.file)
+            self.last = time.monotonic()
+
+
+class Report(pl.Callback):
+    """Tells the progress display where a training stands."""
+
+    def __init__(self, report: Callable[..., None]) -> None:
+        self.report = report
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: EnsembleTraining) -> None:
+        error = pl_module.valid_error_curve[trainer.current_epoch]
+        best = pl_module.best.error
+        self.report(
+            epoch=trainer.current_epoch + 1,
+            epochs=trainer.max_epochs,
+            linear=bool(pl_module.schedule.linear.any()),
+            error=float(error.mean()),
+            best=float(best.min()) if bool(best.isfinite().any()) else None,
+        )
+
+
+def _hush() -> None:
+    """Lightning's hints (devices, workers of loaders) do not apply to tables in memory."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
+    os.environ.setdefault("PL_DISABLE_FORK", "1")
