@@ -6,7 +6,8 @@ from omegaconf import DictConfig, OmegaConf
 from zoo.runner import run
 
 # what changes where and how a run is made, not what comes out
-SILENT = ("logger", "data_dir", "cache_dir", "results_dir", "rerun", "trainer", "model", "task", "experiment", "hydra")
+FOLDERS = ("data_dir", "cache_dir", "results_dir")
+SILENT = (*FOLDERS, "logger", "rerun", "trainer", "model", "task", "experiment", "hydra")
 SILENT_DOTTED = ("trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "task.source", "task.download")
 
 
@@ -24,6 +25,7 @@ def start(config: DictConfig) -> None:
         "model": choices["model"],
         "experiment": choices.get("experiment"),
         "overrides": sorted(overrides),
-        "command": " ".join(["python run.py", *(o for o in said if not o.startswith(("data_dir", "cache_dir")))]),
+        "published": (config.published or {}).get("key"),
+        "command": " ".join(["python run.py", *(o for o in said if not o.startswith(FOLDERS))]),
     }
     run(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)

@@ -33,10 +33,11 @@ def bag_of_words(sentences: Tensor, words: Tensor) -> Tensor:
 
 
 def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
-    """sum_j l_j * x_j with l_kj = (1 - j/J) - (k/d)(1 - 2j/J), for each sentence.
+    """sum_j l_j * x_j with l_kj = 1 + 4 (k - (d+1)/2) (j - (J+1)/2) / (d J), for each sentence.
 
-    In l, place and dimension meet in one product only, so the sum splits into two bags of words:
-    sum_j (1 - j/J) x_j - (k/d) sum_j (1 - 2j/J) x_j.
+    That is the formula of the authors' code of MemN2N. The paper prints (1 - j/J) - (k/d) (1 - 2j/J), which is half of
+    it but for terms of order 1/d and 1/J. In l, place and dimension meet in one product only, so the sum splits into
+    two bags of words: sum_j x_j + (4/d) (k - (d+1)/2) sum_j ((j - (J+1)/2) / J) x_j.
 
     Args:
         sentences: (U, J) word ids; J is the longest sentence of the task, as in the authors' code.
@@ -46,13 +47,13 @@ def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
         (..., U, d)
     """
     length, (vocabulary, dim) = sentences.shape[-1], words.shape[-2:]
-    j = torch.arange(1, length + 1, dtype=words.dtype, device=words.device) / length  # j/J
-    k = torch.arange(1, dim + 1, dtype=words.dtype, device=words.device) / dim  # k/d
-    even = count_words(sentences, vocabulary, 1 - j)
-    tilt = count_words(sentences, vocabulary, 1 - 2 * j)
-    both = torch.cat([even, tilt]) @ words  # one product for the two bags
-    even, tilt = both.split(len(sentences), dim=-2)
-    return even - k * tilt
+    j = torch.arange(1, length + 1, dtype=words.dtype, device=words.device)
+    k = torch.arange(1, dim + 1, dtype=words.dtype, device=words.device)
+    plain = count_words(sentences, vocabulary, torch.ones_like(j))
+    tilted = count_words(sentences, vocabulary, (j - (length + 1) / 2) / length)
+    both = torch.cat([plain, tilted]) @ words  # one product for the two bags
+    plain, tilted = both.split(len(sentences), dim=-2)
+    return plain + 4 / dim * (k - (dim + 1) / 2) * tilted
 
 
 ENCODERS = {"bag": bag_of_words, "position": position_encoding}

@@ -1,0 +1,28 @@
+# make run, make test: each sets up its own virtual environment first; quick the second time
+PYTHON ?= python3
+ARGS ?= model=gated_memn2n task=babi_all
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.PHONY: run test lint leaderboard clean
+
+# with make run, the release of bAbI is fetched if no copy of it is found
+run: $(STAMP)
+	$(BIN)/python run.py task.download=true $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+leaderboard: $(STAMP)
+	$(BIN)/python -m zoo.leaderboard
+
+clean:
+	rm -rf .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Memory Zoo needs Python 3.11 or newer: make PYTHON=python3.11"'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(STAMP)

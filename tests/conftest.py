@@ -1,0 +1,37 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.babi.text import Lexicon, read
+from tasks.corpus import Corpus
+from tests.worlds import stories, write_release
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """The little world, read: 120 questions to learn from, 30 to choose by, 60 to test."""
+    lexicon = Lexicon()
+    train, valid, test = (
+        read(stories(count, seed).encode(), name, 1, lexicon)
+        for name, count, seed in (("train", 40, 1), ("valid", 10, 2), ("test", 20, 3))
+    )
+    return Corpus(list(lexicon.words), lexicon.table(), train, valid, test)
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    return write_release(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def official() -> Path:
+    """The folder with the real data sets; tests that need it say so when it is not there."""
+    folder = os.environ.get("ZOO_TEST_DATA")
+    if not folder:
+        pytest.skip("the released data are not here: set ZOO_TEST_DATA to the folder that holds them")
+    assert Path(folder).is_dir(), f"ZOO_TEST_DATA={folder} is not a folder"
+    return Path(folder)

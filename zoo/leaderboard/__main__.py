@@ -1,0 +1,52 @@
+"""python -m zoo.leaderboard [--check] [results_dir]: writes the leaderboard, or tells whether it is up to date."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tasks.errors import UserError
+from tasks.files import write_atomically
+from zoo.leaderboard.tables import as_csv, as_markdown, as_short_markdown, rows_of
+
+ROOT = Path(__file__).parent.parent.parent
+BEGIN, END = "<!-- leaderboard: made by python -m zoo.leaderboard -->\n", "\n<!-- end of leaderboard -->"
+
+
+def pages(results_dir: Path) -> dict[Path, str]:
+    """What every generated file should hold; the README too, if these are the results that it shows."""
+    rows = rows_of(results_dir)
+    found = {results_dir / "leaderboard.md": as_markdown(rows), results_dir / "leaderboard.csv": as_csv(rows)}
+    readme = ROOT / "README.md"
+    if results_dir.resolve() == ROOT / "results" and readme.exists():
+        before, begin, rest = readme.read_text().partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not begin or not end:
+            raise UserError(f"README.md has lost its markers {BEGIN.strip()} and {END.strip()}")
+        found[readme] = before + begin + as_short_markdown(rows) + end + after
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m zoo.leaderboard", description="Records of runs → leaderboard.")
+    parser.add_argument("results_dir", nargs="?", type=Path, default=ROOT / "results", help="holds runs/*.json")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
+    given = parser.parse_args()
+    if not given.results_dir.is_dir():
+        raise UserError(f"{given.results_dir} is not a folder; expected one with records in its folder runs/")
+    stale = []
+    for file, text in pages(given.results_dir).items():
+        if not file.exists() or file.read_bytes() != text.encode():
+            stale.append(file.name)
+            if not given.check:
+                write_atomically(file, lambda stream, text=text: stream.write(text.encode()))
+    if given.check and stale:
+        raise UserError(f"not up to date: {', '.join(stale)}; type python -m zoo.leaderboard, and commit what it writes")
+    records = len(list((given.results_dir / "runs").glob("*.json")))
+    print(f"{'written: ' + ', '.join(stale) if stale else 'up to date'} ({records} records)")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

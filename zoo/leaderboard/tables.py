@@ -1,0 +1,266 @@
+"""The leaderboard as a pure function of its inputs: the same records give the same bytes."""
+
+import csv
+import io
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import UserError
+from zoo import records
+from zoo.progress import clock
+
+TASKS = range(1, 21)  # of bAbI; a mean stands only where all of them were run
+PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is failed
+COLUMNS = (
+    "model", "experiment", "source", "size", "protocol", "restarts", "mean_error", "failed_tasks",
+    *(f"error_{task}" for task in TASKS),
+    "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds",
+    "published_mean_error", "published_failed_tasks", "published_setting", "record", "marks",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model under one setting, in the table that `source`, `size` and `protocol` name. Errors are in percent."""
+
+    model: str
+    experiment: str  # name of the experiment, or "default", and what was changed on the command line
+    source: str
+    size: str
+    protocol: str
+    restarts: int
+    errors: dict[int, float]  # of the restart that validation selected, task by task
+    restart_means: list[float]  # of each restart, over all tasks; empty if some were not run
+    parameters: int  # of one network; of the largest where the tasks differ
+    train_seconds: float
+    published: dict[str, str]  # a row of results/published.csv, or nothing
+    record: str
+    marks: tuple[str, ...]
+
+    @property
+    def table(self) -> tuple[str, str, str]:
+        return self.source, self.size, self.protocol
+
+    @property
+    def complete(self) -> bool:
+        return all(task in self.errors for task in TASKS)
+
+    @property
+    def mean(self) -> float | None:
+        return statistics.fmean(self.errors.values()) if self.complete else None
+
+    @property
+    def failed(self) -> int | None:
+        return sum(error > PASS_MARK for error in self.errors.values()) if self.complete else None
+
+    @property
+    def order(self) -> tuple:
+        return (*self.table, self.mean is None, self.mean or 0.0, self.model, self.experiment)
+
+
+def read_published(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text().splitlines())) if file.exists() else []
+
+
+def rows_of(results_dir: Path) -> list[Row]:
+    """One row a model, setting and table: of several records of the same, the one with most tasks, then the newest."""
+    published = read_published(results_dir / "published.csv")
+    chosen: dict[tuple, tuple[tuple, Row]] = {}
+    for file in sorted((results_dir / "runs").glob("*.json")):
+        record = records.read(file)
+        try:
+            row = _row(record, file.stem, published)
+            rank = (len(row.errors), record["environment"]["finished"], file.stem)
+        except (KeyError, IndexError, TypeError) as error:
+            raise UserError(f"{file} is not a complete record ({error!r}); remove it or restore it with git") from None
+        key = (row.model, row.experiment, row.table)
+        if key not in chosen or rank > chosen[key][0]:
+            chosen[key] = rank, row
+    return sorted((row for _, row in chosen.values()), key=lambda row: row.order)
+
+
+def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
+    settings, tasks = record["settings"], record["tasks"]
+    size = settings["task"]["size"]
+    if settings["task"].get("variant", "en") != "en":
+        size = f"{settings['task']['variant']}-{size}"
+    conditions = ("task.size", "task.variant", "protocol")  # they choose the table
+    changed = [override for override in record["overrides"] if not override.startswith(conditions)]
+    errors = {int(task): got["test_errors"][got["selected"]] for task, got in tasks.items()}
+    of_all = [got["test_errors"] for got in tasks.values()]
+    marks = []
+    if record["dirty"] or record["dirty"] is None:
+        marks.append("uncommitted code" if record["dirty"] else "unknown commit")
+    if len(errors) < len(TASKS):
+        marks.append(f"{len(errors)} of {len(TASKS)} tasks")
+    return Row(
+        record["model"],
+        ", ".join([record["experiment"] or "default", *changed]),
+        record["source"],
+        size,
+        settings["protocol"],
+        settings["restarts"],
+        errors,
+        [statistics.fmean(errors) for errors in zip(*of_all, strict=True)] if len(errors) == len(TASKS) else [],
+        max(training["parameters"] for training in record["trainings"].values()),
+        record["train_seconds"],
+        _published(record, size, published),
+        name,
+        tuple(marks),
+    )
+
+
+def _published(record: dict, size: str, published: list[dict[str, str]]) -> dict[str, str]:
+    """The figure that an experiment names as its own, or the first of the model under the same conditions."""
+    for row in published:
+        if record["published"]:
+            if row["key"] == record["published"]:
+                return row
+        elif (row["model"], row["size"], row["protocol"]) == (record["model"], size, record["settings"]["protocol"]):
+            return row
+    return {}
+
+
+def as_csv(rows: list[Row]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        spread = len(row.restart_means) > 1
+        writer.writerow(
+            {
+                **{name: getattr(row, name) for name in ("model", "experiment", "source", "size", "protocol")},
+                "restarts": row.restarts,
+                "mean_error": _number(row.mean, 3),
+                "failed_tasks": "" if row.failed is None else row.failed,
+                **{f"error_{task}": _number(row.errors.get(task), 2) for task in TASKS},
+                "mean_error_all_restarts": _number(statistics.fmean(row.restart_means), 3) if row.restart_means else "",
+                "std_all_restarts": _number(statistics.stdev(row.restart_means), 3) if spread else "",
+                "parameters": row.parameters,
+                "train_seconds": _number(row.train_seconds, 1),
+                "published_mean_error": row.published.get("mean_error", ""),
+                "published_failed_tasks": row.published.get("failed_tasks", ""),
+                "published_setting": row.published.get("setting", ""),
+                "record": row.record,
+                "marks": "; ".join(row.marks),
+            }
+        )
+    return stream.getvalue()
+
+
+def as_markdown(rows: list[Row]) -> str:
+    parts = [
+        "# Leaderboard",
+        "Made by `python -m zoo.leaderboard` from the records in `results/runs/` and from `results/published.csv`; "
+        "do not edit it.",
+        "Errors are test errors in percent. Of all epochs and restarts of a training, validation selects one; the test "
+        "questions are read once, at the end. A task is *failed* above 5 %. *All restarts* is the mean and the standard "
+        "deviation, over restarts, of a restart's mean error over the tasks. *Training* is the time of all trainings, "
+        "one after another, on one process each. Published figures stand with their own conditions, which often "
+        "differ from ours; what is marked † is known from memory of the paper only.",
+    ]
+    if not rows:
+        parts.append("No records yet: `python run.py model=gated_memn2n task=babi_all` makes the first.")
+    for table in dict.fromkeys(row.table for row in rows):
+        here = [row for row in rows if row.table == table]
+        source, size, protocol = table
+        how = "one training a task" if protocol == "per_task" else "one training for all tasks"
+        parts += [f"## bAbI {size}, {source} data, {protocol} ({how})", _summary(here), _per_task(here)]
+        settings = {row.published["key"]: row.published for row in here if row.published}
+        parts += [
+            f"- Published, {got['name']}: {got['setting']}; {got['conditions']}. Source of the mean: {got['source']}."
+            for got in settings.values()
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_short_markdown(rows: list[Row]) -> str:
+    """The first screen of the README: complete rows only."""
+    complete = [row for row in rows if row.complete]
+    header = ("model", "data", "protocol", "restarts", "mean error", "failed tasks", "published: mean", "failed")
+    return _table(
+        header,
+        [
+            (
+                f"`{row.model}`",
+                f"{row.source} {row.size}",
+                row.protocol,
+                str(row.restarts),
+                f"{row.mean:.1f} %",
+                f"{row.failed} / {len(TASKS)}",
+                _percent(row.published.get("mean_error")),
+                row.published.get("failed_tasks") or "–",
+            )
+            for row in complete
+        ],
+    )
+
+
+def _summary(rows: list[Row]) -> str:
+    header = (
+        "model", "experiment", "mean error", "failed", "published", "failed", "all restarts", "restarts", "parameters",
+        "training", "notes",
+    )  # fmt: skip
+    body = []
+    for row in rows:
+        spread = "–"
+        if row.restart_means:
+            spread = f"{statistics.fmean(row.restart_means):.2f}"
+            if len(row.restart_means) > 1:
+                spread += f" ± {statistics.stdev(row.restart_means):.2f}"
+        body.append(
+            (
+                row.model,
+                row.experiment,
+                "–" if row.mean is None else f"{row.mean:.2f}",
+                "–" if row.failed is None else str(row.failed),
+                _published_figure(row.published, "mean_error", "mean_standing"),
+                row.published.get("failed_tasks") or "–",
+                spread,
+                str(row.restarts),
+                f"{row.parameters:,}",
+                clock(row.train_seconds),
+                "; ".join(row.marks),
+            )
+        )
+    return _table(header, body)
+
+
+def _per_task(rows: list[Row]) -> str:
+    """A row a task; beside each figure of ours the published one."""
+    header = ["task"]
+    for row in rows:
+        header.append(row.model if row.experiment == "default" else f"{row.model}: {row.experiment}")
+        header.append("published")
+    body = []
+    for task in TASKS:
+        cells = [str(task)]
+        for row in rows:
+            error = row.errors.get(task)
+            cells.append("–" if error is None else f"**{error:.1f}**" if error > PASS_MARK else f"{error:.1f}")
+            cells.append(_published_figure(row.published, f"error_{task}", "tasks_standing"))
+        body.append(tuple(cells))
+    return _table(tuple(header), body)
+
+
+def _published_figure(published: dict[str, str], column: str, standing: str) -> str:
+    figure = published.get(column)
+    if not figure:
+        return "–"
+    return figure + ("" if published[standing] == "verified" else "†")
+
+
+def _percent(figure: str | None) -> str:
+    return f"{figure} %" if figure else "–"
+
+
+def _number(figure: float | None, places: int) -> str:
+    return "" if figure is None else f"{figure:.{places}f}"
+
+
+def _table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
+    numbers = {"mean error", "failed", "published", "all restarts", "restarts", "parameters", "training", "task"}
+    rule = ("--:" if name in numbers else "---" for name in header)
+    lines = (f"| {' | '.join(cells)} |" for cells in (header, tuple(rule), *body))
+    return "\n".join(lines)
