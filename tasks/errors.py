@@ -9,5 +9,5 @@ class UserError(ValueError):
 
 def nearest(given: str, known: list[str]) -> str:
     """Returns "; did you mean 'x'?" for the closest known name, or nothing."""
-    close = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(given, known, n=1, cutoff=0.5) or [name for name in known if given in name]
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,126 @@
+"""Restarts trained together are the restarts trained one by one."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from tests.configs import MODELS, config
+from zoo.training.data import EvaluationBatches, TrainingBatches
+from zoo.training.ensemble import Ensemble
+from zoo.training.module import EnsembleTraining
+from zoo.training.recipe import Recipe, Schedule
+from zoo.training.train import build
+
+
+def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTraining:
+    model = config(f"model={name}")["model"]
+    ensemble = Ensemble([build(model, corpus.sizes, seed) for seed in seeds])
+    training = EnsembleTraining(ensemble, recipe)
+    window = ensemble.network.window
+    pl.Trainer(
+        max_epochs=recipe.all_epochs, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+    ).fit(
+        training,
+        TrainingBatches(corpus, ensemble.network, seeds, recipe.batch_size),
+        EvaluationBatches(corpus, corpus.valid, window),
+    )  # fmt: skip
+    return training
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_restart_k_is_the_single_run_with_its_seed(name, corpus):
+    # 100 steps, with all that differs between restarts: shuffle, noise, clip, the end of the linear start
+    recipe = Recipe(
+        learning_rate=0.01, batch_size=12, epochs=6, anneal_every=2, clip=2.0, linear_start_epochs=4,
+        linear_start_patience=1,
+    )  # fmt: skip
+    together = trained(name, corpus, [3, 4, 5], recipe)
+    for k, seed in enumerate([3, 4, 5]):
+        alone = trained(name, corpus, [seed], recipe)
+        torch.testing.assert_close(together.ensemble.weights[k], alone.ensemble.weights[0], rtol=1e-4, atol=1e-5)
+        assert together.best.epoch[k] == alone.best.epoch[0]
+        assert together.best.error[k] == alone.best.error[0]
+        torch.testing.assert_close(together.best.weights[k], alone.best.weights[0], rtol=1e-4, atol=1e-5)
+    assert not together.ensemble.weights[0].equal(together.ensemble.weights[1])
+
+
+def test_ensemble_is_its_networks(corpus):
+    model = config("model=memn2n")["model"]
+    networks = [build(model, corpus.sizes, seed) for seed in range(3)]
+    networks[1].linear.fill_(True)
+    ensemble = Ensemble(networks)
+    index = torch.tensor([[0, 1], [2, 3], [4, 5]])
+    answers, losses = ensemble(corpus.by_question(corpus.train, index, ensemble.network.window))
+    for k, network in enumerate(networks):
+        batch = corpus.by_question(corpus.train, index[k], network.window)
+        torch.testing.assert_close(answers.scores[k], network(batch).scores)
+        torch.testing.assert_close(answers.trace.attention[k], network(batch).trace.attention)
+        torch.testing.assert_close(losses["answer"][k], network.loss(network(batch), batch)["answer"])
+
+
+def test_cutting_the_sentence_table_changes_nothing(corpus):
+    from tasks.corpus import only_used
+
+    model = config("model=gated_memn2n")["model"]
+    ensemble = Ensemble([build(model, corpus.sizes, seed) for seed in range(2)])
+    batch = corpus.by_question(corpus.train, torch.tensor([[0, 1], [9, 3]]), ensemble.network.window)
+    whole, cut = ensemble(batch)[0], ensemble(only_used(batch))[0]
+    torch.testing.assert_close(whole.scores, cut.scores)
+    torch.testing.assert_close(whole.trace.attention, cut.trace.attention)
+
+
+def test_restarts_draw_by_seed_and_epoch_alone(corpus):
+    network = build(config("model=memn2n")["model"], corpus.sizes, 0)
+    both, second = (TrainingBatches(corpus, network, seeds, 10) for seeds in ([7, 8], [8]))
+    for epoch in (0, 5):
+        both.set_epoch(epoch)
+        second.set_epoch(epoch)
+        for one, other in zip(both, second, strict=True):
+            assert one.question[1].equal(other.question[0])
+            assert one.noise[1].equal(other.noise[0])
+    first_of_5 = next(iter(both)).question
+    both.set_epoch(6)
+    assert not next(iter(both)).question.equal(first_of_5)
+
+
+def test_an_epoch_asks_every_question_once(corpus):
+    network = build(config("model=memn2n")["model"], corpus.sizes, 0)
+    batches = TrainingBatches(corpus, network, [1], 32)
+    asked = torch.cat([batch.answer[0] for batch in batches])
+    assert len(batches) == 4
+    assert asked.sort().values.equal(corpus.train.answer.sort().values)
+
+
+class TestSchedule:
+    recipe = Recipe(learning_rate=0.1, epochs=4, anneal_every=2, linear_start_epochs=3, linear_start_rate=0.03)
+
+    def rates(self, recipe: Recipe, losses: list[float], linear: bool = True) -> list[float]:
+        schedule, seen = Schedule(recipe, 1, has_linear_start=linear), []
+        for loss in losses:
+            seen.append(round(float(schedule.rates()[0]), 6))
+            schedule.end_epoch(torch.tensor([loss]))
+        return seen
+
+    def test_linear_start_then_halving_then_nothing(self):
+        assert self.rates(self.recipe, [1.0] * 8) == [0.03, 0.03, 0.03, 0.1, 0.1, 0.05, 0.05, 0.0]
+
+    def test_a_model_without_linear_start_has_none(self):
+        assert self.rates(self.recipe, [1.0] * 5, linear=False) == [0.1, 0.1, 0.05, 0.05, 0.0]
+
+    def test_patience_ends_the_linear_start_of_the_restart_that_stalls(self):
+        import dataclasses
+
+        patient = dataclasses.replace(self.recipe, linear_start_patience=1)
+        schedule = Schedule(patient, 2, has_linear_start=True)
+        schedule.end_epoch(torch.tensor([1.0, 1.0]))
+        schedule.end_epoch(torch.tensor([2.0, 0.5]))
+        assert schedule.linear.tolist() == [False, True]
+        assert [round(float(r), 6) for r in schedule.rates()] == [0.1, 0.03]
+
+    def test_shortened_keeps_the_proportions(self):
+        recipe = Recipe(epochs=100, anneal_every=25, linear_start_epochs=20)
+        short = recipe.shortened(12)
+        assert (short.linear_start_epochs, short.epochs, short.anneal_every) == (2, 10, 3)
+        assert recipe.shortened(None) == recipe == recipe.shortened(500)
+        assert recipe.shortened(1).epochs == 1

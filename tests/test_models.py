@@ -1,0 +1,153 @@
+"""Everything that must hold for every model: the sweep over conf/model/*.yaml."""
+
+import pytest
+import torch
+from hydra.utils import get_class
+
+from tasks.batch import PAD
+from tests.configs import MODELS, config
+from zoo.interface import MemoryNetwork
+from zoo.training.data import EvaluationBatches
+from zoo.training.recipe import Recipe
+from zoo.training.train import build, options_of
+
+
+@pytest.fixture(params=MODELS)
+def model(request) -> dict:
+    return config(f"model={request.param}")["model"]
+
+
+def network_of(model: dict, corpus, seed: int = 1) -> MemoryNetwork:
+    return build(model, corpus.sizes, seed)
+
+
+def some(corpus, network, numbers=(0, 1, 2, 3, 4, 5, 6, 7)):
+    return corpus.by_question(corpus.train, torch.tensor(numbers), network.window)
+
+
+def test_yaml_says_every_option_and_no_other(model):
+    target = get_class(model["_target_"])
+    assert set(model) - {"_target_", "recipe"} == set(options_of(target))
+
+
+def test_yaml_has_the_defaults_of_the_constructor(model):
+    for name, option in options_of(get_class(model["_target_"])).items():
+        assert model[name] == option.default, name
+
+
+def test_class_states_its_facts(model):
+    target = get_class(model["_target_"])
+    assert target.paper.year > 2013
+    assert target.paper.link.startswith("https://")
+    assert target.memory in ("static", "dynamic")
+    assert target.supervision in ("answers", "supporting facts")
+    assert target.drawn_by in ("question", "story")
+    assert model["_target_"].split(".")[:2] == ["zoo", "models"]
+
+
+def test_file_cites_the_paper_and_names_deviations(model):
+    import importlib
+
+    module = importlib.import_module(model["_target_"].rpartition(".")[0])
+    assert "Paper:" in module.__doc__
+    assert "Deviations" in module.__doc__
+    assert get_class(model["_target_"]).paper.link.rpartition("/")[2] in module.__doc__
+
+
+def test_every_parameter_gets_a_gradient(model, corpus):
+    network = network_of(model, corpus)
+    batch = some(corpus, network)
+    sum(network.loss(network(batch), batch).values()).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_trace_has_the_documented_form_and_attention_sums_to_one(model, corpus):
+    network = network_of(model, corpus)
+    batch = some(corpus, network)
+    attention = network(batch).trace.attention
+    assert attention.shape == (8, model["hops"], network.window)
+    torch.testing.assert_close(attention.sum(-1), torch.ones(8, model["hops"]))
+    assert (attention >= 0).all()
+
+
+def test_other_questions_of_a_batch_change_nothing(model, corpus):
+    network = network_of(model, corpus).double()
+    together = network(some(corpus, network)).scores
+    for n in range(8):
+        alone = network(some(corpus, network, (n,))).scores
+        torch.testing.assert_close(alone[0], together[n])
+
+
+def test_answers_follow_the_vocabulary(model, corpus):
+    network = network_of(model, corpus)
+    assert network(some(corpus, network)).scores.shape == (8, len(corpus.words))
+
+
+def test_places_without_a_question_cost_nothing(model, corpus):
+    network = network_of(model, corpus)
+    batch = some(corpus, network)
+    answer = network(batch)
+    masked = batch._replace(answer=torch.where(torch.arange(8) < 5, batch.answer, PAD))
+    first = some(corpus, network, (0, 1, 2, 3, 4))
+    expected = sum(network.loss(network(first), first).values())
+    torch.testing.assert_close(sum(network.loss(answer, masked).values()), expected)
+
+
+def test_learns_eight_questions_by_heart(model, corpus):
+    network = network_of(model, corpus)
+    recipe = Recipe.from_config(model["recipe"])
+    batch = some(corpus, network)
+    optimizer = torch.optim.SGD(network.parameters(), lr=5 * recipe.learning_rate)
+    for _ in range(600):
+        optimizer.zero_grad()
+        sum(network.loss(network(batch), batch).values()).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+        optimizer.step()
+    assert (network(batch).scores.argmax(-1) == batch.answer).all()
+
+
+def test_finite_through_200_steps_of_the_recipe(model, corpus):
+    network = network_of(model, corpus)
+    recipe = Recipe.from_config(model["recipe"])
+    linear = getattr(network, "linear", None)
+    generator = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.SGD(network.parameters(), lr=recipe.learning_rate)
+    for step in range(200):
+        if linear is not None:
+            network.linear.fill_(step < 100)
+        numbers = torch.randint(len(corpus.train), (recipe.batch_size,), generator=generator)
+        batch = some(corpus, network, numbers.tolist())
+        batch = batch._replace(noise=network.noise(batch, generator))
+        optimizer.zero_grad()
+        loss = sum(network.loss(network(batch), batch).values())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+        optimizer.step()
+        assert torch.isfinite(loss), f"step {step}"
+
+
+def test_saved_weights_load_and_answer_the_same(model, corpus, tmp_path):
+    network, other = network_of(model, corpus, 1), network_of(model, corpus, 2)
+    batch = some(corpus, network)
+    torch.save(network.state_dict(), tmp_path / "weights.pt")
+    assert not network(batch).scores.equal(other(batch).scores)
+    other.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    assert network(batch).scores.equal(other(batch).scores)
+
+
+def test_same_seed_same_weights(model, corpus):
+    first, second = (network_of(model, corpus, 4).state_dict() for _ in range(2))
+    assert all(first[name].equal(second[name]) for name in first)
+
+
+def test_state_grows_with_the_story_only_if_memory_is_static(model, corpus):
+    network = build(model, corpus.sizes._replace(story_length=40), 0)
+    grows = network.state_size(20) > network.state_size(10) > 0
+    assert grows == (network.memory == "static")
+
+
+def test_evaluation_batches_hold_every_question_once(corpus):
+    batches = EvaluationBatches(corpus, corpus.test, 6)
+    assert torch.cat([batch.answer for batch in batches]).equal(corpus.test.answer)
