@@ -157,7 +157,7 @@ def only_used(batch: Questions) -> Questions:
 
 
 def join(corpora: Sequence[Corpus]) -> Corpus:
-    """One corpus of several, for joint training: one vocabulary, one sentence table, the questions one after another."""
+    """One corpus of several, for joint training: one vocabulary, one sentence table, question after question."""
     words = list(dict.fromkeys(word for corpus in corpora for word in corpus.words))
     number = {word: i for i, word in enumerate(words)}
     longest = max(corpus.sentences.shape[1] for corpus in corpora)

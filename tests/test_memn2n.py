@@ -6,18 +6,17 @@ import pytest
 import torch
 
 from tasks.batch import PAD
+from tests.reference import memn2n as plain
 from zoo.models.gated_memn2n import GatedMemN2N
 from zoo.models.memn2n import MemN2N, time_index
 from zoo.parts.encoders import ENCODERS, position_encoding
-from tests.reference import memn2n as plain
 
 SLOTS = 5  # fewer than the longest story has sentences, so that the window is tested too
 
 
 def small(model, corpus, **options):
     torch.manual_seed(3)
-    network = model(*corpus.sizes, memory_size=SLOTS, dim=4, **options).double()
-    return network
+    return model(*corpus.sizes, memory_size=SLOTS, dim=4, **options).double()
 
 
 def words_of(corpus, row):
@@ -131,7 +130,10 @@ def test_noise_leaves_gaps_and_keeps_the_order(corpus):
     # before each of the ten with the same chance
     ten = time[told == 10][:, :10]
     many = torch.stack(
-        [network.noise(question._replace(told=told), torch.Generator().manual_seed(s))[told == 10][:, :10] for s in range(40)]
+        [
+            network.noise(question._replace(told=told), torch.Generator().manual_seed(s))[told == 10][:, :10]
+            for s in range(40)
+        ]
     ).flatten(0, 1)
     shift = many - plain_time[told == 10][0, :10]
     assert shift.max() == 1

@@ -118,7 +118,9 @@ class TestRun:
         for _ in range(2):
             done = run(world, results, "model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", "rerun=true")
             assert done.returncode == 0, done.stderr
-        first, second = (json.loads(f.read_text()) for f in sorted((results / "runs").glob("*.json"), key=lambda f: len(f.name)))
+        first, second = (
+            json.loads(f.read_text()) for f in sorted((results / "runs").glob("*.json"), key=lambda f: len(f.name))
+        )
         assert figures(first) == figures(second)
 
     def test_joint_training_is_tested_task_by_task(self, world, tmp_path):
@@ -241,7 +243,9 @@ def test_help_lists_what_there_is_and_answers_at_once(tmp_path):
     assert time.monotonic() - began < 10
     for name in ("gated_memn2n", "babi_joint", "sukhbaatar2015_memn2n_babi_1k", "python -m zoo.leaderboard"):
         assert name in shown.stdout
-    check = "import sys; sys.argv=['run.py','--help']; import runpy\ntry: runpy.run_path('run.py', run_name='__main__')\n"
+    check = (
+        "import sys; sys.argv=['run.py','--help']; import runpy\ntry: runpy.run_path('run.py', run_name='__main__')\n"
+    )
     check += "except SystemExit: pass\nfinally: print('torch' in sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert loaded.stdout.strip().endswith("False")

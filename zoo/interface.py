@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
+from tasks.errors import nearest
 
 
 class Paper(NamedTuple):
@@ -93,7 +94,6 @@ def at_least(least: float, **given: float) -> None:
 
 def one_of(known: tuple[str, ...], **given: str) -> None:
     """Refuses constructor arguments that are none of the words they may be, by their names."""
-    from tasks.errors import nearest
 
     for name, value in given.items():
         if value not in known:

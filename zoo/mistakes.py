@@ -42,7 +42,7 @@ def _explain(error: Exception, arguments: list[str]) -> str:
         )
     keys = _keys()
     for argument in arguments:
-        key, equals, value = argument.lstrip("+~").partition("=")
+        key, equals, _ = argument.lstrip("+~").partition("=")
         if not equals and not argument.startswith("-"):
             return f"'{argument}' sets nothing; expected name=value, as in model=memn2n (python run.py --help)"
         if equals and key in str(error) and key not in keys and not argument.startswith(("+", "~", "-")):

@@ -54,7 +54,7 @@ def read(file: Path) -> dict:
         record = json.loads(file.read_text())
         if record["schema"] != SCHEMA:
             raise UserError(f"{file}: schema {record['schema']}, expected {SCHEMA}; it was written by another version")
-    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise UserError(f"{file} is not a record of a run ({error!r}); remove it or restore it with git") from None
     return record
 

@@ -60,9 +60,7 @@ def run(config: dict, labels: dict) -> Path:
         if resumed:
             title += ", continued"
         # the time of an epoch grows with the questions and, more slowly, with the slots
-        weights = {
-            name: len(corpus.train) * (20 + windows[name]) / 20 for name, corpus in data.trainings.items()
-        }
+        weights = {name: len(corpus.train) * (20 + windows[name]) / 20 for name, corpus in data.trainings.items()}
         with Progress(title, dict.fromkeys(data.trainings, recipe.all_epochs), weights) as progress:
             order = sorted(data.trainings, key=lambda name: -weights[name])
             figures = _train_all(config, order, work, progress)
@@ -158,7 +156,7 @@ def _train_all(config: dict, names: list[str], work: Path, progress: Progress) -
                 progress.finish(name, selected_error(figures[name]))
         return figures
     except BaseException:
-        for process in list(pool._processes.values()):
+        for process in multiprocessing.active_children():
             process.kill()
         raise
     finally:
@@ -220,5 +218,5 @@ def show(record: dict) -> None:
         table.add_section()
         table.add_row(f"mean, {failed} of {len(chosen)} failed", "", f"{sum(chosen) / len(chosen):.2f}", "", "")
     Console().print(table)
-    seconds = clock(record["wall_seconds"])
-    print(f"{seconds} on {record['workers']} process(es), {record['examples_per_second']:,} training examples/s in each")
+    speed = f"{record['examples_per_second']:,} training examples a second in each, summed over restarts"
+    print(f"{clock(record['wall_seconds'])} on {record['workers']} process(es), {speed}")

@@ -105,12 +105,14 @@ def load(
     if size not in ("1k", "10k"):
         raise UserError(f"task.size={size} is not a size; type task.size=1k or task.size=10k")
     if variant not in VARIANTS:
-        raise UserError(f"task.variant={variant} is not known{nearest(variant, list(VARIANTS))} ({', '.join(VARIANTS)})")
+        raise UserError(
+            f"task.variant={variant} is not known{nearest(variant, list(VARIANTS))} ({', '.join(VARIANTS)})"
+        )
     release = find(data_dir)
     if release is None:
         if not allow_download:
             raise UserError(
-                f"the official bAbI v1.2 is not in {data_dir} (looked for {FOLDER}/ and {ARCHIVE}, there and in babi/)\n"
+                f"the official bAbI v1.2 is not in {data_dir} (no {FOLDER}/ or {ARCHIVE}, there or in babi/)\n"
                 "  to download it (16 MB):  add task.download=true\n"
                 "  to use a copy you have:  add data_dir=FOLDER, or set ZOO_DATA=FOLDER"
             )
@@ -152,7 +154,8 @@ def _read_task(task: int, files: dict[str, bytes], where: str) -> dict:
         names = [name for name in files if re.fullmatch(rf"qa{task}_(.*_)?{part}\.txt", name)]
         if len(names) > 1:
             raise UserError(f"{where}: {' and '.join(names)} both claim to be task {task}'s {part} file; remove one")
-        found |= {part: name for name in names}
+        if names:
+            found[part] = names[0]
     for part in ("train", "test"):
         if part not in found:
             raise UserError(

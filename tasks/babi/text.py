@@ -71,11 +71,14 @@ def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
     position: list[int] = []  # of the sentence on each line of the story, NONE for a question
     sentence = lexicon.sentence
 
+    number, line = 0, ""
+
     def wrong(expected: str) -> UserError:
         shown = line if len(line) <= 60 else line[:57] + "..."
         return UserError(f"{name}, line {number}: expected {expected}, found {shown!r}")
 
-    for number, line in enumerate(text.splitlines(), start=1):
+    for line in text.splitlines():
+        number += 1
         line_id, _, rest = line.partition(" ")
         if line_id == "1":
             begin.append(len(facts))

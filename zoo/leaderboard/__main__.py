@@ -40,7 +40,9 @@ def main() -> None:
             if not given.check:
                 write_atomically(file, lambda stream, text=text: stream.write(text.encode()))
     if given.check and stale:
-        raise UserError(f"not up to date: {', '.join(stale)}; type python -m zoo.leaderboard, and commit what it writes")
+        raise UserError(
+            f"not up to date: {', '.join(stale)}; type python -m zoo.leaderboard, and commit what it writes"
+        )
     records = len(list((given.results_dir / "runs").glob("*.json")))
     print(f"{'written: ' + ', '.join(stale) if stale else 'up to date'} ({records} records)")
 

@@ -106,9 +106,7 @@ class MemN2N(MemoryNetwork):
         timed = features[: len(times)]
         return torch.cat([timed, times], dim=1), torch.stack([batch.stories, time + timed.shape[1]])
 
-    def read(
-        self, memory: tuple[Tensor, Tensor], features: Tensor, batch: Questions
-    ) -> tuple[Tensor, Trace]:
+    def read(self, memory: tuple[Tensor, Tensor], features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
         """O: K hops."""
         table, slots = memory
         dim = table.shape[-1]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from pathlib import Path
 
 from pytorch_lightning.loggers import CSVLogger, Logger
 
@@ -17,18 +18,15 @@ def tensorboard(save_dir: str, run: str, training: str) -> Logger:
 
 
 def wandb(save_dir: str, run: str, training: str, project: str) -> Logger:
-    from pytorch_lightning.loggers import WandbLogger
-
     import wandb as client
+    from pytorch_lightning.loggers import WandbLogger
 
     logging.getLogger("wandb").setLevel(logging.ERROR)
     os.environ.setdefault("WANDB_SILENT", "true")
     logged_in = bool(os.environ.get("WANDB_API_KEY") or client.api.api_key)
     mode = os.environ.get("WANDB_MODE", "online" if logged_in else "offline")
-    os.makedirs(save_dir, exist_ok=True)
-    return WandbLogger(
-        name=f"{run} {training}", group=run, project=project, save_dir=save_dir, mode=mode, reinit="finish_previous"
-    )
+    Path(save_dir).mkdir(parents=True, exist_ok=True)
+    return WandbLogger(name=f"{run} {training}", group=run, project=project, save_dir=save_dir, mode=mode)
 
 
 def none(save_dir: str, run: str, training: str) -> None:

@@ -3,7 +3,6 @@
 import inspect
 import io
 import logging
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -130,7 +129,7 @@ def _test(training: EnsembleTraining, corpus: Corpus, window: int) -> dict:
         split = getattr(corpus, part)
         wrong = (answers != split.answer).double()
         errors[part] = {int(task): 100 * wrong[:, split.task == task].mean(1).cpu() for task in split.task.unique()}
-    steps = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
+    epochs = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
     return {
         "errors": errors,
         "selected": best.restart(),
@@ -138,11 +137,12 @@ def _test(training: EnsembleTraining, corpus: Corpus, window: int) -> dict:
         "predictions": predicted["test"].to(torch.int16).cpu(),
         "words": corpus.words,
         "curves": {
-            name: getattr(training, f"{name}_curve")[:steps].cpu() for name in ("train_loss", "valid_loss", "valid_error")
+            name: getattr(training, f"{name}_curve")[:epochs].cpu()
+            for name in ("train_loss", "valid_loss", "valid_error")
         },
         "parameters": ensemble.weights.shape[1],
         "seconds": float(training.seconds),
-        "examples": steps * len(corpus.train) * len(ensemble),
+        "examples": epochs * len(corpus.train) * len(ensemble),
     }
 
 
@@ -190,4 +190,3 @@ def _hush() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
-    os.environ.setdefault("PL_DISABLE_FORK", "1")

@@ -1,0 +1,46 @@
+"""Every conf/experiment/*.yaml: composes, quotes its paper rightly, and runs."""
+
+import csv
+
+import pytest
+
+from tests.configs import EXPERIMENTS, ROOT, config
+from zoo.training.train import train
+
+PUBLISHED = {row["key"]: row for row in csv.DictReader((ROOT / "results/published.csv").read_text().splitlines())}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_published_figures_are_those_of_the_table(name):
+    given = config(f"experiment={name}")
+    published = given["published"]
+    row = PUBLISHED[published["key"]]
+    assert published["mean_error"] == float(row["mean_error"])
+    assert published["failed_tasks"] == int(row["failed_tasks"])
+    assert len(published["errors"]) == 20
+    for task, error in enumerate(published["errors"], start=1):
+        printed = row[f"error_{task}"]
+        assert (error is None) == (printed == "")
+        assert error is None or error == float(printed)
+    assert (given["task"]["size"], given["protocol"]) == (row["size"], row["protocol"])
+    assert row["model"] in name
+    assert row["size"] in name
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_runs_two_epochs(name, corpus, tmp_path):
+    given = config(f"experiment={name}", "restarts=2", "trainer.max_epochs=2", "logger=none", "results_dir=nowhere")
+    states = []
+    figures = train(
+        given | {"run": {"name": name, "identity": "x"}}, "1", corpus, tmp_path, lambda **state: states.append(state)
+    )
+    assert [state["epoch"] for state in states] == [1, 2]
+    assert figures["errors"]["test"][1].shape == (2,)
+    assert figures["predictions"].shape == (2, len(corpus.test))
+
+
+def test_published_means_agree_with_the_tasks():
+    for row in PUBLISHED.values():
+        errors = [float(row[f"error_{task}"]) for task in range(1, 21) if row[f"error_{task}"]]
+        if len(errors) == 20:
+            assert abs(sum(errors) / 20 - float(row["mean_error"])) < 0.2, row["key"]

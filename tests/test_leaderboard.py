@@ -1,0 +1,195 @@
+"""The leaderboard is a pure, honest function of records and published figures."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.errors import UserError
+from tests.configs import ROOT
+from zoo import records
+from zoo.leaderboard.tables import COLUMNS, as_csv, as_markdown, as_short_markdown, rows_of
+
+PUBLISHED = (
+    "key,model,size,protocol,name,setting,conditions,mean_error,failed_tasks,mean_standing,tasks_standing,source\n"
+)
+PUBLISHED += "a,memn2n,1k,per_task,MemN2N,PE,best of 10,13.9,11,verified,recalled,a table\n"
+PUBLISHED += "b,memn2n,1k,per_task,MemN2N,BoW,best of 10,25.1,15,verified,recalled,a table\n"
+
+
+def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], selected: int) -> dict:
+    restarts = len(next(iter(test.values())))
+    return {
+        "errors": {
+            "test": {task: torch.tensor(errors, dtype=torch.double) for task, errors in test.items()},
+            "valid": {task: torch.tensor(errors, dtype=torch.double) for task, errors in valid.items()},
+        },
+        "selected": selected,
+        "best_epoch": torch.arange(restarts),
+        "predictions": torch.zeros(restarts, 5, dtype=torch.int16),
+        "words": ["", "a"],
+        "curves": {name: torch.zeros(3, restarts) for name in ("train_loss", "valid_loss", "valid_error")},
+        "parameters": 100,
+        "seconds": 1.5,
+        "examples": 300,
+    }
+
+
+def add(results: Path, *, tasks=range(1, 21), experiment=None, overrides=(), published=None, size="1k", shift=0.0,
+        source="official", dirty=False, identity="0123456789", model="memn2n", restarts=2) -> Path:  # fmt: skip
+    """A record as a run writes it: restart 0 is better on test, restart 1 on validation."""
+    figures = {}
+    for task in tasks:
+        test = {task: [2.0 + shift, 6.0 + task / 10 + shift, 30.0][:restarts]}
+        valid = {task: [5.0, 1.0, 30.0][:restarts]}
+        figures[str(task)] = figures_of(test, valid, selected=1 if restarts > 1 else 0)
+    run = {
+        "identity": identity,
+        "model": model,
+        "experiment": experiment,
+        "overrides": list(overrides),
+        "published": published,
+        "source": source,
+        "settings": {"task": {"size": size, "variant": "en"}, "protocol": "per_task", "restarts": restarts},
+        "train_seconds": 30.0,
+        "wall_seconds": 20.0,
+        "commit": "abc",
+        "dirty": dirty,
+    }
+    return records.write(results, f"{model}-{size}-per_task", run, figures)
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    (tmp_path / "published.csv").write_text(PUBLISHED)
+    return tmp_path
+
+
+def as_rows(results: Path) -> list[dict]:
+    return list(csv.DictReader(as_csv(rows_of(results)).splitlines()))
+
+
+def test_a_row_says_what_the_record_says(results):
+    add(results)
+    (row,) = as_rows(results)
+    assert set(row) == set(COLUMNS)
+    assert row["experiment"] == "default"
+    assert float(row["error_5"]) == 6.5
+    # the restart that validation selects counts, although the other is better on test
+    assert float(row["mean_error"]) == pytest.approx(6 + sum(range(1, 21)) / 200)
+    assert row["failed_tasks"] == "20"
+    assert float(row["mean_error_all_restarts"]) == pytest.approx((2.0 + 7.05) / 2)
+    assert float(row["std_all_restarts"]) == pytest.approx(abs(2.0 - 7.05) / 2**0.5, abs=1e-3)
+    assert (row["restarts"], row["parameters"], row["train_seconds"]) == ("2", "100", "30.0")
+    assert (row["published_mean_error"], row["published_failed_tasks"]) == ("13.9", "11")
+
+
+def test_an_error_of_exactly_five_percent_has_not_failed(results):
+    add(results, shift=3.0, restarts=1)
+    (row,) = as_rows(results)
+    assert float(row["error_1"]) == 5.0
+    assert row["failed_tasks"] == "0"
+    assert row["std_all_restarts"] == ""
+
+
+def test_the_published_figure_is_that_of_the_experiment(results):
+    add(results, experiment="bow", published="b")
+    (row,) = as_rows(results)
+    assert row["published_mean_error"] == "25.1"
+    assert row["published_setting"] == "BoW"
+
+
+def test_some_tasks_give_no_mean(results):
+    add(results, tasks=(1, 2))
+    (row,) = as_rows(results)
+    assert row["mean_error"] == row["failed_tasks"] == row["mean_error_all_restarts"] == row["error_3"] == ""
+    assert "2 of 20 tasks" in row["marks"]
+    assert "memn2n" not in as_short_markdown(rows_of(results))
+
+
+def test_more_tasks_win_over_newer_then_newer_over_older(results):
+    add(results)
+    add(results, tasks=(1, 2), identity="aaaaaaaaaa")
+    (row,) = as_rows(results)
+    assert row["mean_error"] != ""
+    newest = add(results, shift=1.0)
+    record = json.loads(newest.read_text())
+    record["environment"]["finished"] = "2999-01-01T00:00:00Z"
+    newest.write_text(json.dumps(record))
+    (row,) = as_rows(results)
+    assert float(row["error_5"]) == 7.5
+
+
+def test_sizes_sources_and_settings_are_not_mixed(results):
+    add(results)
+    add(results, size="10k", overrides=["task.size=10k"], identity="b")
+    add(results, source="generated", identity="c")
+    add(results, overrides=["seed=1"], identity="d")
+    rows = as_rows(results)
+    assert {(row["source"], row["size"], row["experiment"]) for row in rows} == {
+        ("official", "1k", "default"),
+        ("official", "1k", "default, seed=1"),
+        ("official", "10k", "default"),
+        ("generated", "1k", "default"),
+    }
+    page = as_markdown(rows_of(results))
+    assert page.count("\n## ") == 3
+    assert "official data" in page
+    assert "generated data" in page
+
+
+def test_uncommitted_code_is_marked(results):
+    add(results, dirty=True)
+    assert as_rows(results)[0]["marks"] == "uncommitted code"
+
+
+def test_same_records_same_bytes_in_any_order(results, tmp_path_factory):
+    first = add(results)
+    second = add(results, model="gated_memn2n", identity="e")
+    elsewhere = tmp_path_factory.mktemp("other")
+    (elsewhere / "published.csv").write_text(PUBLISHED)
+    (elsewhere / "runs").mkdir()
+    for file in (second, first):
+        (elsewhere / "runs" / file.name).write_bytes(file.read_bytes())
+    for make in (as_csv, as_markdown, as_short_markdown):
+        assert make(rows_of(results)) == make(rows_of(elsewhere))
+
+
+def test_a_record_of_all_twenty_tasks_is_small(results):
+    file = add(results, restarts=3)
+    assert file.stat().st_size < 50_000
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"schema": 1}', '{"schema": 99}', "[]", "\x00"])
+def test_what_is_no_record_is_named(results, text):
+    add(results)
+    (results / "runs" / "broken.json").write_text(text)
+    with pytest.raises(UserError, match=r"broken\.json"):
+        rows_of(results)
+
+
+def leaderboard(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "zoo.leaderboard", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_check_fails_on_a_stale_page_and_passes_on_a_fresh_one(results):
+    add(results)
+    assert leaderboard(str(results), "--check").returncode != 0
+    assert not (results / "leaderboard.md").exists()
+    assert leaderboard(str(results)).returncode == 0
+    assert leaderboard(str(results), "--check").returncode == 0
+    add(results, model="gated_memn2n", identity="f")
+    stale = leaderboard(str(results), "--check")
+    assert stale.returncode != 0
+    assert "not up to date: leaderboard.md, leaderboard.csv" in stale.stderr
+
+
+def test_the_committed_leaderboard_is_up_to_date():
+    checked = leaderboard("--check")
+    assert checked.returncode == 0, checked.stderr
