@@ -156,8 +156,8 @@ def as_markdown(rows: list[Row]) -> str:
         "do not edit it.",
         "Errors are test errors in percent. Of all epochs and restarts of a training, validation selects one; the "
         "test questions are read once, at the end. A task is *failed* above 5 %. *All restarts* is the mean and the "
-        "standard deviation, over restarts, of a restart's mean error over the tasks. *Training* is the time of all trainings, "
-        "one after another, on one process each. Published figures stand with their own conditions, which often "
+        "standard deviation, over restarts, of a restart's mean error over the tasks. *Training* is the time of all "
+        "trainings, one after another. Published figures stand with their own conditions, which often "
         "differ from ours; what is marked † is known from memory of the paper only.",
     ]
     if not rows:
