@@ -8,16 +8,17 @@ os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of bei
 import hydra
 from omegaconf import DictConfig
 
+from zoo.mistakes import explained
+
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     from zoo.command import start  # torch is loaded only now: --help answers at once
 
-    start(config)
+    with explained(sys.argv[1:]):  # here too, or Hydra would add a line of its own
+        start(config)
 
 
 if __name__ == "__main__":
-    from zoo.mistakes import explained
-
     with explained(sys.argv[1:]):
         main()

@@ -5,11 +5,11 @@ import pytorch_lightning as pl
 import torch
 
 from tests.configs import MODELS, config
+from zoo.training.build import build
 from zoo.training.data import EvaluationBatches, TrainingBatches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import EnsembleTraining
 from zoo.training.recipe import Recipe, Schedule
-from zoo.training.train import build
 
 
 def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTraining:

@@ -7,9 +7,9 @@ from hydra.utils import get_class
 from tasks.batch import PAD
 from tests.configs import MODELS, config
 from zoo.interface import MemoryNetwork
+from zoo.training.build import build, options_of
 from zoo.training.data import EvaluationBatches
 from zoo.training.recipe import Recipe
-from zoo.training.train import build, options_of
 
 
 @pytest.fixture(params=MODELS)

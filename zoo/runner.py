@@ -18,12 +18,13 @@ from hydra.utils import instantiate
 from rich.console import Console
 from rich.table import Table
 
+from tasks.batch import Sizes
 from tasks.errors import UserError
 from zoo import records
 from zoo.leaderboard.tables import PASS_MARK
 from zoo.progress import Progress, clock, label
+from zoo.training.build import build
 from zoo.training.recipe import Recipe
-from zoo.training.train import build, train
 
 
 def run(config: dict, labels: dict) -> Path:
@@ -34,12 +35,13 @@ def run(config: dict, labels: dict) -> Path:
         labels: names that the record carries and that decide nothing: model, experiment, overrides.
     """
     check(config)
+    recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
+    build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
     results = Path(config["results_dir"])
     data = load_data(config)
     settings = records.settings_of(config, data.source, data.fingerprint)
     run_identity = records.identity(settings)
     sizes = {name: corpus.sizes for name, corpus in data.trainings.items()}
-    recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
     windows = {name: build(config["model"], size, seed=0).window for name, size in sizes.items()}
     name = f"{labels['model']}-{config['task']['size']}-{config['protocol']}"
     config = config | {"run": {"name": name, "identity": run_identity}}
@@ -170,6 +172,8 @@ def selected_error(figures: dict) -> float:
 
 
 def _train_one(config: dict, name: str, work: Path, report: Callable[..., None]) -> dict:
+    from zoo.training.train import train  # and Lightning with it, which takes seconds and only workers need
+
     corpus = load_data(config, name).trainings[name]
     return train(config, name, corpus, work / name, report)
 

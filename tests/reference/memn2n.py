@@ -1,9 +1,8 @@
 """MemN2N and Gated MemN2N written out sum by sum, one question at a time: slow, plain, in float64.
 
-Nothing of the zoo is used. Weights come as a dictionary with the names that the models give them.
+Nothing of the zoo is used. Weights come as a dictionary of tensors with the names that the models give them; single
+numbers of them are added and multiplied, so that autograd can follow.
 """
-
-import math
 
 
 def dot(x, y):
@@ -26,8 +25,7 @@ def encode(words, table, encoding, longest):
 
 
 def softmax(scores):
-    largest = max(float(s) for s in scores)
-    powers = [(s - largest).exp() if hasattr(s, "exp") else math.exp(s - largest) for s in scores]
+    powers = [s.exp() for s in scores]
     whole = sum(powers)
     return [p / whole for p in powers]
 
@@ -85,5 +83,5 @@ def answer(
         else:
             u = [dot(weights["H"][k], u) + o[k] for k in range(dim)]
         if relu:
-            u = [max(x, 0.0 * x) if float(x) > 0 else 0.0 * x for x in u]
+            u = [x.clamp(min=0) for x in u]
     return [dot(row, u) for row in words[of_answer]], attention
