@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.babi.official import load
 from tests.configs import ROOT
 from tests.worlds import write_release
 
@@ -91,15 +92,10 @@ class TestRun:
         for name in (str(Path.home()), str(finished[0]), os.uname().nodename):
             assert name not in text
 
-    def test_predictions_give_the_errors_of_the_record(self, finished):
-        from tasks.babi.official import load
-
+    def test_predictions_give_the_errors_of_the_record(self, world, finished):
         results, record, stored = finished[0], the_record(finished[0]), arrays(finished[0])
-        data = Path(next((results.parent / "cache" / "babi").iterdir())).parent.parent
-        for task in ("1", "2"):
-            release = next(p for p in results.parent.parent.glob("data*") if (p / "tasks_1-20_v1-2").exists())
-            corpora, _ = load(release, data, [int(task)], "1k", "en", False)
-            corpus = corpora[int(task)]
+        corpora, _ = load(world, results.parent / "cache", [1, 2], "1k", "en", False)
+        for task, corpus in ((str(number), corpus) for number, corpus in corpora.items()):
             assert stored[f"{task}/words"].tolist() == corpus.words
             wrong = stored[f"{task}/predictions"] != corpus.test.answer.numpy()
             expected = record["tasks"][task]["test_errors"]

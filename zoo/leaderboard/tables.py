@@ -178,15 +178,15 @@ def as_markdown(rows: list[Row]) -> str:
 def as_short_markdown(rows: list[Row]) -> str:
     """The first screen of the README: complete rows only."""
     complete = [row for row in rows if row.complete]
-    header = ("model", "data", "protocol", "restarts", "mean error", "failed tasks", "published: mean", "failed")
+    header = ("model", "setting", "data", "protocol", "mean error", "failed tasks", "published: mean", "failed")
     return _table(
         header,
         [
             (
                 f"`{row.model}`",
+                row.experiment,
                 f"{row.source} {row.size}",
                 row.protocol,
-                str(row.restarts),
                 f"{row.mean:.1f} %",
                 f"{row.failed} / {len(TASKS)}",
                 _percent(row.published.get("mean_error")),
