@@ -8,7 +8,7 @@ from tests.configs import MODELS, config
 from zoo.training.build import build
 from zoo.training.data import EvaluationBatches, TrainingBatches
 from zoo.training.ensemble import Ensemble
-from zoo.training.module import EnsembleTraining
+from zoo.training.module import Best, EnsembleTraining
 from zoo.training.recipe import Recipe, Schedule
 
 
@@ -124,3 +124,29 @@ class TestSchedule:
         assert (short.linear_start_epochs, short.epochs, short.anneal_every) == (2, 10, 3)
         assert recipe.shortened(None) == recipe == recipe.shortened(500)
         assert recipe.shortened(1).epochs == 1
+
+
+class TestSelection:
+    def updated(self, *epochs: tuple[list[float], list[float], list[bool]]) -> Best:
+        """After epochs of (errors, losses, which restarts are eligible); weights are the number of the epoch."""
+        best = Best(torch.zeros(len(epochs[0][0]), 1))
+        for number, (errors, losses, eligible) in enumerate(epochs):
+            weights = torch.full_like(best.weights, number)
+            best.update(weights, torch.tensor(errors), torch.tensor(losses), number, torch.tensor(eligible))
+        return best
+
+    def test_the_epoch_of_lowest_error_of_equals_the_last(self):
+        yes = [True, True]
+        best = self.updated(([3.0, 1.0], [1.0, 1.0], yes), ([2.0, 1.0], [1.0, 9.0], yes), ([4.0, 2.0], [1.0, 1.0], yes))
+        assert best.epoch.tolist() == [1, 1]
+        assert best.error.tolist() == [2.0, 1.0]
+        assert best.weights.flatten().tolist() == [1.0, 1.0]
+
+    def test_epochs_of_the_linear_start_are_not_eligible(self):
+        best = self.updated(([0.0], [1.0], [False]), ([5.0], [1.0], [True]))
+        assert (best.epoch.tolist(), best.error.tolist()) == ([1], [5.0])
+
+    def test_the_restart_of_lowest_error_of_equals_that_of_lowest_loss_at_the_end(self):
+        yes = [True, True, True]
+        best = self.updated(([1.0, 2.0, 1.0], [0.1, 0.0, 0.9], yes), ([2.0, 3.0, 3.0], [0.8, 0.1, 0.7], yes))
+        assert best.restart() == 2

@@ -18,7 +18,10 @@ from tasks.errors import UserError
 from tasks.files import write_atomically
 
 SCHEMA = 1
-SELECTION = "epoch and restart of lowest validation error, then of lowest validation loss; test read once, at the end"
+SELECTION = (
+    "of each restart the epoch of lowest validation error, of equals the last; of the restarts the one of lowest "
+    "validation error, of equals that of lowest validation loss in the last epoch; test read once, at the end"
+)
 PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 

@@ -13,27 +13,33 @@ from zoo.training.recipe import Recipe, Schedule
 
 
 class Best(nn.Module):
-    """The weights of each restart's best epoch: lowest validation error, then lowest validation loss."""
+    """The weights of each restart's best epoch: that of the lowest validation error, of several the last.
+
+    Among epochs of equal error the last one has the smallest learning rate behind it. The validation loss would often
+    choose an early one instead, since it grows with confidence while the error still falls.
+    """
 
     def __init__(self, weights: Tensor) -> None:
         super().__init__()
         restarts = len(weights)
         self.register_buffer("weights", weights.detach().clone())
         self.register_buffer("error", torch.full((restarts,), torch.inf))
-        self.register_buffer("loss", torch.full((restarts,), torch.inf))
+        self.register_buffer("last_loss", torch.full((restarts,), torch.inf))  # on validation, of the last epoch
         self.register_buffer("epoch", torch.full((restarts,), -1))
 
     def update(self, weights: Tensor, error: Tensor, loss: Tensor, epoch: int, eligible: Tensor) -> None:
-        better = (error < self.error) | ((error == self.error) & (loss < self.loss))
-        better &= eligible
+        better = (error <= self.error) & eligible & loss.isfinite()
+        self.last_loss = loss.nan_to_num(nan=torch.inf)
         self.weights = torch.where(better[:, None], weights.detach(), self.weights)
         self.error = torch.where(better, error, self.error)
-        self.loss = torch.where(better, loss, self.loss)
         self.epoch = torch.where(better, epoch, self.epoch)
 
     def restart(self) -> int:
-        """The restart that validation selects."""
-        return min(range(len(self.error)), key=lambda k: (float(self.error[k]), float(self.loss[k]), k))
+        """The restart that validation selects: lowest error, of several the one with the lowest loss at the end.
+
+        A loss depends on the epoch, so it compares restarts only where they are equally old.
+        """
+        return min(range(len(self.error)), key=lambda k: (float(self.error[k]), float(self.last_loss[k]), k))
 
 
 class EnsembleTraining(pl.LightningModule):
