@@ -7,6 +7,13 @@ class UserError(ValueError):
     """What was given, what was expected, what to type instead; shown without a traceback."""
 
 
+def check_type(option: str, value: object, expected: type, example: object) -> None:
+    """Refuses a value of the command line that is of another type; a whole number is a number too."""
+    fits = isinstance(value, (int, float) if expected is float else expected)
+    if not fits or (isinstance(value, bool) and expected is not bool):
+        raise UserError(f"{option}={value}: expected {expected.__name__}, as in {option}={example}")
+
+
 def nearest(given: str, known: list[str]) -> str:
     """Returns "; did you mean 'x'?" for the closest known name, or nothing."""
     close = difflib.get_close_matches(given, known, n=1, cutoff=0.5) or [name for name in known if given in name]

@@ -28,13 +28,16 @@ def test_published_figures_are_those_of_the_table(name):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_runs_two_epochs(name, corpus, tmp_path):
-    given = config(f"experiment={name}", "restarts=2", "trainer.max_epochs=2", "logger=none", "results_dir=nowhere")
+def test_runs_shortened_linear_start_included(name, corpus, tmp_path):
+    given = config(f"experiment={name}", "restarts=2", "trainer.max_epochs=12", "logger=none", "results_dir=nowhere")
     states = []
     figures = train(
         given | {"run": {"name": name, "identity": "x"}}, "1", corpus, tmp_path, lambda **state: states.append(state)
     )
-    assert [state["epoch"] for state in states] == [1, 2]
+    assert [state["epoch"] for state in states] == list(range(1, 13))
+    assert states[0]["linear"] == (given["model"]["recipe"]["linear_start_epochs"] > 0)
+    assert not states[-1]["linear"]
+    assert all(curve.isfinite().all() for curve in figures["curves"].values())
     assert figures["errors"]["test"][1].shape == (2,)
     assert figures["predictions"].shape == (2, len(corpus.test))
 

@@ -34,6 +34,7 @@ def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], sele
         "words": ["", "a"],
         "curves": {name: torch.zeros(3, restarts) for name in ("train_loss", "valid_loss", "valid_error")},
         "parameters": 100,
+        "state_size": 60,
         "seconds": 1.5,
         "examples": 300,
     }
@@ -54,6 +55,8 @@ def add(results: Path, *, tasks=range(1, 21), experiment=None, overrides=(), pub
         "overrides": list(overrides),
         "published": published,
         "source": source,
+        "memory": "static",
+        "supervision": "answers",
         "settings": {"task": {"size": size, "variant": "en"}, "protocol": "per_task", "restarts": restarts},
         "train_seconds": 30.0,
         "wall_seconds": 20.0,
@@ -103,6 +106,13 @@ def test_the_published_figure_is_that_of_the_experiment(results):
     assert row["published_setting"] == "BoW"
 
 
+def test_a_published_figure_stands_only_beside_its_own_conditions(results):
+    add(results, experiment="bow", published="b", size="10k")
+    add(results, overrides=["model.encoding=bag"], identity="b")
+    add(results, model="gated_memn2n", published="a", identity="c")
+    assert {row["published_mean_error"] for row in as_rows(results)} == {""}
+
+
 def test_some_tasks_give_no_mean(results):
     add(results, tasks=(1, 2))
     (row,) = as_rows(results)
@@ -116,7 +126,7 @@ def test_more_tasks_win_over_newer_then_newer_over_older(results):
     add(results, tasks=(1, 2), identity="aaaaaaaaaa")
     (row,) = as_rows(results)
     assert row["mean_error"] != ""
-    newest = add(results, shift=1.0)
+    newest = add(results, shift=1.0, identity="bbbbbbbbbb")
     record = json.loads(newest.read_text())
     record["environment"]["finished"] = "2999-01-01T00:00:00Z"
     newest.write_text(json.dumps(record))

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import tarfile
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -47,9 +48,10 @@ def test_folder_archive_and_cache_give_the_same(release, tmp_path):
 def test_cache_notices_a_changed_file_and_survives_damage(release, tmp_path):
     _, before = load(release, tmp_path / "cache", [1], "1k", "en", False)
     (cached,) = (tmp_path / "cache").rglob("qa1.pt")
-    cached.write_bytes(cached.read_bytes()[:100])
-    corpora, after = load(release, tmp_path / "cache", [1], "1k", "en", False)
-    assert after == before
+    for damaged in (cached.read_bytes()[:100], b"", b"not a table at all"):
+        cached.write_bytes(damaged)
+        corpora, after = load(release, tmp_path / "cache", [1], "1k", "en", False)
+        assert after == before
     assert len(corpora[1].test) == 60
     file = release / official.FOLDER / "en/qa1_little-world_test.txt"
     file.write_text(file.read_text() + "1 Ada ran to the zoo.\n2 Where is Ada?\tzoo\t1\n")
@@ -80,9 +82,12 @@ def test_a_missing_size_and_a_damaged_archive_are_named(release, tmp_path):
     with pytest.raises(UserError, match="no folder en-10k"):
         load(release, tmp_path / "cache", [1], "10k", "en", False)
     archive = packed(release, tmp_path / "packed")
-    archive.write_bytes(archive.read_bytes()[:-200])
-    with pytest.raises(UserError, match=r"tar\.gz is damaged"):
-        load(tmp_path / "packed", tmp_path / "cache", [1], "1k", "en", False)
+    whole = archive.read_bytes()
+    middle = len(whole) // 2
+    for damaged in (whole[:-200], whole[:-2], whole[:middle] + b"?!" + whole[middle + 2 :], b"", b"no archive"):
+        archive.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"tar\.gz is damaged"):
+            load(tmp_path / "packed", tmp_path / "cache", [1], "1k", "en", False)
 
 
 def test_an_archive_writes_nothing_where_it_is_read(release, tmp_path):
@@ -142,6 +147,13 @@ class TestRealRelease:
 
     def all_tasks(self, official_dir, cache, size, ids=tuple(range(1, 21))):
         return load(official_dir, cache, ids, size, "en", False)[0]
+
+    def test_reads_in_seconds_and_from_its_cache_in_less(self, official, tmp_path):
+        for size, ids in (("1k", range(1, 21)), ("10k", [task for task in range(1, 21) if task != 3])):
+            for limit in (10, 1):
+                began = time.perf_counter()
+                self.all_tasks(official, tmp_path, size, ids)
+                assert time.perf_counter() - began < limit
 
     def test_counts_at_1k(self, official, tmp_path):
         corpora = self.all_tasks(official, tmp_path, "1k")

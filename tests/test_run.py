@@ -15,7 +15,9 @@ from tasks.babi.official import load
 from tests.configs import ROOT
 from tests.worlds import write_release
 
-QUICK = ("model=memn2n", "task=babi", "task.ids=[1,2]", "restarts=2", "trainer.max_epochs=20", "model.dim=6")
+# patience ends the linear starts at different epochs, and the training before its last epoch
+PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
+QUICK = ("model=memn2n", "task=babi", "task.ids=[1,2]", "restarts=2", "trainer.max_epochs=20", "model.dim=6", *PATIENT)
 
 
 def command(release: Path, results: Path, *arguments: str) -> list[str]:
@@ -81,15 +83,15 @@ class TestRun:
             assert len(task["test_errors"]) == 2
             assert task["valid_errors"][task["selected"]] == min(task["valid_errors"])
         assert record["settings"]["restarts"] == 2
-        assert record["overrides"] == ["model.dim=6", "restarts=2", "trainer.max_epochs=20"]
+        assert record["overrides"] == ["model.dim=6", *PATIENT, "restarts=2", "trainer.max_epochs=20"]
         assert "task 1" in done.stdout
         assert "record:" in done.stdout
         assert "Traceback" not in done.stderr
         assert "Warning" not in done.stderr
 
-    def test_the_record_names_no_path_host_or_user(self, finished):
+    def test_the_record_names_no_path_or_host(self, world, finished):
         text = json.dumps(the_record(finished[0]))
-        for name in (str(Path.home()), str(finished[0]), os.uname().nodename):
+        for name in (str(Path.home()), str(finished[0]), str(world), os.uname().nodename):
             assert name not in text
 
     def test_predictions_give_the_errors_of_the_record(self, world, finished):
@@ -114,9 +116,7 @@ class TestRun:
         for _ in range(2):
             done = run(world, results, "model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", "rerun=true")
             assert done.returncode == 0, done.stderr
-        first, second = (
-            json.loads(f.read_text()) for f in sorted((results / "runs").glob("*.json"), key=lambda f: len(f.name))
-        )
+        first, second = (json.loads(f.read_text()) for f in sorted((results / "runs").glob("*.json")))
         assert figures(first) == figures(second)
 
     def test_joint_training_is_tested_task_by_task(self, world, tmp_path):
@@ -161,7 +161,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + 120
-        while not list((results / "work").glob(f"memn2n-*/{awaited}")):
+        while not list((results / "work").glob(f"memn2n-*/0/{awaited}")):
             assert process.poll() is None, f"ended before {awaited} was written"
             assert time.monotonic() < deadline
             time.sleep(0.002)
@@ -179,7 +179,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
     assert stored.keys() == undisturbed.keys()
     for name in stored:
         np.testing.assert_array_equal(stored[name], undisturbed[name], err_msg=name)
-    assert not list((results / "work").glob("memn2n-*/*"))
+    assert not list((results / "work").glob("memn2n-*/"))
 
 
 @pytest.mark.slow
@@ -204,6 +204,10 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["trainer.max_epochs=0"], ["trainer.max_epochs=0: expected"]),
         (["protocol=jiont"], ["protocol=jiont", "did you mean 'joint'?"]),
         (["memn2n"], ["expected name=value"]),
+        (["model.recipe.epochs=many"], ["model.recipe.epochs=many: expected int"]),
+        (["model.recipe.batch_size=0"], ["model.recipe.batch_size=0: expected at least 1"]),
+        (["task.ids=5"], ["task.ids=5: expected a list, as in task.ids=[5]"]),
+        (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
     ],
 )
 def test_a_mistake_gets_one_clear_message(tmp_path, arguments, said):

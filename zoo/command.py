@@ -26,6 +26,6 @@ def start(config: DictConfig) -> None:
         "experiment": choices.get("experiment"),
         "overrides": sorted(overrides),
         "published": (config.published or {}).get("key"),
-        "command": " ".join(["python run.py", *(o for o in said if not o.startswith(FOLDERS))]),
+        "command": " ".join(["python run.py", *(o for o in said if o.lstrip("+").partition("=")[0] not in FOLDERS)]),
     }
     run(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)

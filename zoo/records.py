@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -25,10 +26,12 @@ SELECTION = (
 PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 
-def settings_of(config: dict, source: str, fingerprint: str) -> dict:
-    """All that decides the figures of a run, and nothing else: no folder, no logger, no number of processes."""
+def settings_of(config: dict, experiment: str | None, source: str, fingerprint: str) -> dict:
+    """All that decides the figures of a run and its row; no folder, no logger, no number of processes."""
     task = {key: value for key, value in config["task"].items() if key not in ("source", "download", "protocol")}
+    task["ids"] = sorted(task["ids"])
     return {
+        "experiment": experiment,
         "model": config["model"],
         "task": task | {"source": source},
         "protocol": config["protocol"],
@@ -41,15 +44,14 @@ def settings_of(config: dict, source: str, fingerprint: str) -> dict:
 
 
 def identity(settings: dict) -> str:
-    """Ten hexadecimal digits that two runs share only if they would produce the same figures."""
-    text = json.dumps({"schema": SCHEMA} | settings, sort_keys=True)
+    """Ten hexadecimal digits that two runs share only if they are to give the same figures for the same row."""
+    text = json.dumps({"schema": SCHEMA, "selection": SELECTION} | settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def files_of(results_dir: Path, name: str, run_identity: str) -> list[Path]:
-    """The records of this very run, the oldest first; there are several where it was made to rerun."""
-    found = (results_dir / "runs").glob(f"{name}-{run_identity}*.json")
-    return sorted(found, key=lambda file: (len(file.stem), file.stem))
+    """The records of this very run, the oldest first; there are several where it was made again."""
+    return sorted((results_dir / "runs").glob(f"{name}-{run_identity}-*.json"))
 
 
 def read(file: Path) -> dict:
@@ -88,16 +90,16 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
     record = {"schema": SCHEMA, "selection": SELECTION} | run
     record["tasks"] = {task: tasks[task] for task in sorted(tasks, key=int)}
     record["trainings"] = {
-        training: {"parameters": got["parameters"], "seconds": round(got["seconds"], 2), "examples": got["examples"]}
+        training: {name: got[name] for name in ("parameters", "state_size", "examples")}
+        | {"seconds": round(got["seconds"], 2)}
         for training, got in figures.items()
     }
     record["examples_per_second"] = round(
         sum(got["examples"] for got in figures.values()) / max(1e-9, sum(got["seconds"] for got in figures.values()))
     )
     record["environment"] = environment()
-    earlier = files_of(results_dir, name, run["identity"])
-    suffix = f"-{len(earlier) + 1}" if earlier else ""
-    file = results_dir / "runs" / f"{name}-{run['identity']}{suffix}.json"
+    moment = re.sub(r"\D", "", record["environment"]["finished"])  # so two machines never write the same file
+    file = results_dir / "runs" / f"{name}-{run['identity']}-{moment}.json"
     # the arrays first: a record that can be seen is complete
     write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **arrays))
     write_atomically(file, lambda stream: stream.write(dump(record).encode()))

@@ -1,11 +1,13 @@
 """A run: trainings in worker processes, their figures in one record."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import queue
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +20,10 @@ from hydra.utils import instantiate
 from rich.console import Console
 from rich.table import Table
 
+from tasks.babi.task import Data
 from tasks.batch import Sizes
-from tasks.errors import UserError
+from tasks.errors import UserError, check_type
+from tasks.files import write_atomically
 from zoo import records
 from zoo.leaderboard.tables import PASS_MARK
 from zoo.progress import Progress, clock, label
@@ -35,28 +39,29 @@ def run(config: dict, labels: dict) -> Path:
         labels: names that the record carries and that decide nothing: model, experiment, overrides.
     """
     check(config)
-    recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
-    build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
     results = Path(config["results_dir"])
+    recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
+    network = build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
+    facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
     data = load_data(config)
-    settings = records.settings_of(config, data.source, data.fingerprint)
+    settings = records.settings_of(config, labels["experiment"], data.source, data.fingerprint)
     run_identity = records.identity(settings)
     sizes = {name: corpus.sizes for name, corpus in data.trainings.items()}
     windows = {name: build(config["model"], size, seed=0).window for name, size in sizes.items()}
     name = f"{labels['model']}-{config['task']['size']}-{config['protocol']}"
     config = config | {"run": {"name": name, "identity": run_identity}}
-    earlier = records.files_of(results, name, run_identity)
-    if earlier and not config["rerun"]:
-        show(records.read(earlier[-1]))
-        print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
-        return earlier[-1]
-
-    work = results / "work" / f"{name}-{run_identity}"
-    work.mkdir(parents=True, exist_ok=True)
-    with _alone(work):
+    home = results / "work" / f"{name}-{run_identity}"
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(home):
+        earlier = records.files_of(results, name, run_identity)
+        if earlier and not config["rerun"]:
+            show(records.read(earlier[-1]))
+            print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
+            return earlier[-1]
         began = time.monotonic()
-        resumed = any(work.glob("*/*"))
-        state = records.commit()
+        code = records.commit()
+        work = home / str(len(earlier))  # what a finished run may have left is not taken for the work of the next
+        resumed = _begun(work, code)
         restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
         title = f"{labels['model']} on {data.source} bAbI {config['task']['size']}, {config['protocol']}, {restarts}"
         if resumed:
@@ -69,34 +74,50 @@ def run(config: dict, labels: dict) -> Path:
         record = {
             "identity": run_identity,
             **labels,
+            **facts,
             "source": data.source,
             "settings": settings,
             "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
             "wall_seconds": round(time.monotonic() - began, 1),
             "resumed": resumed,
             "workers": workers_of(config, len(figures)),
-            **state,
+            **code,
         }
         file = records.write(results, name, record, {name: figures[name] for name in data.trainings})
-    shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(home)
     show(records.read(file))
     print(f"record: {file}   (python -m zoo.leaderboard puts it on the table)")
     return file
 
 
+def _begun(work: Path, code: dict) -> bool:
+    """Whether this code has begun the work before; what other code has left there is thrown away."""
+    begun = work / "code.json"
+    if begun.exists():
+        if json.loads(begun.read_text()) == code:
+            return True
+        print("the code has changed since this run was interrupted: it begins anew", file=sys.stderr)
+        shutil.rmtree(work)
+    write_atomically(begun, lambda stream: stream.write(json.dumps(code).encode()))
+    return False
+
+
 def check(config: dict) -> None:
     for name, least in (("restarts", 1), ("seed", 0)):
-        if not isinstance(config[name], int) or config[name] < least:
+        if not isinstance(config[name], int) or not least <= config[name] < 2**31:
             raise UserError(f"{name}={config[name]}: expected a whole number of at least {least}")
     trainer = config["trainer"]
     for name in ("workers", "threads", "max_epochs"):
         if trainer[name] is not None and (not isinstance(trainer[name], int) or trainer[name] < 1):
             raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
+    check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
+    if trainer["accelerator"] not in ("cpu", "gpu"):
+        raise UserError(f"trainer.accelerator={trainer['accelerator']}: expected cpu or gpu, as in trainer=cpu")
     if trainer["accelerator"] == "gpu" and not torch.cuda.is_available():
         raise UserError("trainer=gpu: torch sees no GPU here; type trainer=cpu")
 
 
-def load_data(config: dict, training: str | None = None) -> object:
+def load_data(config: dict, training: str | None = None) -> Data:
     """The data of a run, or of one of its trainings only."""
     task = dict(config["task"])
     if training is not None and config["protocol"] == "per_task":
@@ -113,7 +134,7 @@ def workers_of(config: dict, trainings: int) -> int:
 @contextlib.contextmanager
 def _alone(work: Path) -> None:
     """Refuses to make a run that another process is making."""
-    lock = FileLock(work.with_name(work.name + ".lock"))
+    lock = FileLock(work.with_suffix(".lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -201,8 +222,8 @@ def _train_in_worker(config: dict, name: str, work: Path) -> None:
 
 def show(record: dict) -> None:
     """The figures of a record, as a table in the terminal."""
-    table = Table(title=f"{record['model']}: test error in %, of the restart with the lowest validation error")
-    table.title_justify = "left"
+    print(f"{record['model']}: error in %, of the restart that validation selects")
+    table = Table()
     for column in ("task", "validation", "test", "mean of restarts", "epoch"):
         table.add_column(column, justify="left" if column == "task" else "right")
     chosen = []
@@ -222,5 +243,5 @@ def show(record: dict) -> None:
         table.add_section()
         table.add_row(f"mean, {failed} of {len(chosen)} failed", "", f"{sum(chosen) / len(chosen):.2f}", "", "")
     Console().print(table)
-    speed = f"{record['examples_per_second']:,} training examples a second in each, summed over restarts"
-    print(f"{clock(record['wall_seconds'])} on {record['workers']} process(es), {speed}")
+    speed = f"{record['examples_per_second']:,} training examples a second in each, all restarts together"
+    print(f"{clock(record['wall_seconds'])} in {record['workers']} process(es), {speed}")

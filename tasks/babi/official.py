@@ -3,9 +3,12 @@
 The release's archive is never unpacked: its members are read in memory, by name, so nothing in it can write a file.
 """
 
+import gzip
 import hashlib
+import pickle
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +47,16 @@ class Release:
             return {f.name: f.read_bytes() for f in sorted(folder.glob("qa*.txt"))} if folder.is_dir() else {}
         found = {}
         try:
-            with tarfile.open(self.path, "r:gz") as archive:
+            with gzip.open(self.path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
                 for member in archive:
-                    parts = Path(member.name).parts
-                    if member.isfile() and parts[-2:-1] == (subset,) and re.fullmatch(r"qa\d+_.*\.txt", parts[-1]):
+                    *parts, name = Path(member.name).parts
+                    if member.isfile() and parts == [FOLDER, subset] and re.fullmatch(r"qa\d+_.*\.txt", name):
                         if member.size > LARGEST:
                             raise UserError(f"{self.path}: {member.name} has {member.size:,} bytes; no bAbI file has")
-                        found[parts[-1]] = archive.extractfile(member).read()
-        except (tarfile.TarError, EOFError, OSError) as error:
+                        found[name] = archive.extractfile(member).read()
+                while unpacked.read(2**20):  # to the very end, where the checksum is
+                    pass
+        except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
             raise UserError(
                 f"{self.path} is damaged ({error}); delete it, then download it again with task.download=true"
             ) from None
@@ -124,7 +129,7 @@ def load(
         try:
             tables = {task: torch.load(file, weights_only=True) for task, file in cached.items()}
             return _with_fingerprint({task: _unpack(table) for task, table in tables.items()}, tables)
-        except (RuntimeError, KeyError, EOFError, OSError):
+        except (RuntimeError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError):
             pass  # a damaged cache is written anew
     files = release.files(subset)
     if not files:
@@ -136,6 +141,8 @@ def load(
 
 
 def check_ids(ids: Iterable[int]) -> list[int]:
+    if not isinstance(ids, Iterable):
+        raise UserError(f"task.ids={ids}: expected a list, as in task.ids=[{ids}]")
     ids = list(ids)
     wrong = [i for i in ids if i not in TASKS]
     if wrong or not ids or len(set(ids)) < len(ids):

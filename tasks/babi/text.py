@@ -117,7 +117,7 @@ def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
         raise UserError(f"{name}: no question in {len(text.splitlines())} lines; the file is empty or cut off")
     most = max(1, *map(len, support))
     return Split(
-        torch.tensor(facts),
+        torch.tensor(facts, dtype=torch.long),
         torch.tensor([*begin, len(facts)]),
         torch.tensor(story),
         torch.tensor(told),

@@ -84,4 +84,4 @@ def answer(
             u = [dot(weights["H"][k], u) + o[k] for k in range(dim)]
         if relu:
             u = [x.clamp(min=0) for x in u]
-    return [dot(row, u) for row in words[of_answer]], attention
+    return [0.0 * u[0], *(dot(row, u) for row in words[of_answer][1:])], attention

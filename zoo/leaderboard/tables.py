@@ -15,7 +15,7 @@ PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is fail
 COLUMNS = (
     "model", "experiment", "source", "size", "protocol", "restarts", "mean_error", "failed_tasks",
     *(f"error_{task}" for task in TASKS),
-    "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds",
+    "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds", "memory", "supervision", "state_size",
     "published_mean_error", "published_failed_tasks", "published_setting", "record", "marks",
 )  # fmt: skip
 
@@ -34,6 +34,9 @@ class Row:
     restart_means: list[float]  # of each restart, over all tasks; empty if some were not run
     parameters: int  # of one network; of the largest where the tasks differ
     train_seconds: float
+    memory: str
+    supervision: str
+    state_size: int  # numbers that the memory of the longest story holds
     published: dict[str, str]  # a row of results/published.csv, or nothing
     record: str
     marks: tuple[str, ...]
@@ -105,6 +108,9 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         [statistics.fmean(errors) for errors in zip(*of_all, strict=True)] if len(errors) == len(TASKS) else [],
         max(training["parameters"] for training in record["trainings"].values()),
         record["train_seconds"],
+        record["memory"],
+        record["supervision"],
+        max(training["state_size"] for training in record["trainings"].values()),
         _published(record, size, published),
         name,
         tuple(marks),
@@ -112,12 +118,13 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
 
 
 def _published(record: dict, size: str, published: list[dict[str, str]]) -> dict[str, str]:
-    """The figure that an experiment names as its own, or the first of the model under the same conditions."""
+    """The figure that an experiment names as its own, or for a model as it stands the first of its conditions."""
+    conditions = record["model"], size, record["settings"]["protocol"]
+    if not record["published"] and any(override.startswith("model.") for override in record["overrides"]):
+        return {}
     for row in published:
-        if record["published"]:
-            if row["key"] == record["published"]:
-                return row
-        elif (row["model"], row["size"], row["protocol"]) == (record["model"], size, record["settings"]["protocol"]):
+        fits = (row["model"], row["size"], row["protocol"]) == conditions
+        if fits and record["published"] in (None, row["key"]):
             return row
     return {}
 
@@ -139,6 +146,7 @@ def as_csv(rows: list[Row]) -> str:
                 "std_all_restarts": _number(statistics.stdev(row.restart_means), 3) if spread else "",
                 "parameters": row.parameters,
                 "train_seconds": _number(row.train_seconds, 1),
+                **{name: getattr(row, name) for name in ("memory", "supervision", "state_size")},
                 "published_mean_error": row.published.get("mean_error", ""),
                 "published_failed_tasks": row.published.get("failed_tasks", ""),
                 "published_setting": row.published.get("setting", ""),
@@ -157,7 +165,8 @@ def as_markdown(rows: list[Row]) -> str:
         "Errors are test errors in percent. Of all epochs and restarts of a training, validation selects one; the "
         "test questions are read once, at the end. A task is *failed* above 5 %. *All restarts* is the mean and the "
         "standard deviation, over restarts, of a restart's mean error over the tasks. *Training* is the time of all "
-        "trainings, one after another. Published figures stand with their own conditions, which often "
+        "trainings, one after another; *parameters* and *memory size* (numbers kept of the longest story) are of the "
+        "largest. Published figures stand with their own conditions, which often "
         "differ from ours; what is marked † is known from memory of the paper only.",
     ]
     if not rows:
@@ -176,9 +185,9 @@ def as_markdown(rows: list[Row]) -> str:
 
 
 def as_short_markdown(rows: list[Row]) -> str:
-    """The first screen of the README: complete rows only."""
-    complete = [row for row in rows if row.complete]
-    header = ("model", "setting", "data", "protocol", "mean error", "failed tasks", "published: mean", "failed")
+    """The first screen of the README: rows of all tasks, made by committed code."""
+    shown = [row for row in rows if row.complete and not row.marks]
+    header = ("model", "setting", "data", "protocol", "restarts", "mean error", "failed tasks", "published", "failed")
     return _table(
         header,
         [
@@ -187,20 +196,21 @@ def as_short_markdown(rows: list[Row]) -> str:
                 row.experiment,
                 f"{row.source} {row.size}",
                 row.protocol,
+                str(row.restarts),
                 f"{row.mean:.1f} %",
                 f"{row.failed} / {len(TASKS)}",
                 _percent(row.published.get("mean_error")),
                 row.published.get("failed_tasks") or "–",
             )
-            for row in complete
+            for row in shown
         ],
     )
 
 
 def _summary(rows: list[Row]) -> str:
     header = (
-        "model", "experiment", "mean error", "failed", "published", "failed", "all restarts", "restarts", "parameters",
-        "training", "notes",
+        "model", "experiment", "memory", "learns from", "mean error", "failed", "published", "failed", "all restarts",
+        "restarts", "parameters", "memory size", "training", "notes",
     )  # fmt: skip
     body = []
     for row in rows:
@@ -213,6 +223,8 @@ def _summary(rows: list[Row]) -> str:
             (
                 row.model,
                 row.experiment,
+                row.memory,
+                row.supervision,
                 "–" if row.mean is None else f"{row.mean:.2f}",
                 "–" if row.failed is None else str(row.failed),
                 _published_figure(row.published, "mean_error", "mean_standing"),
@@ -220,6 +232,7 @@ def _summary(rows: list[Row]) -> str:
                 spread,
                 str(row.restarts),
                 f"{row.parameters:,}",
+                f"{row.state_size:,}",
                 clock(row.train_seconds),
                 "; ".join(row.marks),
             )
@@ -260,7 +273,17 @@ def _number(figure: float | None, places: int) -> str:
 
 
 def _table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
-    numbers = {"mean error", "failed", "published", "all restarts", "restarts", "parameters", "training", "task"}
+    numbers = {
+        "mean error",
+        "failed",
+        "published",
+        "all restarts",
+        "restarts",
+        "parameters",
+        "memory size",
+        "training",
+        "task",
+    }
     rule = ("--:" if name in numbers else "---" for name in header)
     lines = (f"| {' | '.join(cells)} |" for cells in (header, tuple(rule), *body))
     return "\n".join(lines)

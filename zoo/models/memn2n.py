@@ -8,12 +8,17 @@ Deviations:
 - The position encoding is that of the authors' code, twice the paper's but for small terms, with J the longest sentence
   of the task and not the sentence at hand. The scale matters: with the paper's formula as printed and the paper's
   N(0, 0.1) weights, the linear start gets nowhere on task 16.
+- Time vectors are added as the paper has it; the authors' code makes time a word in a last column of its own, which the
+  position encoding weights too.
 - Random noise (section 4.1) leaves gaps in the time indices instead of inserting empty memories, and what lies beyond
   the last time index is given the last one (the authors' code does so).
 - As in the authors' code, and unlike most ports, empty slots are not masked: each has score 0, takes its share of the
   softmax, and holds a zero vector. The number of slots therefore matters: it is that of the task's longest story, or
   `memory_size` where that is less.
-- The answer is one word of the whole vocabulary; an answer of several words is one entry of it.
+- The answer is one word of the whole vocabulary, which like the number of slots is that of all splits of the task; an
+  answer of several words is one entry of it.
+- An epoch asks every question once (the authors' code draws batches with replacement), and the gradient is clipped as a
+  whole, as the paper says (the authors' code clips each matrix by itself).
 """
 
 import math
@@ -125,8 +130,8 @@ class MemN2N(MemoryNetwork):
         return u.relu() if self.relu else u
 
     def respond(self, recall: Tensor) -> Tensor:
-        """R: the argument of the softmax in eq. 3, W u_{K+1}."""
-        return recall @ self.words[-1].T
+        """R: the argument of the softmax in eq. 3, W u_{K+1}; the empty word, whose vector is zero, scores 0."""
+        return recall @ F.pad(self.words[-1, 1:], (0, 0, 1, 0)).T
 
     def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
         """Time indices with gaps, as if up to `time_noise` empty memories had been told among the sentences."""
@@ -138,7 +143,7 @@ class MemN2N(MemoryNetwork):
         def draw(*shape: int) -> Tensor:
             return torch.rand(*shape, generator=generator, device=generator.device).to(told.device)
 
-        # n = 0 ... ceil(noise * told) empty memories, each put before a random one of those already there
+        # n = 0 ... ceil(noise * told) empty memories, each put at a random place among those already there
         empty = (draw(len(told), 1) * ((self.time_noise * told).ceil() + 1)).long()
         place = (draw(len(told), most) * (told + torch.arange(1, most + 1, device=told.device))).long() + 1
         for i in range(most):

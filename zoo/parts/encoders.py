@@ -20,7 +20,7 @@ def count_words(sentences: Tensor, vocabulary: int, weights: Tensor) -> Tensor:
         weights: (J,) of each place.
 
     Returns:
-        (U, V); the column of the empty word is zero, so its vector is never used and never learns.
+        (U, V); the column of the empty word is zero, so that its vector says nothing and gets no gradient from here.
     """
     counted = torch.where(sentences == PAD, 0.0, weights)
     return counted.new_zeros(*sentences.shape[:-1], vocabulary).scatter_add(-1, sentences, counted)

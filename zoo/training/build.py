@@ -5,8 +5,8 @@ import inspect
 import torch
 from hydra.utils import get_class
 
-from tasks.batch import Sizes
-from tasks.errors import UserError, nearest
+from tasks.batch import Questions, Sizes
+from tasks.errors import UserError, check_type, nearest
 from zoo.interface import MemoryNetwork
 
 SIZES = Sizes._fields
@@ -22,6 +22,10 @@ def build(model: dict, sizes: Sizes, seed: int) -> MemoryNetwork:
     """A network as the configuration describes it, its weights drawn from `seed`."""
     given = {name: value for name, value in model.items() if name not in ("_target_", "recipe")}
     target = get_class(model["_target_"])
+    if target.reads is not Questions or target.drawn_by != "question":
+        raise UserError(
+            f"{target.__name__} reads {target.reads.__name__} drawn by {target.drawn_by}; expected Questions"
+        )
     options = options_of(target)
     for name, value in given.items():
         if name not in options:
@@ -29,10 +33,7 @@ def build(model: dict, sizes: Sizes, seed: int) -> MemoryNetwork:
                 f"model.{name} is not an option of {target.__name__}{nearest(name, list(options))} "
                 f"({', '.join(options)})"
             )
-        expected = options[name].annotation
-        fits = isinstance(value, (int, float)) if expected is float else isinstance(value, expected)
-        if not fits or (isinstance(value, bool) and expected is not bool):
-            raise UserError(f"model.{name}={value}: expected {expected.__name__}, as in {name}={options[name].default}")
+        check_type(f"model.{name}", value, options[name].annotation, options[name].default)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:

@@ -6,15 +6,20 @@ from pathlib import Path
 
 from pytorch_lightning.loggers import CSVLogger, Logger
 
+from tasks.errors import UserError
+
 
 def csv(save_dir: str, run: str, training: str) -> Logger:
-    return CSVLogger(save_dir, name=run, version=training)
+    return CSVLogger(save_dir, name=run, version=training, flush_logs_every_n_steps=10)
 
 
 def tensorboard(save_dir: str, run: str, training: str) -> Logger:
     from pytorch_lightning.loggers import TensorBoardLogger
 
-    return TensorBoardLogger(save_dir, name=run, version=training)
+    try:
+        return TensorBoardLogger(save_dir, name=run, version=training)
+    except ModuleNotFoundError:
+        raise UserError("logger=tensorboard needs a package: pip install -e '.[tensorboard]'") from None
 
 
 def wandb(save_dir: str, run: str, training: str, project: str) -> Logger:

@@ -55,7 +55,7 @@ class EnsembleTraining(pl.LightningModule):
         restarts = len(ensemble)
         self.schedule = Schedule(recipe, restarts, has_linear_start=ensemble.linear is not None)
         self.best = Best(ensemble.weights)
-        for name in ("train_loss", "valid_loss", "valid_error"):  # learning curves, a row an epoch
+        for name in ("train_loss", "valid_loss", "valid_error"):  # a row an epoch; losses are means over questions
             self.register_buffer(f"{name}_curve", torch.full((recipe.all_epochs, restarts), torch.nan))
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))  # of training, over all attempts
 
@@ -69,7 +69,7 @@ class EnsembleTraining(pl.LightningModule):
         if self.ensemble.linear is not None:
             self.ensemble.linear.copy_(self.schedule.linear)
         self._rates = self.schedule.rates()[:, None]
-        self._loss = torch.zeros(len(self.ensemble), device=self.device)
+        self._loss, self._asked = torch.zeros(len(self.ensemble), device=self.device), 0
 
     def training_step(self, batch: Questions) -> None:
         _, terms = self.ensemble(batch)
@@ -83,6 +83,7 @@ class EnsembleTraining(pl.LightningModule):
         gradient.mul_((self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0) * self._rates)
         optimizer.step()
         self._loss += loss.detach()
+        self._asked += batch.answer.shape[1]
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated = 0
@@ -98,6 +99,7 @@ class EnsembleTraining(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         loss, error = self._valid_loss / self._evaluated, 100 * self._valid_wrong / self._evaluated
         epoch = self.current_epoch
+        self._loss /= self._asked
         self.train_loss_curve[epoch] = self._loss
         self.valid_loss_curve[epoch], self.valid_error_curve[epoch] = loss, error
         running = ~self.schedule.finished()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tasks.errors import UserError, nearest
+from tasks.errors import UserError, check_type, nearest
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,16 @@ class Recipe:
     @classmethod
     def from_config(cls, given: dict) -> "Recipe":
         known = [field.name for field in dataclasses.fields(cls)]
-        for name in given:
+        defaults = cls()
+        for name, value in given.items():
             if name not in known:
                 raise UserError(f"model.recipe.{name} is not an option{nearest(name, known)} ({', '.join(known)})")
-        recipe = cls(**given)
-        for name, least in (("batch_size", 1), ("epochs", 1), ("anneal_every", 1), ("linear_start_epochs", 0)):
-            if getattr(recipe, name) < least:
-                raise UserError(f"model.recipe.{name}={getattr(recipe, name)}: expected at least {least}")
-        return recipe
+            default = getattr(defaults, name)
+            check_type(f"model.recipe.{name}", value, type(default), default)
+            least = 1 if name in ("batch_size", "epochs", "anneal_every") else 0
+            if value < least:
+                raise UserError(f"model.recipe.{name}={value}: expected at least {least}")
+        return cls(**given)
 
     @property
     def all_epochs(self) -> int:

@@ -107,6 +107,7 @@ def _test(training: EnsembleTraining, corpus: Corpus, window: int) -> dict:
             for name in ("train_loss", "valid_loss", "valid_error")
         },
         "parameters": ensemble.weights.shape[1],
+        "state_size": ensemble.network.state_size(corpus.sizes.story_length),
         "seconds": float(training.seconds),
         "examples": epochs * len(corpus.train) * len(ensemble),
     }
@@ -128,7 +129,8 @@ class Checkpoint(pl.Callback):
         self.file, self.seconds, self.last = file, seconds, time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if time.monotonic() - self.last >= self.seconds:
+        # a training that has ended goes on to its test; a checkpoint of it would be trained for one epoch more
+        if time.monotonic() - self.last >= self.seconds and not trainer.should_stop:
             trainer.save_checkpoint(self.file)
             self.last = time.monotonic()
 
