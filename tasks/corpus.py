@@ -121,6 +121,15 @@ class Corpus:
         )
 
 
+@dataclass(frozen=True)
+class Data:
+    """What a task's yaml yields: corpora, one for each training."""
+
+    trainings: dict[str, Corpus]  # by the number of the task, or {"joint": ...}
+    source: str  # where the data really came from
+    fingerprint: str  # sha256 of what was read
+
+
 def _window(split: Split, story: Tensor, end: Tensor, kept: Tensor, window: int) -> Tensor:
     """The `kept` sentences before position `end` of each story, oldest first, padded to `window`."""
     place = torch.arange(window, device=story.device)

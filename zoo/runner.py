@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from hydra.utils import instantiate
 from rich.console import Console
 from rich.table import Table
 
-from tasks.babi.task import Data
 from tasks.batch import Sizes
+from tasks.corpus import Data
 from tasks.errors import UserError, check_type
 from tasks.files import write_atomically
 from zoo import records
@@ -132,7 +132,7 @@ def workers_of(config: dict, trainings: int) -> int:
 
 
 @contextlib.contextmanager
-def _alone(work: Path) -> None:
+def _alone(work: Path) -> Iterator[None]:
     """Refuses to make a run that another process is making."""
     lock = FileLock(work.with_suffix(".lock"))
     try:

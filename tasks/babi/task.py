@@ -1,18 +1,10 @@
 """What `task=babi` names: corpora, one for each training."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.babi.official import load as load_official
-from tasks.corpus import Corpus, join
+from tasks.corpus import Data, join
 from tasks.errors import UserError, nearest
-
-
-@dataclass(frozen=True)
-class Data:
-    trainings: dict[str, Corpus]  # by the number of the task, or {"joint": ...}
-    source: str  # where the data really came from
-    fingerprint: str  # sha256 of what was read
 
 
 def load(
