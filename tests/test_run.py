@@ -138,7 +138,7 @@ class TestRun:
             world, results, "model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", f"logger={logger}"
         )
         assert done.returncode == 0, done.stderr
-        written = [f.name for f in (results / "work/logs").rglob("*") if f.is_file()]
+        written = [f.name for f in (results / "logs").rglob("*") if f.is_file()]
         expected = {"csv": "metrics.csv", "tensorboard": "events.out", "wandb": ".wandb"}[logger]
         assert any(expected in name for name in written), written
 
@@ -161,7 +161,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + 120
-        while not list((results / "work").glob(f"memn2n-*/0/{awaited}")):
+        while not list((results / "unfinished").glob(f"memn2n-*/0/{awaited}")):
             assert process.poll() is None, f"ended before {awaited} was written"
             assert time.monotonic() < deadline
             time.sleep(0.002)
@@ -179,7 +179,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
     assert stored.keys() == undisturbed.keys()
     for name in stored:
         np.testing.assert_array_equal(stored[name], undisturbed[name], err_msg=name)
-    assert not list((results / "work").glob("memn2n-*/"))
+    assert not list((results / "unfinished").glob("memn2n-*/"))
 
 
 @pytest.mark.slow

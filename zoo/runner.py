@@ -50,7 +50,7 @@ def run(config: dict, labels: dict) -> Path:
     windows = {name: build(config["model"], size, seed=0).window for name, size in sizes.items()}
     name = f"{labels['model']}-{config['task']['size']}-{config['protocol']}"
     config = config | {"run": {"name": name, "identity": run_identity}}
-    home = results / "work" / f"{name}-{run_identity}"
+    home = results / "unfinished" / f"{name}-{run_identity}"
     home.parent.mkdir(parents=True, exist_ok=True)
     with _alone(home):
         earlier = records.files_of(results, name, run_identity)

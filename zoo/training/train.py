@@ -46,7 +46,7 @@ def train(config: dict, name: str, corpus: Corpus, folder: Path, report: Callabl
     training = EnsembleTraining(ensemble, recipe)
     run = f"{config['run']['name']}-{config['run']['identity']}"
     logger = instantiate(
-        config["logger"], save_dir=str(Path(config["results_dir"]) / "work" / "logs"), run=run, training=name
+        config["logger"], save_dir=str(Path(config["results_dir"]) / "logs"), run=run, training=name
     )
     checkpoint = folder / "last.ckpt"
     try:
