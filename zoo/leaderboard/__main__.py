@@ -9,7 +9,7 @@ from tasks.files import write_atomically
 from zoo.leaderboard.tables import as_csv, as_markdown, as_short_markdown, rows_of
 
 ROOT = Path(__file__).parent.parent.parent
-BEGIN, END = "<!-- leaderboard: made by python -m zoo.leaderboard -->\n", "\n<!-- end of leaderboard -->"
+BEGIN, END = "<!-- leaderboard: made by python -m zoo.leaderboard -->\n\n", "\n\n<!-- end of leaderboard -->"
 
 
 def pages(results_dir: Path) -> dict[Path, str]:
