@@ -45,9 +45,7 @@ def train(config: dict, name: str, corpus: Corpus, folder: Path, report: Callabl
     ensemble = Ensemble([build(config["model"], corpus.sizes, seed) for seed in seeds])
     training = EnsembleTraining(ensemble, recipe)
     run = f"{config['run']['name']}-{config['run']['identity']}"
-    logger = instantiate(
-        config["logger"], save_dir=str(Path(config["results_dir"]) / "logs"), run=run, training=name
-    )
+    logger = instantiate(config["logger"], save_dir=str(Path(config["results_dir"]) / "logs"), run=run, training=name)
     checkpoint = folder / "last.ckpt"
     try:
         trainer = pl.Trainer(
