@@ -86,6 +86,7 @@ def download(data_dir: Path) -> Release:
     """Fetches the archive from the first mirror that answers with the right bytes."""
     import pooch
 
+    pooch.get_logger().setLevel("WARNING")  # one line of ours says enough
     tried = []
     for url in MIRRORS:
         print(f"downloading bAbI v1.2 (16 MB) from {url}", flush=True)

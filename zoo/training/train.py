@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_method
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from tasks.corpus import Corpus
@@ -45,7 +45,9 @@ def train(config: dict, name: str, corpus: Corpus, folder: Path, report: Callabl
     ensemble = Ensemble([build(config["model"], corpus.sizes, seed) for seed in seeds])
     training = EnsembleTraining(ensemble, recipe)
     run = f"{config['run']['name']}-{config['run']['identity']}"
-    logger = instantiate(config["logger"], save_dir=str(Path(config["results_dir"]) / "logs"), run=run, training=name)
+    options = {key: value for key, value in config["logger"].items() if key != "_target_"}
+    open_logger = get_method(config["logger"]["_target_"])  # called directly, so that its errors arrive as they are
+    logger = open_logger(save_dir=str(Path(config["results_dir"]) / "logs"), run=run, training=name, **options)
     checkpoint = folder / "last.ckpt"
     try:
         trainer = pl.Trainer(
