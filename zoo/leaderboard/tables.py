@@ -175,12 +175,13 @@ def as_markdown(rows: list[Row]) -> str:
         here = [row for row in rows if row.table == table]
         source, size, protocol = table
         how = "one training a task" if protocol == "per_task" else "one training for all tasks"
-        parts += [f"## bAbI {size}, {source} data, {protocol} ({how})", _summary(here), _per_task(here)]
         settings = {row.published["key"]: row.published for row in here if row.published}
-        parts += [
+        sources = (
             f"- Published, {got['name']}: {got['setting']}; {got['conditions']}. Source of the mean: {got['source']}."
             for got in settings.values()
-        ]
+        )
+        title = f"## bAbI {size}, {source} data, {protocol} ({how})"
+        parts += [title, _summary(here), _per_task(here), "\n".join(sources)]
     return "\n\n".join(parts) + "\n"
 
 
