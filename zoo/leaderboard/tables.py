@@ -182,7 +182,7 @@ def as_markdown(rows: list[Row]) -> str:
         )
         title = f"## bAbI {size}, {source} data, {protocol} ({how})"
         parts += [title, _summary(here), _per_task(here), "\n".join(sources)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def as_short_markdown(rows: list[Row]) -> str:
