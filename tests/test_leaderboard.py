@@ -148,6 +148,7 @@ def test_sizes_sources_and_settings_are_not_mixed(results):
     }
     page = as_markdown(rows_of(results))
     assert page.count("\n## ") == 3
+    assert as_short_markdown(rows_of(results)).count("**bAbI") == 3
     assert "official data" in page
     assert "generated data" in page
 

@@ -59,7 +59,8 @@ class Row:
 
     @property
     def order(self) -> tuple:
-        return (*self.table, self.mean is None, self.mean or 0.0, self.model, self.experiment)
+        table = self.source != "official", self.size, self.protocol != "per_task"
+        return (*table, self.mean is None, self.mean or 0.0, self.model, self.experiment)
 
 
 def read_published(file: Path) -> list[dict[str, str]]:
@@ -174,13 +175,12 @@ def as_markdown(rows: list[Row]) -> str:
     for table in dict.fromkeys(row.table for row in rows):
         here = [row for row in rows if row.table == table]
         source, size, protocol = table
-        how = "one training a task" if protocol == "per_task" else "one training for all tasks"
         settings = {row.published["key"]: row.published for row in here if row.published}
         sources = (
             f"- Published, {got['name']}: {got['setting']}; {got['conditions']}. Source of the mean: {got['source']}."
             for got in settings.values()
         )
-        title = f"## bAbI {size}, {source} data, {protocol} ({how})"
+        title = f"## bAbI {size}, {source} data, {protocol} ({_trained(protocol)})"
         parts += [title, _summary(here), _per_task(here), "\n".join(sources)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -188,15 +188,13 @@ def as_markdown(rows: list[Row]) -> str:
 def as_short_markdown(rows: list[Row]) -> str:
     """The first screen of the README: rows of all tasks, made by committed code."""
     shown = [row for row in rows if row.complete and not row.marks]
-    header = ("model", "setting", "data", "protocol", "restarts", "mean error", "failed tasks", "published", "failed")
-    return _table(
-        header,
-        [
+    header = ("model", "setting", "restarts", "mean error", "failed", "published", "failed")
+    parts = []
+    for source, size, protocol in dict.fromkeys(row.table for row in shown):
+        body = [
             (
                 f"`{row.model}`",
                 row.experiment,
-                f"{row.source} {row.size}",
-                row.protocol,
                 str(row.restarts),
                 f"{row.mean:.1f} %",
                 f"{row.failed} / {len(TASKS)}",
@@ -204,8 +202,14 @@ def as_short_markdown(rows: list[Row]) -> str:
                 row.published.get("failed_tasks") or "–",
             )
             for row in shown
-        ],
-    )
+            if row.table == (source, size, protocol)
+        ]
+        parts += [f"**bAbI {size}, {source} data, {_trained(protocol)}**", _table(header, body)]
+    return "\n\n".join(parts)
+
+
+def _trained(protocol: str) -> str:
+    return "one training a task" if protocol == "per_task" else "one training for all tasks"
 
 
 def _summary(rows: list[Row]) -> str:
