@@ -200,6 +200,21 @@ class TestRealRelease:
         fact = batch.stories.gather(1, batch.support[:, :1])[:, 0]
         assert (corpus.sentences[fact] == batch.answer[:, None]).any(1).all()
 
+    def test_leaks_are_those_that_the_readme_reports(self, official, tmp_path):
+        def asked(split):
+            """Every question with the story told before it."""
+            begin = split.begin[split.story].tolist()
+            rows = zip(begin, split.told.tolist(), split.question.tolist(), strict=True)
+            return [(tuple(split.facts[at : at + told].tolist()), question) for at, told, question in rows]
+
+        def leaks(corpus):
+            test = set(asked(corpus.test))
+            return sum(question in test for question in asked(corpus.train) + asked(corpus.valid))
+
+        found = {task: leaks(corpus) for task, corpus in self.all_tasks(official, tmp_path, "1k").items()}
+        assert {task: n for task, n in found.items() if n} == {1: 2, 4: 135, 7: 1, 13: 1, 17: 20, 20: 121}
+        assert leaks(self.all_tasks(official, tmp_path, "10k", [4])[4]) == 1480
+
     def test_joint_protocol_gives_one_training(self, official, tmp_path):
         data = load_task([1, 2], "auto", "1k", "en", False, "joint", str(official), str(tmp_path))
         assert list(data.trainings) == ["joint"]

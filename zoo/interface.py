@@ -94,7 +94,6 @@ def at_least(least: float, **given: float) -> None:
 
 def one_of(known: tuple[str, ...], **given: str) -> None:
     """Refuses constructor arguments that are none of the words they may be, by their names."""
-
     for name, value in given.items():
         if value not in known:
             raise ValueError(f"model.{name}={value}: expected {' or '.join(known)}{nearest(str(value), list(known))}")

@@ -29,7 +29,8 @@ class Progress:
         self.done: dict[str, float] = {}  # test error of the restart that validation selected
         self.console = Console(stderr=True)
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
-        self.begin, self.at_begin, self.drawn = time.monotonic(), None, 0.0
+        self.before: dict[str, int] = {}  # epochs that an interrupted attempt had already done
+        self.begin, self.drawn = time.monotonic(), 0.0
 
     def __enter__(self) -> "Progress":
         if self.live:
@@ -43,10 +44,12 @@ class Progress:
             self.live.stop()
 
     def report(self, name: str, state: dict) -> None:
+        self.before.setdefault(name, state["epoch"] - 1)
         self.state[name] = state
         self.draw()
 
     def finish(self, name: str, error: float) -> None:
+        self.before.setdefault(name, self.epochs[name])
         self.done[name] = error
         if self.live:
             self.draw()
@@ -58,23 +61,18 @@ class Progress:
                 flush=True,
             )
 
-    def share(self) -> float:
-        """How much of all the work is done, 0 to 1."""
-        total = sum(self.weights[name] * self.epochs[name] for name in self.epochs)
-        did = sum(
-            self.weights[name] * (self.epochs[name] if name in self.done else self.state.get(name, {}).get("epoch", 0))
-            for name in self.epochs
-        )
-        return did / total
+    def work(self, epochs: dict[str, int]) -> float:
+        return sum(self.weights[name] * number for name, number in epochs.items())
+
+    def did(self) -> float:
+        reached = {name: state["epoch"] for name, state in self.state.items()}
+        return self.work(reached | {name: self.epochs[name] for name in self.done})
 
     def left(self) -> str:
-        share = self.share()
-        if self.at_begin is None:
-            if not share:
-                return "?"
-            self.at_begin = share if share > 0.02 else 0.0  # what an earlier attempt had already done
-        gained = share - self.at_begin
-        return clock((time.monotonic() - self.begin) * (1 - share) / gained) if gained > 0 else "?"
+        """The time that the rest will take, at the pace of what this attempt has done."""
+        did = self.did()
+        gained = did - self.work(self.before)
+        return clock((time.monotonic() - self.begin) * (self.work(self.epochs) - did) / gained) if gained else "?"
 
     def draw(self) -> None:
         if not self.live or time.monotonic() - self.drawn < 0.2:
@@ -92,7 +90,9 @@ class Progress:
                 table.add_row(label(name), f"{now['epoch']}/{now['epochs']}", f"{now['error']:.1f} %", best, "")
         waiting = len(self.epochs) - len(self.done.keys() | self.state.keys())
         passed = clock(time.monotonic() - self.begin)
-        table.caption = f"{waiting} waiting · {self.share():.0%} · {passed} passed · {self.left()} left"
+        table.caption = (
+            f"{waiting} waiting · {self.did() / self.work(self.epochs):.0%} · {passed} passed · {self.left()} left"
+        )
         self.live.update(table, refresh=True)
 
 

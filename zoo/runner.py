@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import torch
@@ -178,6 +179,11 @@ def _train_all(config: dict, names: list[str], work: Path, progress: Progress) -
                 figures[name] = torch.load(work / name / "figures.pt", weights_only=True)
                 progress.finish(name, selected_error(figures[name]))
         return figures
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process was killed, perhaps for want of memory; the same command goes on from its last "
+            "checkpoint, with fewer processes if you add trainer.workers=1"
+        ) from None
     except BaseException:
         for process in multiprocessing.active_children():
             process.kill()

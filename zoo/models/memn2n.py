@@ -81,9 +81,11 @@ class MemN2N(MemoryNetwork):
         if tying == "adjacent":  # tables A^1 = B, A^2 = C^1, ..., C^K = W^T
             self.input_of, self.output_of = list(range(hops)), list(range(1, hops + 1))
             self.question_of, tables, timed = 0, hops + 1, hops + 1
+            self.embeds = tables
         else:  # tables A, C, B, W^T
             self.input_of, self.output_of = [0] * hops, [1] * hops
             self.question_of, tables, timed = 2, 4, 2
+            self.embeds = 3  # W^T embeds no sentence
         self.words = nn.Parameter(torch.randn(tables, vocabulary, dim) * init_std)
         # T_A and T_C, tied as A and C are; the last sentence told has index 1, and 0 is an empty slot
         self.times = nn.Parameter(torch.randn(timed, self.window, dim) * init_std) if time else None
@@ -93,7 +95,7 @@ class MemN2N(MemoryNetwork):
 
     def encode(self, batch: Questions) -> Tensor:
         """I: every distinct sentence in every embedding, (tables, U, d)."""
-        return self.encode_sentences(batch.sentences, self.words)
+        return self.encode_sentences(batch.sentences, self.words[: self.embeds])
 
     def write(self, features: Tensor, batch: Questions) -> tuple[Tensor, Tensor]:
         """G: keeps every sentence in a slot of its own, as its row among the features and that of its time.

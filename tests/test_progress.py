@@ -1,0 +1,28 @@
+"""The time left is reckoned from what this attempt has done, not from what it found done."""
+
+import time
+
+from zoo.progress import Progress
+
+
+def started(seconds_ago: float) -> Progress:
+    progress = Progress("a run", {"1": 100, "2": 100}, {"1": 1.0, "2": 3.0})
+    progress.begin = time.monotonic() - seconds_ago
+    return progress
+
+
+def test_time_left_weighs_the_trainings():
+    progress = started(10)
+    assert progress.left() == "?"
+    progress.report("1", {"epoch": 1})
+    progress.report("1", {"epoch": 100})
+    assert progress.left() == "0:30"  # a quarter took 10 s
+
+
+def test_a_continued_run_does_not_count_what_was_done_before():
+    progress = started(10)
+    progress.finish("1", 5.0)  # found finished
+    assert progress.left() == "?"
+    progress.report("2", {"epoch": 51})  # the checkpoint was at 50
+    progress.report("2", {"epoch": 60})
+    assert progress.left() == "0:40"  # ten epochs took 10 s
