@@ -6,7 +6,7 @@ single gather.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -128,6 +128,11 @@ class Data:
     trainings: dict[str, Corpus]  # by the number of the task, or {"joint": ...}
     source: str  # where the data really came from
     fingerprint: str  # sha256 of what was read
+    world: str = ""  # how generated stories differ from the usual ones
+    filled: dict[int, int] = field(
+        default_factory=dict
+    )  # generated questions that fill a hole of a task's official data
+    notice: str = ""  # what the person at the screen should know
 
 
 def _window(split: Split, story: Tensor, end: Tensor, kept: Tensor, window: int) -> Tensor:

@@ -12,10 +12,15 @@ import pytest
 import torch
 
 from tasks.babi import official
-from tasks.babi.official import find, load
-from tasks.babi.task import load as load_task
+from tasks.babi.official import find
 from tasks.corpus import join
 from tasks.errors import UserError
+from tests.worlds import corpora_of, load_babi
+
+
+def load(data_dir: Path, cache_dir: Path, ids: list[int], size: str, variant: str, download: bool):
+    data = load_babi(data_dir, cache_dir, ids, size=size, variant=variant, download=download)
+    return corpora_of(data), data.fingerprint
 
 
 def packed(folder: Path, where: Path) -> Path:
@@ -216,7 +221,7 @@ class TestRealRelease:
         assert leaks(self.all_tasks(official, tmp_path, "10k", [4])[4]) == 1480
 
     def test_joint_protocol_gives_one_training(self, official, tmp_path):
-        data = load_task([1, 2], "auto", "1k", "en", False, "joint", str(official), str(tmp_path))
+        data = load_babi(official, tmp_path, [1, 2], source="auto", protocol="joint")
         assert list(data.trainings) == ["joint"]
         assert data.source == "official"
         assert set(data.trainings["joint"].test.task.tolist()) == {1, 2}

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.babi.official import load
 from tests.configs import ROOT
-from tests.worlds import write_release
+from tests.worlds import corpora_of, load_babi, write_release
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
 PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
@@ -97,7 +96,7 @@ class TestRun:
 
     def test_predictions_give_the_errors_of_the_record(self, world, finished):
         results, record, stored = finished[0], the_record(finished[0]), arrays(finished[0])
-        corpora, _ = load(world, results.parent / "cache", [1, 2], "1k", "en", False)
+        corpora = corpora_of(load_babi(world, results.parent / "cache", [1, 2]))
         for task, corpus in ((str(number), corpus) for number, corpus in corpora.items()):
             assert stored[f"{task}/words"].tolist() == corpus.words
             wrong = stored[f"{task}/predictions"] != corpus.test.answer.numpy()

@@ -6,6 +6,9 @@ Tests need stories that can be learned, and the released data are not part of th
 import random
 from pathlib import Path
 
+from tasks.babi.task import load
+from tasks.corpus import Corpus, Data
+
 PEOPLE = ("Ada", "Ben", "Cleo", "Dan")
 PLACES = ("attic", "barn", "cellar", "dock", "yard")
 VERBS = ("went", "walked", "ran")
@@ -38,3 +41,14 @@ def write_release(folder: Path, tasks: tuple[int, ...] = (1, 2), train: int = 40
         (home / f"qa{task}_little-world_train.txt").write_text(stories(train, seed=task))
         (home / f"qa{task}_little-world_test.txt").write_text(stories(test, seed=1000 + task))
     return folder
+
+
+def load_babi(data_dir: Path, cache_dir: Path, ids: list[int], **options: object) -> Data:
+    """bAbI as conf/task/babi.yaml has it, but for `options`."""
+    usual = {"source": "official", "size": "1k", "variant": "en", "download": False, "fill_missing": None}
+    given = usual | {"generator": {}, "protocol": "per_task"} | options
+    return load(ids, data_dir=str(data_dir), cache_dir=str(cache_dir), **given)
+
+
+def corpora_of(data: Data) -> dict[int, Corpus]:
+    return {int(task): corpus for task, corpus in data.trainings.items()}

@@ -28,6 +28,8 @@ def explained(arguments: list[str]) -> Iterator[None]:
         while cause is not None:  # Hydra wraps what happens inside instantiate
             if isinstance(cause, UserError):
                 sys.exit(f"{cause}")
+            if not isinstance(cause, (HydraException, OmegaConfBaseException)):
+                raise  # a fault of ours
             cause = cause.__cause__
         sys.exit(_explain(error, arguments))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tasks.corpus import Data
 from tasks.errors import UserError
 from tasks.files import write_atomically
 
@@ -26,20 +27,23 @@ SELECTION = (
 PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 
-def settings_of(config: dict, experiment: str | None, source: str, fingerprint: str) -> dict:
+def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
     """All that decides the figures of a run and its row; no folder, no logger, no number of processes."""
-    task = {key: value for key, value in config["task"].items() if key not in ("source", "download", "protocol")}
+    without = ["source", "download", "protocol"]
+    if data.source == "official" and not data.filled:  # then nothing was generated
+        without += ["generator", "fill_missing"]
+    task = {key: value for key, value in config["task"].items() if key not in without}
     task["ids"] = sorted(task["ids"])
     return {
         "experiment": experiment,
         "model": config["model"],
-        "task": task | {"source": source},
+        "task": task | {"source": data.source},
         "protocol": config["protocol"],
         "restarts": config["restarts"],
         "seed": config["seed"],
         "max_epochs": config["trainer"]["max_epochs"],
         "accelerator": config["trainer"]["accelerator"],
-        "data_sha256": fingerprint,
+        "data_sha256": data.fingerprint,
     }
 
 

@@ -45,7 +45,11 @@ def run(config: dict, labels: dict) -> Path:
     network = build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
     facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
     data = load_data(config)
-    settings = records.settings_of(config, labels["experiment"], data.source, data.fingerprint)
+    if data.notice:
+        print(data.notice, file=sys.stderr)
+    # what was found now is what every worker reads
+    config = config | {"task": config["task"] | {"source": data.source, "download": False}}
+    settings = records.settings_of(config, labels["experiment"], data)
     run_identity = records.identity(settings)
     sizes = {name: corpus.sizes for name, corpus in data.trainings.items()}
     windows = {name: build(config["model"], size, seed=0).window for name, size in sizes.items()}
@@ -64,7 +68,10 @@ def run(config: dict, labels: dict) -> Path:
         work = home / str(len(earlier))  # what a finished run may have left is not taken for the work of the next
         resumed = _begun(work, code)
         restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
-        title = f"{labels['model']} on {data.source} bAbI {config['task']['size']}, {config['protocol']}, {restarts}"
+        world = f" ({data.world})" if data.world else ""
+        title = (
+            f"{labels['model']} on {data.source} bAbI{world} {config['task']['size']}, {config['protocol']}, {restarts}"
+        )
         if resumed:
             title += ", continued"
         # the time of an epoch grows with the questions and, more slowly, with the slots
@@ -77,6 +84,8 @@ def run(config: dict, labels: dict) -> Path:
             **labels,
             **facts,
             "source": data.source,
+            "world": data.world,
+            "filled": {str(task): questions for task, questions in data.filled.items()},
             "settings": settings,
             "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
             "wall_seconds": round(time.monotonic() - began, 1),
@@ -124,7 +133,8 @@ def load_data(config: dict, training: str | None = None) -> Data:
     if training is not None and config["protocol"] == "per_task":
         task["ids"] = [int(training)]
     return instantiate(
-        task | {"protocol": config["protocol"], "data_dir": config["data_dir"], "cache_dir": config["cache_dir"]}
+        task | {"protocol": config["protocol"], "data_dir": config["data_dir"], "cache_dir": config["cache_dir"]},
+        _convert_="all",
     )
 
 
@@ -228,7 +238,8 @@ def _train_in_worker(config: dict, name: str, work: Path) -> None:
 
 def show(record: dict) -> None:
     """The figures of a record, as a table in the terminal."""
-    print(f"{record['model']}: error in %, of the restart that validation selects")
+    world = f" ({record['world']})" if record.get("world") else ""
+    print(f"{record['model']}, {record['source']} data{world}: error in %, of the restart that validation selects")
     table = Table()
     for column in ("task", "validation", "test", "mean of restarts", "epoch"):
         table.add_column(column, justify="left" if column == "task" else "right")
@@ -237,6 +248,8 @@ def show(record: dict) -> None:
         k, errors = got["selected"], got["test_errors"]
         chosen.append(errors[k])
         mark = " [red]failed[/red]" if errors[k] > PASS_MARK else ""
+        if task in record.get("filled", {}):
+            mark += f" ({record['filled'][task]:,} of the training questions generated)"
         table.add_row(
             label(task) + mark,
             f"{got['valid_errors'][k]:.1f}",

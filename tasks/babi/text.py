@@ -7,6 +7,8 @@ word of the vocabulary.
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import torch
 
@@ -15,6 +17,34 @@ from tasks.corpus import Split
 from tasks.errors import UserError
 
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+NUMBER = re.compile("[1-9][0-9]{0,8}")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")  # but tab and line break
+
+
+class Asked(NamedTuple):
+    """A question of a story."""
+
+    question: str
+    answer: str
+    support: tuple[int, ...]  # positions among the statements of the story, from 0
+
+
+Story = list[str | Asked]  # statements and questions, in order
+
+
+def write(stories: Iterable[Story]) -> str:
+    """The text of stories, as `read` reads it."""
+    lines: list[str] = []
+    for story in stories:
+        line_of: list[int] = []  # the ID of each statement
+        for number, told in enumerate(story, start=1):
+            if isinstance(told, str):
+                line_of.append(number)
+                lines.append(f"{number} {told}")
+            else:
+                support = " ".join([str(line_of[place]) for place in told.support])
+                lines.append(f"{number} {told.question}\t{told.answer}\t{support}")
+    return "".join([f"{line}\n" for line in lines])
 
 
 class Lexicon:
@@ -46,8 +76,89 @@ class Lexicon:
         return torch.tensor([row + [0] * (longest - len(row)) for row in self._sentences])
 
 
+def parse(data: bytes, name: str) -> Iterator[Story]:
+    """The stories of a file, up to an error that says where it is damaged; nothing is guessed.
+
+    Args:
+        data: the bytes of the file; lines may end as on Windows.
+        name: how to call the file in an error.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UserError(f"{name}, line {line}: not UTF-8 text; the file is damaged or is not a bAbI file") from None
+    strange = CONTROL.search(text)
+    if strange:
+        line = text.count("\n", 0, strange.start()) + 1
+        raise UserError(
+            f"{name}, line {line}: expected text, found the control character {strange.group()!r}; is it UTF-8?"
+        )
+    lines = text.replace("\r\n", "\n").split("\n")
+    number, line = 0, ""
+
+    def wrong(expected: str) -> UserError:
+        shown = line if len(line) <= 60 else line[:57] + "..."
+        return UserError(f"{name}, line {number}: expected {expected}, found {shown!r}")
+
+    story: Story = []
+    known: set[str] = set()  # sentences and questions that have been looked at
+    position: list[int] = []  # of the sentence on each line of the story, NONE for a question
+    told = 0
+    last = lines.pop()
+    for line in lines:
+        number += 1
+        line_id, _, rest = line.partition(" ")
+        if line_id == "1":
+            if story:
+                if position[-1] != NONE:
+                    raise UserError(f"{name}, line {number - 1}: expected a question at the end of the story")
+                yield story
+            story, position, told = [], [], 0
+        elif line_id != str(len(position) + 1) or not position:
+            raise wrong(f"the line's ID to be {len(position) + 1}{' or 1' if position else ''}")
+        if "\t" not in rest:
+            if rest not in known:
+                if "?" in rest:
+                    raise wrong("a tab, the answer, a tab and supporting IDs behind a question")
+                if not WORD.search(rest):
+                    raise wrong("a sentence after the ID")
+                known.add(rest)
+            position.append(told)
+            told += 1
+            story.append(rest)
+            continue
+        fields = rest.split("\t")
+        if len(fields) != 3 or not fields[1].strip():
+            raise wrong("question, answer and supporting IDs, separated by tabs")
+        if fields[0] not in known:
+            if not WORD.search(fields[0]):
+                raise wrong("a question after the ID")
+            known.add(fields[0])
+        support = []
+        for given in fields[2].split():
+            if not NUMBER.fullmatch(given) or int(given) > len(position):
+                raise wrong(f"supporting IDs between 1 and {len(position)}")
+            if position[int(given) - 1] == NONE:
+                raise wrong(f"supporting IDs of sentences ({given} is a question)")
+            support.append(position[int(given) - 1])
+        if not support:
+            raise wrong("the IDs of supporting sentences behind the answer")
+        position.append(NONE)
+        story.append(Asked(fields[0], fields[1], tuple(support)))
+
+    if last:
+        number, line = number + 1, last
+        raise wrong("a line break at the end of the file, without which its last line may be cut off")
+    if not story:
+        raise UserError(f"{name}: expected stories with questions, found an empty file")
+    if position[-1] != NONE:
+        raise UserError(f"{name}, line {number}: expected a question at the end of the story; the file may be cut off")
+    yield story
+
+
 def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
-    """Reads one file.
+    """Reads one file into tables.
 
     Args:
         data: the bytes of the file.
@@ -55,67 +166,26 @@ def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
         task: the number of the task, kept with every question.
         lexicon: numbers the words and sentences; hand the same one to all files of a task.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UserError(f"{name}, line {line}: not UTF-8 text; the file is damaged or is not a bAbI file") from None
-
     facts: list[int] = []
     begin: list[int] = []
     story: list[int] = []
     told: list[int] = []
     question: list[int] = []
     answer: list[int] = []
-    support: list[list[int]] = []
-    position: list[int] = []  # of the sentence on each line of the story, NONE for a question
+    support: list[tuple[int, ...]] = []
     sentence = lexicon.sentence
-
-    number, line = 0, ""
-
-    def wrong(expected: str) -> UserError:
-        shown = line if len(line) <= 60 else line[:57] + "..."
-        return UserError(f"{name}, line {number}: expected {expected}, found {shown!r}")
-
-    for line in text.splitlines():
-        number += 1
-        line_id, _, rest = line.partition(" ")
-        if line_id == "1":
-            begin.append(len(facts))
-            position = []
-        elif line_id != str(len(position) + 1) or not position:
-            raise wrong(f"the line's ID to be {len(position) + 1}{' or 1' if position else ''}")
-        if "\t" not in rest:
-            row = sentence(rest)
-            if not row:
-                raise wrong("a sentence after the ID")
-            position.append(len(facts) - begin[-1])
-            facts.append(row)
-            continue
-        fields = rest.split("\t")
-        if len(fields) != 3 or not fields[1].strip():
-            raise wrong("question, answer and supporting IDs, separated by tabs")
-        row = sentence(fields[0])
-        if not row:
-            raise wrong("a question after the ID")
-        places = []
-        for given in fields[2].split():
-            if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= len(position):
-                raise wrong(f"supporting IDs between 1 and {len(position)}")
-            place = position[int(given) - 1]
-            if place == NONE:
-                raise wrong(f"supporting IDs of sentences ({given} is a question)")
-            places.append(place)
-        position.append(NONE)
-        story.append(len(begin) - 1)
-        told.append(len(facts) - begin[-1])
-        question.append(row)
-        answer.append(lexicon.word(fields[1].strip().lower()))
-        support.append(places)
-
-    if not question:
-        raise UserError(f"{name}: no question in {len(text.splitlines())} lines; the file is empty or cut off")
-    most = max(1, *map(len, support))
+    for number, lines in enumerate(parse(data, name)):
+        begin.append(len(facts))
+        for line in lines:
+            if isinstance(line, str):
+                facts.append(sentence(line))
+            else:
+                story.append(number)
+                told.append(len(facts) - begin[-1])
+                question.append(sentence(line.question))
+                answer.append(lexicon.word(line.answer.strip().lower()))
+                support.append(line.support)
+    most = max(map(len, support))
     return Split(
         torch.tensor(facts, dtype=torch.long),
         torch.tensor([*begin, len(facts)]),
@@ -123,6 +193,6 @@ def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
         torch.tensor(told),
         torch.tensor(question),
         torch.tensor(answer),
-        torch.tensor([places + [NONE] * (most - len(places)) for places in support]),
+        torch.tensor([places + (NONE,) * (most - len(places)) for places in support]),
         torch.full((len(question),), task),
     )

@@ -16,7 +16,7 @@ COLUMNS = (
     "model", "experiment", "source", "size", "protocol", "restarts", "mean_error", "failed_tasks",
     *(f"error_{task}" for task in TASKS),
     "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds", "memory", "supervision", "state_size",
-    "published_mean_error", "published_failed_tasks", "published_setting", "record", "marks",
+    "published_mean_error", "published_failed_tasks", "published_setting", "record", "filled", "marks",
 )  # fmt: skip
 
 
@@ -39,6 +39,7 @@ class Row:
     state_size: int  # numbers that the memory of the longest story holds
     published: dict[str, str]  # a row of results/published.csv, or nothing
     record: str
+    filled: dict[int, int]  # by task, how many of its official training questions were missing and are generated
     marks: tuple[str, ...]
 
     @property
@@ -54,12 +55,18 @@ class Row:
         return statistics.fmean(self.errors.values()) if self.complete else None
 
     @property
+    def mean_unfilled(self) -> float | None:
+        """The mean without tasks whose training questions are generated in part."""
+        kept = [error for task, error in self.errors.items() if task not in self.filled]
+        return statistics.fmean(kept) if self.filled and self.complete and kept else None
+
+    @property
     def failed(self) -> int | None:
         return sum(error > PASS_MARK for error in self.errors.values()) if self.complete else None
 
     @property
     def order(self) -> tuple:
-        table = self.source != "official", self.size, self.protocol != "per_task"
+        table = self.source != "official", self.source, self.size, self.protocol != "per_task"
         return (*table, self.mean is None, self.mean or 0.0, self.model, self.experiment)
 
 
@@ -89,7 +96,8 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     size = settings["task"]["size"]
     if settings["task"].get("variant", "en") != "en":
         size = f"{settings['task']['variant']}-{size}"
-    conditions = ("task.size", "task.variant", "protocol")  # they choose the table
+    # they choose the table, or mark the row
+    conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")
     changed = [override for override in record["overrides"] if not override.startswith(conditions)]
     errors = {int(task): got["test_errors"][got["selected"]] for task, got in tasks.items()}
     of_all = [got["test_errors"] for got in tasks.values()]
@@ -101,7 +109,7 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     return Row(
         record["model"],
         ", ".join([record["experiment"] or "default", *changed]),
-        record["source"],
+        record["source"] + (f" ({record['world']})" if record.get("world") else ""),
         size,
         settings["protocol"],
         settings["restarts"],
@@ -114,6 +122,7 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         max(training["state_size"] for training in record["trainings"].values()),
         _published(record, size, published),
         name,
+        {int(task): questions for task, questions in record.get("filled", {}).items()},
         tuple(marks),
     )
 
@@ -152,6 +161,7 @@ def as_csv(rows: list[Row]) -> str:
                 "published_failed_tasks": row.published.get("failed_tasks", ""),
                 "published_setting": row.published.get("setting", ""),
                 "record": row.record,
+                "filled": "; ".join(f"task {task}: {questions}" for task, questions in row.filled.items()),
                 "marks": "; ".join(row.marks),
             }
         )
@@ -180,8 +190,8 @@ def as_markdown(rows: list[Row]) -> str:
             f"- Published, {got['name']}: {got['setting']}; {got['conditions']}. Source of the mean: {got['source']}."
             for got in settings.values()
         )
-        title = f"## bAbI {size}, {source} data, {protocol} ({_trained(protocol)})"
-        parts += [title, _summary(here), _per_task(here), "\n".join(sources)]
+        title = f"## bAbI {size}, {_named(source)}, {protocol} ({_trained(protocol)})"
+        parts += [title, _summary(here), _per_task(here), "\n".join([*sources, *_filled(here)])]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -191,21 +201,46 @@ def as_short_markdown(rows: list[Row]) -> str:
     header = ("model", "setting", "restarts", "mean error", "failed", "published", "failed")
     parts = []
     for source, size, protocol in dict.fromkeys(row.table for row in shown):
+        here = [row for row in shown if row.table == (source, size, protocol)]
         body = [
             (
                 f"`{row.model}`",
                 row.experiment,
                 str(row.restarts),
-                f"{row.mean:.1f} %",
+                f"{row.mean:.1f} %" + (r"\*" if row.filled else ""),
                 f"{row.failed} / {len(TASKS)}",
                 _percent(row.published.get("mean_error")),
                 row.published.get("failed_tasks") or "–",
             )
-            for row in shown
-            if row.table == (source, size, protocol)
+            for row in here
         ]
-        parts += [f"**bAbI {size}, {source} data, {_trained(protocol)}**", _table(header, body)]
+        parts += [
+            f"**bAbI {size}, {_named(source)}, {_trained(protocol)}**",
+            _table(header, body),
+            "\n".join(_filled(here)),
+        ]
+    parts = filter(None, parts)
     return "\n\n".join(parts)
+
+
+def _named(source: str) -> str:
+    """What a table's data are."""
+    kind, _, world = source.partition(" ")
+    if kind == "transfer":
+        return f"learned from generated stories, tested on official ones {world}".rstrip()
+    return f"{kind} data {world}".rstrip()
+
+
+def _filled(rows: list[Row]) -> list[str]:
+    """What stands behind the asterisks of a table."""
+    filled: dict[int, int] = {}
+    for row in rows:
+        filled |= row.filled
+    return [
+        f"- \\* The official training file of task {task} is not at hand: {questions:,} questions of it are generated, "
+        "the others, and the test, official."
+        for task, questions in sorted(filled.items())
+    ]
 
 
 def _trained(protocol: str) -> str:
@@ -230,7 +265,7 @@ def _summary(rows: list[Row]) -> str:
                 row.experiment,
                 row.memory,
                 row.supervision,
-                "–" if row.mean is None else f"{row.mean:.2f}",
+                _mean(row),
                 "–" if row.failed is None else str(row.failed),
                 _published_figure(row.published, "mean_error", "mean_standing"),
                 row.published.get("failed_tasks") or "–",
@@ -245,6 +280,14 @@ def _summary(rows: list[Row]) -> str:
     return _table(header, body)
 
 
+def _mean(row: Row) -> str:
+    if row.mean is None:
+        return "–"
+    if row.mean_unfilled is None:
+        return f"{row.mean:.2f}"
+    return rf"{row.mean:.2f}\* ({row.mean_unfilled:.2f} without)"
+
+
 def _per_task(rows: list[Row]) -> str:
     """A row a task; beside each figure of ours the published one."""
     header = ["task"]
@@ -256,7 +299,10 @@ def _per_task(rows: list[Row]) -> str:
         cells = [str(task)]
         for row in rows:
             error = row.errors.get(task)
-            cells.append("–" if error is None else f"**{error:.1f}**" if error > PASS_MARK else f"{error:.1f}")
+            mark = r"\*" if task in row.filled else ""
+            cells.append(
+                "–" if error is None else f"**{error:.1f}**{mark}" if error > PASS_MARK else f"{error:.1f}{mark}"
+            )
             cells.append(_published_figure(row.published, f"error_{task}", "tasks_standing"))
         body.append(tuple(cells))
     return _table(tuple(header), body)
