@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.babi.text import Lexicon, read
+from tasks.babi.tables import Lexicon, read
 from tasks.corpus import Corpus
 from tests.worlds import stories, write_release
 

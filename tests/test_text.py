@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.babi.text import Lexicon, read
+from tasks.babi.tables import Lexicon, read
 from tasks.errors import UserError
 from tests.worlds import stories
 

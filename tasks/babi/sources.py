@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tasks.babi import TASKS
-from tasks.babi.generator import World, generate, statements
+from tasks.babi.generator import World, fingerprint, generate
 from tasks.babi.official import Release, parts_of
 from tasks.babi.tables import HELD_OUT, Text
 from tasks.babi.text import Story, parse, write
@@ -52,7 +52,7 @@ class Stories:
         code = (hashlib.sha256((here / f"{name}.py").read_bytes()).hexdigest() for name in CODE)
         return f"{self.settings} {' '.join(code)}"
 
-    def tell(self, task: int, questions: dict[str, int], known: Iterable[tuple[str, ...]] = ()) -> dict[str, Text]:
+    def tell(self, task: int, questions: dict[str, int], known: Iterable[Story] = ()) -> dict[str, Text]:
         told = generate(task, questions, self.settings["seed"], self.world, known)
         return {part: Text(f"generated task {task}, {part}", write(told[part]).encode()) for part in questions}
 
@@ -114,17 +114,16 @@ class Official:
 
     def _filled(self, task: int) -> dict[str, Text]:
         """Generated stories, then what the release has elsewhere of the missing file: so validation is on official."""
-        found: dict[tuple[str, ...], Story] = {}
+        found: dict[bytes, Story] = {}
         for subset in self.relatives():
             for part, text in parts_of(task, self.files(subset), subset).items():
                 if part != "test":
-                    found |= {statements(story): story for story in parse(text.data, text.name)}
+                    found |= {fingerprint(story): story for story in parse(text.data, text.name)}
         official = list(found.values())
         asked = sum(not isinstance(line, str) for story in official for line in story)
         missing = questions_of(self.size) - asked
         test = self.part(task, "test")
-        known = [statements(story) for story in parse(test.data, test.name)] + list(found)
-        told = self.fill.tell(task, {"train": missing}, known)
+        told = self.fill.tell(task, {"train": missing}, [*parse(test.data, test.name), *official])
         train = Text(f"filled task {task}, train", told["train"].data + write(official).encode(), missing)
         return {"train": train, "test": test}
 
@@ -138,8 +137,8 @@ class Transfer:
 
     def parts(self, task: int) -> dict[str, Text]:
         test = self.official.part(task, "test")
-        known = [statements(story) for story in parse(test.data, test.name)]
-        return self.stories.tell(task, held_out(self.questions), known) | {"test": test}
+        apart = list(parse(test.data, test.name))
+        return self.stories.tell(task, held_out(self.questions), apart) | {"test": test}
 
 
 def held_out(questions: int) -> dict[str, int]:

@@ -7,12 +7,86 @@ from typing import NamedTuple
 
 import torch
 
-from tasks.babi.text import Lexicon, read
+from tasks.babi.text import WORD, parse
+from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
 from tasks.files import write_atomically
 
 HELD_OUT = 0.1  # of the training questions, cut by story, where there is no text to validate on
 VERSION = 2  # raise it when the tables or the way they are read change
+
+
+class Lexicon:
+    """Numbers words and distinct sentences in the order in which they are first read; 0 is the empty one.
+
+    An answer of several words (`milk,football`) is one word of the vocabulary.
+    """
+
+    def __init__(self) -> None:
+        self.words = {"": 0}
+        self.rows = {"": 0}
+        self._sentences: list[list[int]] = [[]]
+        self._of_text: dict[str, int] = {}
+
+    def word(self, text: str) -> int:
+        return self.words.setdefault(text, len(self.words))
+
+    def sentence(self, text: str) -> int:
+        """The row of a sentence; case and punctuation make no difference. 0 if it has no word."""
+        row = self._of_text.get(text)
+        if row is None:
+            words = WORD.findall(text.lower())
+            row = self.rows.setdefault(" ".join(words), len(self.rows))
+            if row == len(self._sentences):
+                self._sentences.append([self.word(word) for word in words])
+            self._of_text[text] = row
+        return row
+
+    def table(self) -> torch.Tensor:
+        """The sentences as a padded (U, J) table of word ids."""
+        longest = max(map(len, self._sentences))
+        return torch.tensor([row + [0] * (longest - len(row)) for row in self._sentences])
+
+
+def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
+    """Reads one file into tables.
+
+    Args:
+        data: the bytes of the file.
+        name: how to call the file in an error.
+        task: the number of the task, kept with every question.
+        lexicon: numbers the words and sentences; hand the same one to all files of a task.
+    """
+    facts: list[int] = []
+    begin: list[int] = []
+    story: list[int] = []
+    told: list[int] = []
+    question: list[int] = []
+    answer: list[int] = []
+    support: list[tuple[int, ...]] = []
+    sentence = lexicon.sentence
+    for number, lines in enumerate(parse(data, name)):
+        begin.append(len(facts))
+        for line in lines:
+            if isinstance(line, str):
+                facts.append(sentence(line))
+            else:
+                story.append(number)
+                told.append(len(facts) - begin[-1])
+                question.append(sentence(line.question))
+                answer.append(lexicon.word(line.answer.strip().lower()))
+                support.append(line.support)
+    most = max(map(len, support))
+    return Split(
+        torch.tensor(facts, dtype=torch.long),
+        torch.tensor([*begin, len(facts)]),
+        torch.tensor(story),
+        torch.tensor(told),
+        torch.tensor(question),
+        torch.tensor(answer),
+        torch.tensor([places + (NONE,) * (most - len(places)) for places in support]),
+        torch.full((len(question),), task),
+    )
 
 
 class Text(NamedTuple):

@@ -1,19 +1,14 @@
-"""The text format of bAbI, read into tables.
+"""The text format of bAbI,
 
 A line is `ID sentence`, or `ID question<TAB>answer<TAB>IDs of the supporting sentences`. IDs count from 1 without a
 gap; a new 1 begins a new story. A question is no part of the story: later questions do not see it, so supporting IDs,
-which count lines, are turned into positions among the sentences. Answers of several words (`milk,football`) are one
-word of the vocabulary.
+which count lines, are turned into positions among the sentences.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import torch
-
-from tasks.batch import NONE
-from tasks.corpus import Split
 from tasks.errors import UserError
 
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
@@ -47,35 +42,6 @@ def write(stories: Iterable[Story]) -> str:
     return "".join([f"{line}\n" for line in lines])
 
 
-class Lexicon:
-    """Numbers words and distinct sentences in the order in which they are first read; 0 is the empty one."""
-
-    def __init__(self) -> None:
-        self.words = {"": 0}
-        self.rows = {"": 0}
-        self._sentences: list[list[int]] = [[]]
-        self._of_text: dict[str, int] = {}
-
-    def word(self, text: str) -> int:
-        return self.words.setdefault(text, len(self.words))
-
-    def sentence(self, text: str) -> int:
-        """The row of a sentence; case and punctuation make no difference. 0 if it has no word."""
-        row = self._of_text.get(text)
-        if row is None:
-            words = WORD.findall(text.lower())
-            row = self.rows.setdefault(" ".join(words), len(self.rows))
-            if row == len(self._sentences):
-                self._sentences.append([self.word(word) for word in words])
-            self._of_text[text] = row
-        return row
-
-    def table(self) -> torch.Tensor:
-        """The sentences as a padded (U, J) table of word ids."""
-        longest = max(map(len, self._sentences))
-        return torch.tensor([row + [0] * (longest - len(row)) for row in self._sentences])
-
-
 def parse(data: bytes, name: str) -> Iterator[Story]:
     """The stories of a file, up to an error that says where it is damaged; nothing is guessed.
 
@@ -103,7 +69,7 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
 
     story: Story = []
     known: set[str] = set()  # sentences and questions that have been looked at
-    position: list[int] = []  # of the sentence on each line of the story, NONE for a question
+    position: list[int | None] = []  # of the sentence on each line of the story, None for a question
     told = 0
     last = lines.pop()
     for line in lines:
@@ -111,7 +77,7 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
         line_id, _, rest = line.partition(" ")
         if line_id == "1":
             if story:
-                if position[-1] != NONE:
+                if position[-1] is not None:
                     raise UserError(f"{name}, line {number - 1}: expected a question at the end of the story")
                 yield story
             story, position, told = [], [], 0
@@ -139,12 +105,12 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
         for given in fields[2].split():
             if not NUMBER.fullmatch(given) or int(given) > len(position):
                 raise wrong(f"supporting IDs between 1 and {len(position)}")
-            if position[int(given) - 1] == NONE:
+            if position[int(given) - 1] is None:
                 raise wrong(f"supporting IDs of sentences ({given} is a question)")
             support.append(position[int(given) - 1])
         if not support:
             raise wrong("the IDs of supporting sentences behind the answer")
-        position.append(NONE)
+        position.append(None)
         story.append(Asked(fields[0], fields[1], tuple(support)))
 
     if last:
@@ -152,47 +118,6 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
         raise wrong("a line break at the end of the file, without which its last line may be cut off")
     if not story:
         raise UserError(f"{name}: expected stories with questions, found an empty file")
-    if position[-1] != NONE:
+    if position[-1] is not None:
         raise UserError(f"{name}, line {number}: expected a question at the end of the story; the file may be cut off")
     yield story
-
-
-def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
-    """Reads one file into tables.
-
-    Args:
-        data: the bytes of the file.
-        name: how to call the file in an error.
-        task: the number of the task, kept with every question.
-        lexicon: numbers the words and sentences; hand the same one to all files of a task.
-    """
-    facts: list[int] = []
-    begin: list[int] = []
-    story: list[int] = []
-    told: list[int] = []
-    question: list[int] = []
-    answer: list[int] = []
-    support: list[tuple[int, ...]] = []
-    sentence = lexicon.sentence
-    for number, lines in enumerate(parse(data, name)):
-        begin.append(len(facts))
-        for line in lines:
-            if isinstance(line, str):
-                facts.append(sentence(line))
-            else:
-                story.append(number)
-                told.append(len(facts) - begin[-1])
-                question.append(sentence(line.question))
-                answer.append(lexicon.word(line.answer.strip().lower()))
-                support.append(line.support)
-    most = max(map(len, support))
-    return Split(
-        torch.tensor(facts, dtype=torch.long),
-        torch.tensor([*begin, len(facts)]),
-        torch.tensor(story),
-        torch.tensor(told),
-        torch.tensor(question),
-        torch.tensor(answer),
-        torch.tensor([places + (NONE,) * (most - len(places)) for places in support]),
-        torch.full((len(question),), task),
-    )
