@@ -130,6 +130,8 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
 def _published(record: dict, size: str, published: list[dict[str, str]]) -> dict[str, str]:
     """The figure that an experiment names as its own, or for a model as it stands the first of its conditions."""
     conditions = record["model"], size, record["settings"]["protocol"]
+    if record["source"] != "official":  # the papers' figures are of other data
+        return {}
     if not record["published"] and any(override.startswith("model.") for override in record["overrides"]):
         return {}
     for row in published:
