@@ -41,7 +41,8 @@ def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], sele
 
 
 def add(results: Path, *, tasks=range(1, 21), experiment=None, overrides=(), published=None, size="1k", shift=0.0,
-        source="official", dirty=False, identity="0123456789", model="memn2n", restarts=2) -> Path:  # fmt: skip
+        source="official", world="", filled=None, dirty=False, identity="0123456789", model="memn2n",
+        restarts=2) -> Path:  # fmt: skip
     """A record as a run writes it: restart 0 is better on test, restart 1 on validation."""
     figures = {}
     for task in tasks:
@@ -55,6 +56,8 @@ def add(results: Path, *, tasks=range(1, 21), experiment=None, overrides=(), pub
         "overrides": list(overrides),
         "published": published,
         "source": source,
+        "world": world,
+        "filled": filled or {},
         "memory": "static",
         "supervision": "answers",
         "settings": {"task": {"size": size, "variant": "en"}, "protocol": "per_task", "restarts": restarts},
@@ -74,6 +77,36 @@ def results(tmp_path) -> Path:
 
 def as_rows(results: Path) -> list[dict]:
     return list(csv.DictReader(as_csv(rows_of(results)).splitlines()))
+
+
+def test_generated_data_have_tables_of_their_own(results):
+    add(results, published="a")
+    add(results, source="generated", overrides=["task.generator.seed=1"], world="seed=1", identity="1")
+    add(results, source="transfer", identity="2")
+    rows = rows_of(results)
+    assert [row.source for row in rows] == ["official", "generated (seed=1)", "transfer"]
+    assert [row.experiment for row in rows] == ["default"] * 3  # the title says the rest
+    assert [bool(row.published) for row in rows] == [True, False, False]
+    page = as_markdown(rows)
+    for title in (
+        "official data",
+        "generated data (seed=1)",
+        "learned from generated stories, tested on official ones",
+    ):
+        assert f"## bAbI 1k, {title}, per_task" in page
+
+
+def test_a_filled_task_is_marked_wherever_it_appears(results):
+    add(results, filled={"3": 8075})
+    (row,) = rows_of(results)
+    assert row.mean_unfilled == pytest.approx(sum(e for task, e in row.errors.items() if task != 3) / 19)
+    page = as_markdown([row])
+    assert rf"{row.mean:.2f}\* ({row.mean_unfilled:.2f} without)" in page
+    assert rf"| 3 | **{row.errors[3]:.1f}**\* |" in page
+    assert "task 3 is not at hand: 8,075 questions of it are generated" in page
+    assert rf"{row.mean:.1f} %\*" in as_short_markdown([row])
+    (cells,) = as_rows(results)
+    assert cells["filled"] == "task 3: 8075"
 
 
 def test_a_row_says_what_the_record_says(results):
