@@ -90,11 +90,11 @@ class Corpus:
         rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
         return Questions(self.sentences, stories, rows, kept, split.question[index], split.answer[index], support)
 
-    def by_story(self, split: Split, index: Tensor, window: int) -> Questions:
-        """The stories `index`, (..., B), each once, with all their questions.
+    def by_story(self, split: Split, index: Tensor) -> Questions:
+        """The stories `index`, (..., B), each once and whole, with all their questions.
 
         Every story gets as many places for questions as the split's most curious one; a place that is not needed has
-        the empty question and the answer PAD. Of stories longer than `window` the last sentences are kept.
+        the empty question and the answer PAD. The batch is as long as its longest story.
         """
         asked = torch.bincount(split.story, minlength=len(split.begin) - 1)
         first = asked.cumsum(0) - asked
@@ -102,22 +102,18 @@ class Corpus:
         real = place < asked[index][..., None]  # (..., B, Q)
         number = torch.where(real, first[index][..., None] + place, 0)
         length = split.lengths[index]
-        kept = length.clamp(max=window)
-        cut = (length - kept)[..., None]
-        told = (split.told[number] - cut).clamp(min=0)
-        support = _shift(split.support[number], cut[..., None])
         rows = torch.arange(index.shape[-1], device=index.device)[:, None].expand(number.shape)
         flat = (
             rows,
-            torch.where(real, told, 0),
+            torch.where(real, split.told[number], 0),
             torch.where(real, split.question[number], PAD),
             torch.where(real, split.answer[number], PAD),
         )
         return Questions(
             self.sentences,
-            _window(split, index, length, kept, window),
+            _window(split, index, length, length, int(length.max())),
             *(table.flatten(-2) for table in flat),
-            torch.where(real[..., None], support, NONE).flatten(-3, -2),
+            torch.where(real[..., None], split.support[number], NONE).flatten(-3, -2),
         )
 
 

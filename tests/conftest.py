@@ -25,6 +25,15 @@ def corpus() -> Corpus:
     return Corpus(list(lexicon.words), lexicon.table(), train, valid, test)
 
 
+@pytest.fixture(scope="session")
+def uneven() -> Corpus:
+    """Stories of six, two and four sentences, with three questions, one and two."""
+    lexicon = Lexicon()
+    text = "".join(stories(3, seed, sentences) for seed, sentences in ((1, 6), (2, 2), (3, 4)))
+    split = read(text.encode(), "uneven", 1, lexicon)
+    return Corpus(list(lexicon.words), lexicon.table(), split, split, split)
+
+
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     return write_release(tmp_path / "data")

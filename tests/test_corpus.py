@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from tasks.babi.tables import Lexicon, read
 from tasks.batch import NONE, PAD
-from tasks.corpus import join, only_used
+from tasks.corpus import Corpus, join, only_used
+from tests.worlds import stories
 
 
 def plain_question(split, n, window):
@@ -33,25 +35,24 @@ def test_by_question_shows_the_last_sentences_before_each_question(corpus, windo
             assert batch.story[r, b] == b
 
 
-@pytest.mark.parametrize("window", [2, 6, 9])
-def test_by_story_holds_each_story_once_and_all_its_questions(corpus, window):
-    split = corpus.train
-    index = torch.tensor([4, 0])
-    batch = corpus.by_story(split, index, window)
-    asked = [torch.nonzero(split.story == s).flatten().tolist() for s in index.tolist()]
-    places = len(batch.answer) // len(index)
-    for b, (story, numbers) in enumerate(zip(index.tolist(), asked, strict=True)):
-        facts = split.facts[split.begin[story] : split.begin[story + 1]].tolist()
-        kept = facts[-window:]
-        cut = len(facts) - len(kept)
-        assert batch.stories[b].tolist() == kept + [PAD] * (window - len(kept))
-        for q, n in enumerate(numbers):
-            i = b * places + q
-            assert batch.story[i] == b
-            assert batch.told[i] == max(0, int(split.told[n]) - cut)
-            assert batch.question[i] == split.question[n]
-            assert batch.answer[i] == split.answer[n]
-            assert batch.support[i].tolist() == [p - cut if p >= cut else NONE for p in split.support[n].tolist()]
+def test_by_story_holds_each_story_once_and_all_its_questions():
+    lexicon = Lexicon()
+    split = read((stories(2, 1) + stories(3, 2, sentences=2)).encode(), "x", 1, lexicon)
+    corpus = Corpus(list(lexicon.words), lexicon.table(), split, split, split)
+    for index in (torch.tensor([4, 0]), torch.tensor([2, 3])):
+        batch = corpus.by_story(split, index)
+        asked = [torch.nonzero(split.story == s).flatten().tolist() for s in index.tolist()]
+        longest = max(int(split.lengths[s]) for s in index)
+        places = len(batch.answer) // len(index)
+        for b, (story, numbers) in enumerate(zip(index.tolist(), asked, strict=True)):
+            facts = split.facts[split.begin[story] : split.begin[story + 1]].tolist()
+            assert batch.stories[b].tolist() == facts + [PAD] * (longest - len(facts))
+            for q, n in enumerate(numbers):
+                i = b * places + q
+                assert batch.story[i] == b
+                for name in ("told", "question", "answer"):
+                    assert getattr(batch, name)[i] == getattr(split, name)[n]
+                assert batch.support[i].tolist() == split.support[n].tolist()
 
 
 def test_by_story_pads_where_a_story_has_fewer_questions(corpus):
@@ -60,7 +61,7 @@ def test_by_story_pads_where_a_story_has_fewer_questions(corpus):
         split.facts, split.begin, *(getattr(split, name)[:4] for name in ("story", "told", "question", "answer")),
         split.support[:4], split.task[:4],
     )  # fmt: skip
-    batch = corpus.by_story(fewer, torch.tensor([0, 1]), 6)
+    batch = corpus.by_story(fewer, torch.tensor([0, 1]))
     assert batch.answer.tolist()[:4] == fewer.answer.tolist()
     assert batch.answer.tolist()[4:] == [PAD, PAD]
     assert (batch.support[4:] == NONE).all()

@@ -4,9 +4,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from tasks.batch import PAD, Questions
 from tests.configs import MODELS, config
 from zoo.training.build import build
-from zoo.training.data import EvaluationBatches, TrainingBatches
+from zoo.training.data import EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import Best, EnsembleTraining
 from zoo.training.recipe import Recipe, Schedule
@@ -16,14 +17,13 @@ def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTrai
     model = config(f"model={name}")["model"]
     ensemble = Ensemble([build(model, corpus.sizes, seed) for seed in seeds])
     training = EnsembleTraining(ensemble, recipe)
-    window = ensemble.network.window
     pl.Trainer(
         max_epochs=recipe.all_epochs, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
     ).fit(
         training,
-        TrainingBatches(corpus, ensemble.network, seeds, recipe.batch_size),
-        EvaluationBatches(corpus, corpus.valid, window),
+        training_batches(corpus, ensemble.network, seeds, recipe.batch_size),
+        EvaluationBatches(corpus, corpus.valid, ensemble.network),
     )  # fmt: skip
     return training
 
@@ -72,7 +72,7 @@ def test_cutting_the_sentence_table_changes_nothing(corpus):
 
 def test_restarts_draw_by_seed_and_epoch_alone(corpus):
     network = build(config("model=memn2n")["model"], corpus.sizes, 0)
-    both, second = (TrainingBatches(corpus, network, seeds, 10) for seeds in ([7, 8], [8]))
+    both, second = (training_batches(corpus, network, seeds, 10) for seeds in ([7, 8], [8]))
     for epoch in (0, 5):
         both.set_epoch(epoch)
         second.set_epoch(epoch)
@@ -84,12 +84,49 @@ def test_restarts_draw_by_seed_and_epoch_alone(corpus):
     assert not next(iter(both)).question.equal(first_of_5)
 
 
-def test_an_epoch_asks_every_question_once(corpus):
-    network = build(config("model=memn2n")["model"], corpus.sizes, 0)
-    batches = TrainingBatches(corpus, network, [1], 32)
+@pytest.mark.parametrize(("name", "batches_of_32"), [("memn2n", 4), ("entnet", 4)])
+def test_an_epoch_asks_every_question_once(name, batches_of_32, corpus):
+    network = build(config(f"model={name}")["model"], corpus.sizes, 0)
+    batches = training_batches(corpus, network, [1], 32)
     asked = torch.cat([batch.answer[0] for batch in batches])
-    assert len(batches) == 4
+    assert len(list(batches)) == len(batches) == batches_of_32
     assert asked.sort().values.equal(corpus.train.answer.sort().values)
+
+
+def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order(uneven):
+    network = build(config("model=entnet")["model"], uneven.sizes, 0)
+    both, second = (training_batches(uneven, network, seeds, 6) for seeds in ([7, 8], [8]))
+    lengths = []
+    for one, other in zip(both, second, strict=True):
+        assert one.stories[1].equal(other.stories[0])  # whatever the other restarts see
+        assert one.question[1].equal(other.question[0])
+        lengths.append(one.stories.shape[2])
+        assert ((one.stories != PAD).sum(2) == one.stories.shape[2]).all()
+    assert sorted(lengths) == [2, 4, 6]  # three stories of each length
+    orders = [[batch.question[0].tolist() for batch in second]]
+    for epoch in (1, 2):
+        second.set_epoch(epoch)
+        orders.append([batch.question[0].tolist() for batch in second])
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_rates_of_restarts_hold_for_adam_too(corpus):
+    """With its own rate a restart goes where an Adam of that rate would take it."""
+    recipe = Recipe(optimizer="adam", learning_rate=0.003, batch_size=16, epochs=3, anneal_every=2, clip=1e9)
+    together = trained("entnet", corpus, [3], recipe)
+    network = build(config("model=entnet")["model"], corpus.sizes, 3)
+    batches = training_batches(corpus, network, [3], recipe.batch_size)
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    for epoch in range(3):
+        batches.set_epoch(epoch)
+        optimizer.param_groups[0]["lr"] = recipe.learning_rate * 0.5 ** (epoch // 2)
+        for batch in batches:
+            batch = Questions(batch.sentences, *(table[0] for table in batch[1:-1]))
+            optimizer.zero_grad()
+            sum(network.loss(network(batch), batch).values()).backward()
+            optimizer.step()
+    weights = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+    torch.testing.assert_close(together.ensemble.weights[0], weights, rtol=1e-3, atol=1e-4)
 
 
 class TestSchedule:

@@ -9,6 +9,8 @@ from tests.configs import MODELS, config
 from zoo.interface import MemoryNetwork
 from zoo.training.build import build, options_of
 from zoo.training.data import EvaluationBatches
+from zoo.training.ensemble import Ensemble
+from zoo.training.module import predict
 from zoo.training.recipe import Recipe
 
 
@@ -22,7 +24,15 @@ def network_of(model: dict, corpus, seed: int = 1) -> MemoryNetwork:
 
 
 def some(corpus, network, numbers=(0, 1, 2, 3, 4, 5, 6, 7)):
+    """Questions, or, for a model that reads by story, stories with all of theirs."""
+    if network.drawn_by == "story":
+        return corpus.by_story(corpus.train, torch.tensor(numbers))
     return corpus.by_question(corpus.train, torch.tensor(numbers), network.window)
+
+
+def optimizer_of(recipe: Recipe, network, faster: float = 1.0) -> torch.optim.Optimizer:
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[recipe.optimizer]
+    return kind(network.parameters(), lr=faster * recipe.learning_rate)
 
 
 def test_yaml_says_every_option_and_no_other(model):
@@ -63,44 +73,55 @@ def test_every_parameter_gets_a_gradient(model, corpus):
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_trace_has_the_documented_form_and_attention_sums_to_one(model, corpus):
-    network = network_of(model, corpus)
-    batch = some(corpus, network)
+def test_trace_has_the_documented_form(model, uneven):
+    network = network_of(model, uneven)
+    batch = some(uneven, network)
     attention = network(batch).trace.attention
-    assert attention.shape == (8, model["hops"], network.window)
-    torch.testing.assert_close(attention.sum(-1), torch.ones(8, model["hops"]))
+    assert attention.shape[::2] == (len(batch.answer), batch.stories.shape[1])
     assert (attention >= 0).all()
+    asked = attention[batch.answer != PAD]
+    if network.attends:
+        assert attention.shape[1] > 0
+        torch.testing.assert_close(asked.sum(-1), torch.ones(asked.shape[:2]))
+    if network.drawn_by == "story":  # nobody looks at what has not been told
+        untold = torch.arange(batch.stories.shape[1]) >= batch.told[batch.answer != PAD][:, None]
+        assert (asked.transpose(0, 1)[:, untold] == 0).all()
 
 
-def test_other_questions_of_a_batch_change_nothing(model, corpus):
-    network = network_of(model, corpus).double()
-    together = network(some(corpus, network)).scores
+def test_others_in_a_batch_change_nothing(model, uneven):
+    network = network_of(model, uneven).double()
+    batch = some(uneven, network)
+    together = network(batch)
+    each = len(batch.answer) // 8
     for n in range(8):
-        alone = network(some(corpus, network, (n,))).scores
-        torch.testing.assert_close(alone[0], together[n])
+        alone = network(some(uneven, network, (n,))).scores
+        asked = batch.answer[n * each : (n + 1) * each] != PAD
+        torch.testing.assert_close(alone[asked], together.scores[n * each : (n + 1) * each][asked])
 
 
 def test_answers_follow_the_vocabulary(model, corpus):
     network = network_of(model, corpus)
-    assert network(some(corpus, network)).scores.shape == (8, len(corpus.words))
+    batch = some(corpus, network)
+    assert network(batch).scores.shape == (len(batch.answer), len(corpus.words))
 
 
 def test_places_without_a_question_cost_nothing(model, corpus):
     network = network_of(model, corpus)
     batch = some(corpus, network)
     answer = network(batch)
-    masked = batch._replace(answer=torch.where(torch.arange(8) < 5, batch.answer, PAD))
     first = some(corpus, network, (0, 1, 2, 3, 4))
+    masked = batch._replace(answer=torch.where(torch.arange(len(batch.answer)) < len(first.answer), batch.answer, PAD))
     expected = sum(network.loss(network(first), first).values())
     torch.testing.assert_close(sum(network.loss(answer, masked).values()), expected)
 
 
-def test_learns_eight_questions_by_heart(model, corpus):
+def test_learns_eight_by_heart(model, corpus):
     network = network_of(model, corpus)
     recipe = Recipe.from_config(model["recipe"])
     batch = some(corpus, network)
-    optimizer = torch.optim.SGD(network.parameters(), lr=5 * recipe.learning_rate)
-    for _ in range(600):
+    by_question = network.drawn_by == "question"
+    optimizer = optimizer_of(recipe, network, faster=5 if recipe.optimizer == "sgd" else 1)
+    for _ in range(600 if by_question else 300):
         optimizer.zero_grad()
         sum(network.loss(network(batch), batch).values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
@@ -113,11 +134,12 @@ def test_finite_through_200_steps_of_the_recipe(model, corpus):
     recipe = Recipe.from_config(model["recipe"])
     linear = getattr(network, "linear", None)
     generator = torch.Generator().manual_seed(0)
-    optimizer = torch.optim.SGD(network.parameters(), lr=recipe.learning_rate)
+    optimizer = optimizer_of(recipe, network)
+    rows = len(corpus.train.lengths) if network.drawn_by == "story" else len(corpus.train)
     for step in range(200):
         if linear is not None:
             network.linear.fill_(step < 100)
-        numbers = torch.randint(len(corpus.train), (recipe.batch_size,), generator=generator)
+        numbers = torch.randint(rows, (recipe.batch_size,), generator=generator)
         batch = some(corpus, network, numbers.tolist())
         batch = batch._replace(noise=network.noise(batch, generator))
         optimizer.zero_grad()
@@ -148,6 +170,20 @@ def test_state_grows_with_the_story_only_if_memory_is_static(model, corpus):
     assert grows == (network.memory == "static")
 
 
-def test_evaluation_batches_hold_every_question_once(corpus):
-    batches = EvaluationBatches(corpus, corpus.test, 6)
-    assert torch.cat([batch.answer for batch in batches]).equal(corpus.test.answer)
+def test_evaluation_batches_hold_every_question_once_and_in_order(model, uneven):
+    batches = EvaluationBatches(uneven, uneven.test, network_of(model, uneven))
+    assert torch.cat([batch.answer[batch.answer != PAD] for batch in batches]).equal(uneven.test.answer)
+
+
+def test_predictions_are_those_of_the_questions_in_order(model, uneven):
+    network = network_of(model, uneven)
+    ensemble = Ensemble([network, network_of(model, uneven, 2)])
+    got = predict(ensemble, EvaluationBatches(uneven, uneven.test, network))
+    assert got.shape == (2, len(uneven.test))
+    for n in range(len(uneven.test)):
+        if network.drawn_by == "question":
+            batch, place = uneven.by_question(uneven.test, torch.tensor([n]), network.window), 0
+        else:
+            story = uneven.test.story[n : n + 1]
+            batch, place = uneven.by_story(uneven.test, story), n - int((uneven.test.story < story).sum())
+        assert got[0, n] == network(batch).scores[place].argmax()

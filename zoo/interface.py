@@ -20,7 +20,9 @@ class Paper(NamedTuple):
 class Trace(NamedTuple):
     """Where a network looked: what the plots and pages draw, in one form for every model."""
 
-    attention: Tensor  # (N, K, T) weight of each sentence of the story at each hop
+    # (N, K, T) weight of each sentence of the story at each hop: attention, which sums to one; or, if the model does
+    # not attend to sentences, how much of what it read each of them has written; K is 0 for a model without either
+    attention: Tensor
 
 
 class Answer(NamedTuple):
@@ -46,7 +48,8 @@ class MemoryNetwork(nn.Module, ABC):
     supervision: ClassVar[str] = "answers"  # or "supporting facts"
     reads: ClassVar[type] = Questions
     drawn_by: ClassVar[str] = "question"  # or "story": how the batches that it reads are drawn
-    window: int  # how many of the last sentences it is shown
+    attends: ClassVar[bool] = True  # whether its trace is attention over the sentences
+    window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
 
     def forward(self, batch: Questions) -> Answer:
         features = self.encode(batch)  # I

@@ -56,4 +56,15 @@ def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
     return plain + 4 / dim * (k - (dim + 1) / 2) * tilted
 
 
+def masked_sum(sentences: Tensor, words: Tensor, masks: Tensor) -> Tensor:
+    """sum_j f_j * x_j for each sentence, f_j a vector for place j: (U, J), (V, d) and (J, d) to (U, d).
+
+    One product: the place and the word of a sentence's entry choose a row among all f_j * x_v.
+    """
+    vocabulary, dim = words.shape
+    chosen = words.new_zeros(*sentences.shape, vocabulary).scatter(2, sentences[..., None], 1.0)
+    chosen = torch.where(sentences[..., None] == PAD, 0.0, chosen)
+    return chosen.flatten(1) @ (masks[:, None] * words).view(-1, dim)
+
+
 ENCODERS = {"bag": bag_of_words, "position": position_encoding}

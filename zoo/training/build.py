@@ -22,9 +22,8 @@ def build(model: dict, sizes: Sizes, seed: int) -> MemoryNetwork:
     """A network as the configuration describes it, its weights drawn from `seed`."""
     given = {name: value for name, value in model.items() if name not in ("_target_", "recipe")}
     target = get_class(model["_target_"])
-    if target.reads is not Questions or target.drawn_by != "question":
-        reads = f"{target.reads.__name__} drawn by {target.drawn_by}"
-        raise UserError(f"{target.__name__} reads {reads}; so far only Questions drawn by question can be trained")
+    if target.reads is not Questions:
+        raise UserError(f"{target.__name__} reads {target.reads.__name__}; bAbI has Questions")
     options = options_of(target)
     for name, value in given.items():
         if name not in options:

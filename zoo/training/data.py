@@ -1,5 +1,6 @@
 """The batches that an ensemble is trained on: each restart shuffles and draws its noise by itself."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
@@ -9,54 +10,113 @@ from tasks.batch import Questions
 from tasks.corpus import Corpus, Split, only_used
 from zoo.interface import MemoryNetwork
 
-EVALUATED_AT_ONCE = 500  # questions
+EVALUATED_AT_ONCE = 500  # questions, or places for them
+SORTED_AT_ONCE = 16  # batches of stories
 
 
-class TrainingBatches:
+class TrainingBatches(ABC):
     """One epoch after another of batches for R restarts, (R, B, ...).
 
     What is random in epoch e of a restart follows from its seed and e alone. So a run that goes on from a checkpoint
     draws what it would have drawn, and restart k of an ensemble what the single run with its seed draws.
     """
 
-    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
-        self.corpus, self.network, self.seeds, self.batch_size = corpus, network, seeds, batch_size
+    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], rows: int, batch_size: int) -> None:
+        self.corpus, self.network, self.seeds = corpus, network, seeds
+        self.rows, self.batch_size = rows, batch_size  # what is drawn, of how much, how much at once
         self.epoch = 0
         self.sampler = self  # where Lightning looks for set_epoch
-        # a table much larger than the sentences of a batch is cut to those in use
-        self.cuts = len(corpus.sentences) > 2 * batch_size * (network.window + 1)
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-len(self.corpus.train) // self.batch_size)
+        return -(-self.rows // self.batch_size)
+
+    def generators(self) -> list[Generator]:
+        return [Generator().manual_seed(seed * 1_000_003 + self.epoch) for seed in self.seeds]
+
+    def cut(self, batch: Questions) -> Questions:
+        """The batch with a sentence table of its own, if the task's is much larger than what the batch uses."""
+        used = batch.stories[0].numel() + batch.question[0].numel()
+        return only_used(batch) if len(self.corpus.sentences) > 2 * used else batch
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Questions]: ...
+
+
+class QuestionBatches(TrainingBatches):
+    """Every question with a story of its own."""
+
+    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
+        super().__init__(corpus, network, seeds, len(corpus.train), batch_size)
 
     def __iter__(self) -> Iterator[Questions]:
-        orders, noises = zip(*(self._draw(seed) for seed in self.seeds), strict=True)
+        orders, noises = zip(*map(self._draw, self.generators()), strict=True)
         order = torch.stack(orders)
         noise = None if noises[0] is None else torch.stack(noises)
-        for begin in range(0, order.shape[1], self.batch_size):
+        for begin in range(0, self.rows, self.batch_size):
             step = slice(begin, begin + self.batch_size)
-            batch = self.corpus.by_question(self.corpus.train, order[:, step], self.network.window)
-            if self.cuts:
-                batch = only_used(batch)
+            batch = self.cut(self.corpus.by_question(self.corpus.train, order[:, step], self.network.window))
             yield batch if noise is None else batch._replace(noise=noise[:, step])
 
-    def _draw(self, seed: int) -> tuple[Tensor, Tensor | None]:
+    def _draw(self, generator: Generator) -> tuple[Tensor, Tensor | None]:
         """The order of the questions, and the noise for each of them in that order."""
         train = self.corpus.train
-        generator = Generator().manual_seed(seed * 1_000_003 + self.epoch)
-        order = torch.randperm(len(train), generator=generator).to(train.question.device)
+        order = torch.randperm(self.rows, generator=generator).to(train.question.device)
         return order, self.network.noise(self.corpus.by_question(train, order, self.network.window), generator)
 
 
-class EvaluationBatches:
-    """All questions of a split, in order, the same for all restarts."""
+class StoryBatches(TrainingBatches):
+    """Every story once, with all its questions; a batch has as many stories as hold `batch_size` questions on average.
 
-    def __init__(self, corpus: Corpus, split: Split, window: int) -> None:
-        numbers = torch.arange(len(split), device=split.question.device)
-        self.batches = [corpus.by_question(split, some, window) for some in numbers.split(EVALUATED_AT_ONCE)]
+    Stories of like length share a batch, so that little is computed for padding: each restart shuffles its stories and
+    sorts them by length within every SORTED_AT_ONCE batches; the order of these batches is then shuffled, for all
+    restarts alike, because the stories of a batch are padded to one length.
+    """
+
+    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
+        stories = len(corpus.train.lengths)
+        super().__init__(corpus, network, seeds, stories, max(1, round(batch_size * stories / len(corpus.train))))
+
+    def __iter__(self) -> Iterator[Questions]:
+        generators = self.generators()
+        train = self.corpus.train
+        orders = torch.stack([torch.randperm(self.rows, generator=generator) for generator in generators])
+        lengths = train.lengths.cpu()
+        batches: list[Tensor] = []
+        for some in orders.split(SORTED_AT_ONCE * self.batch_size, dim=1):
+            alike = some.gather(1, lengths[some].argsort(dim=1, stable=True))
+            batches += alike.split(self.batch_size, dim=1)
+        for number in torch.randperm(len(batches), generator=Generator().manual_seed(self.epoch)).tolist():
+            batch = self.corpus.by_story(train, batches[number].to(train.question.device))
+            noises = [self.network.noise(_of_restart(batch, k), generator) for k, generator in enumerate(generators)]
+            batch = self.cut(batch)
+            yield batch if noises[0] is None else batch._replace(noise=torch.stack(noises))
+
+
+def training_batches(corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> TrainingBatches:
+    kind = StoryBatches if network.drawn_by == "story" else QuestionBatches
+    return kind(corpus, network, seeds, batch_size)
+
+
+def _of_restart(batch: Questions, k: int) -> Questions:
+    return Questions(batch.sentences, *(table[k] for table in batch[1:-1]), noise=None)
+
+
+class EvaluationBatches:
+    """All questions of a split, in order, the same for all restarts; places without a question have the answer PAD."""
+
+    def __init__(self, corpus: Corpus, split: Split, network: MemoryNetwork) -> None:
+        device = split.question.device
+        if network.drawn_by == "story":
+            stories = len(split.lengths)
+            most = int(torch.bincount(split.story).max())
+            numbers = torch.arange(stories, device=device).split(max(1, EVALUATED_AT_ONCE // most))
+            self.batches = [corpus.by_story(split, some) for some in numbers]
+        else:
+            numbers = torch.arange(len(split), device=device).split(EVALUATED_AT_ONCE)
+            self.batches = [corpus.by_question(split, some, network.window) for some in numbers]
 
     def __len__(self) -> int:
         return len(self.batches)

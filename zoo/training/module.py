@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from tasks.batch import Questions
+from tasks.batch import PAD, Questions
 from zoo.training.ensemble import Ensemble
 from zoo.training.recipe import Recipe, Schedule
 
@@ -60,7 +60,8 @@ class EnsembleTraining(pl.LightningModule):
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))  # of training, over all attempts
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.ensemble.parameters(), lr=1.0)
+        kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.recipe.optimizer]
+        return kind(self.ensemble.parameters(), lr=1.0)  # training_step gives every restart its own rate
 
     def on_fit_start(self) -> None:
         self._since = time.perf_counter()
@@ -69,7 +70,8 @@ class EnsembleTraining(pl.LightningModule):
         if self.ensemble.linear is not None:
             self.ensemble.linear.copy_(self.schedule.linear)
         self._rates = self.schedule.rates()[:, None]
-        self._loss, self._asked = torch.zeros(len(self.ensemble), device=self.device), 0
+        self._loss = torch.zeros(len(self.ensemble), device=self.device)
+        self._asked = torch.zeros(len(self.ensemble), dtype=torch.long, device=self.device)
 
     def training_step(self, batch: Questions) -> None:
         _, terms = self.ensemble(batch)
@@ -77,13 +79,20 @@ class EnsembleTraining(pl.LightningModule):
         optimizer = self.optimizers()
         optimizer.zero_grad()
         self.manual_backward(loss.sum())  # restarts share no weight, so each gets the gradient of its own loss
-        gradient = self.ensemble.weights.grad
-        norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
-        # a rate for each restart: for SGD it can be put into the gradient
-        gradient.mul_((self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0) * self._rates)
-        optimizer.step()
+        weights = self.ensemble.weights
+        norm = torch.linalg.vector_norm(weights.grad, dim=1, keepdim=True)
+        clip = (self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0)
+        if self.recipe.optimizer == "sgd":  # the rate can be put into the gradient
+            weights.grad.mul_(clip * self._rates)
+            optimizer.step()
+        else:  # the step is made, then shortened
+            weights.grad.mul_(clip)
+            before = weights.detach().clone()
+            optimizer.step()
+            with torch.no_grad():
+                weights.copy_(before.lerp(weights, self._rates))
         self._loss += loss.detach()
-        self._asked += batch.answer.shape[1]
+        self._asked += (batch.answer != PAD).sum(1)
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated = 0
@@ -93,8 +102,9 @@ class EnsembleTraining(pl.LightningModule):
     def validation_step(self, batch: Questions) -> None:
         answer, terms = self.ensemble(batch)
         self._valid_loss += sum(terms.values())
-        self._valid_wrong += (answer.scores.argmax(-1) != batch.answer).sum(-1)
-        self._evaluated += len(batch.answer)
+        asked = batch.answer != PAD
+        self._valid_wrong += ((answer.scores.argmax(-1) != batch.answer) & asked).sum(-1)
+        self._evaluated += int(asked.sum())
 
     def on_validation_epoch_end(self) -> None:
         loss, error = self._valid_loss / self._evaluated, 100 * self._valid_wrong / self._evaluated
@@ -121,4 +131,4 @@ class EnsembleTraining(pl.LightningModule):
 @torch.inference_mode()
 def predict(ensemble: Ensemble, batches: Iterable[Questions]) -> Tensor:
     """The answer of every restart to every question, (R, N)."""
-    return torch.cat([ensemble(batch)[0].scores.argmax(-1) for batch in batches], dim=1)
+    return torch.cat([ensemble(batch)[0].scores.argmax(-1)[:, batch.answer != PAD] for batch in batches], dim=1)

@@ -9,12 +9,15 @@ from torch import Tensor, nn
 
 from tasks.errors import UserError, check_type, nearest
 
+OPTIMIZERS = ("sgd", "adam")
+
 
 @dataclass(frozen=True)
 class Recipe:
     """The key `recipe` of a model's yaml; what a yaml leaves out has these values."""
 
-    learning_rate: float = 0.01  # of plain SGD on the loss summed over a batch
+    optimizer: str = "sgd"  # or adam
+    learning_rate: float = 0.01  # on the loss summed over a batch
     batch_size: int = 32
     epochs: int = 100
     anneal_every: int = 25  # epochs after which the rate is halved
@@ -32,6 +35,10 @@ class Recipe:
                 raise UserError(f"model.recipe.{name} is not an option{nearest(name, known)} ({', '.join(known)})")
             default = getattr(defaults, name)
             check_type(f"model.recipe.{name}", value, type(default), default)
+            if isinstance(default, str):
+                if value not in OPTIMIZERS:
+                    raise UserError(f"model.recipe.{name}={value}: expected {' or '.join(OPTIMIZERS)}")
+                continue
             least = 1 if name in ("batch_size", "epochs", "anneal_every") else 0
             if value < least:
                 raise UserError(f"model.recipe.{name}={value}: expected at least {least}")

@@ -16,7 +16,7 @@ from tasks.corpus import Corpus
 from tasks.files import write_atomically
 from zoo.training import loggers
 from zoo.training.build import build
-from zoo.training.data import EvaluationBatches, TrainingBatches
+from zoo.training.data import EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import EnsembleTraining, predict
 from zoo.training.recipe import Recipe
@@ -64,22 +64,21 @@ def train(config: dict, name: str, corpus: Corpus, folder: Path, report: Callabl
         )
         device = trainer.strategy.root_device
         corpus = corpus.to(device)
-        window = ensemble.network.window
         trainer.fit(
             training,
-            TrainingBatches(corpus, ensemble.network, seeds, recipe.batch_size),
-            EvaluationBatches(corpus, corpus.valid, window),
+            training_batches(corpus, ensemble.network, seeds, recipe.batch_size),
+            EvaluationBatches(corpus, corpus.valid, ensemble.network),
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=True,
         )
     finally:
         loggers.close(logger)
-    figures = _test(training.to(device), corpus, window)
+    figures = _test(training.to(device), corpus)
     write_atomically(done, lambda stream: torch.save(figures, stream))
     return figures
 
 
-def _test(training: EnsembleTraining, corpus: Corpus, window: int) -> dict:
+def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
     """Reads the test split, once, with the best epoch of every restart."""
     ensemble, best = training.ensemble, training.best
     with torch.no_grad():
@@ -87,7 +86,7 @@ def _test(training: EnsembleTraining, corpus: Corpus, window: int) -> dict:
         if ensemble.linear is not None:
             ensemble.linear.fill_(False)
     predicted = {
-        part: predict(ensemble, EvaluationBatches(corpus, split, window))
+        part: predict(ensemble, EvaluationBatches(corpus, split, ensemble.network))
         for part, split in (("valid", corpus.valid), ("test", corpus.test))
     }
     errors = {}
