@@ -192,8 +192,10 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["logger=wanbd"], ["did you mean 'wandb'?"]),
         (["experiment=liu2017"], ["experiment 'liu2017' is not known; did you mean 'liu2017_gated_memn2n_babi_"]),
         (["task=babi", "task.ids=[21]"], ["task.ids=[21]", "from 1 to 20"]),
-        (["task.size=2k"], ["task.size=2k", "task.size=1k or task.size=10k"]),
-        (["task.source=generate"], ["task.source=generate"]),
+        (["task.size=many"], ["task.size=many: expected a number of questions", "task.size=1k"]),
+        (["task.source=generate"], ["task.source=generate is not known; did you mean 'generated'?"]),
+        (["task.generator.people=many"], ["people=many: expected a whole number"]),
+        (["task.generator.peple=3"], ["'task.generator.peple' is not an option; did you mean", "people"]),
         (["model.hops=0"], ["model.hops=0: expected at least 1"]),
         (["model.hops=many"], ["model.hops=many: expected int"]),
         (["model.hopps=3"], ["'model.hopps' is not an option; did you mean 'model.hops'?"]),
@@ -205,6 +207,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["protocol=jiont"], ["protocol=jiont", "did you mean 'joint'?"]),
         (["memn2n"], ["expected name=value"]),
         (["model.recipe.epochs=many"], ["model.recipe.epochs=many: expected int"]),
+        (["model=lstm", "model.recipe.optimizer=adamm"], ["model.recipe.optimizer=adamm: expected sgd or adam"]),
         (["model.recipe.batch_size=0"], ["model.recipe.batch_size=0: expected at least 1"]),
         (["task.ids=5"], ["task.ids=5: expected a list, as in task.ids=[5]"]),
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
@@ -223,7 +226,7 @@ def test_a_mistake_gets_one_clear_message(tmp_path, arguments, said):
 
 @pytest.mark.slow
 def test_missing_and_damaged_data_are_named(world, tmp_path):
-    missing = run(tmp_path / "nowhere", tmp_path / "results", "task=babi")
+    missing = run(tmp_path / "nowhere", tmp_path / "results", "task=babi", "task.source=official")
     assert missing.returncode != 0
     assert "task.download=true" in missing.stderr
     assert "nowhere" in missing.stderr

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from tasks.batch import Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
+from zoo.parts.cells import rows
 from zoo.parts.encoders import masked_sum
 
 
@@ -89,11 +90,9 @@ class EntNet(MemoryNetwork):
         key_part = w @ self.V.T + self.U_bias
         # all that depends on the sentence alone, for every distinct sentence: s, W s, and s^T w_j with the gate's bias
         of_sentence = torch.cat([sentences, sentences @ self.W.T, sentences @ w.T + self.gate_bias], dim=1)
-        stories, length = batch.stories.shape
-        told = of_sentence.gather(0, batch.stories.reshape(-1, 1).expand(-1, of_sentence.shape[1]))
         dim = self.words.shape[1]
-        told = told.view(stories, length, -1).split([dim, dim, self.slots], dim=-1)
-        h = w.expand(stories, -1, -1)
+        told = rows(of_sentence, batch.stories).split([dim, dim, self.slots], dim=-1)
+        h = w.expand(len(batch.stories), -1, -1)
         states, gates = [], []
         for s, Ws, sw in zip(*(part.unbind(1) for part in told), strict=True):
             g = torch.sigmoid((h @ s[:, :, None])[..., 0] + sw)  # eq. 2
@@ -110,13 +109,13 @@ class EntNet(MemoryNetwork):
         """O: one soft read of the slots as they were when the question was asked."""
         states, gates = memory
         length, slots, dim = states.shape[1:]
-        q = features[1].gather(0, batch.question[:, None].expand(-1, dim))
-        moment = batch.story * length + (batch.told - 1).clamp(min=0)
-        h = states.flatten(0, 1).flatten(1).gather(0, moment[:, None].expand(-1, slots * dim)).view(-1, slots, dim)
+        q = rows(features[1], batch.question)
+        h = rows(states.flatten(2).flatten(0, 1), batch.story * length + (batch.told - 1).clamp(min=0))
+        h = h.view(-1, slots, dim)
         p = (h @ q[:, :, None])[..., 0].softmax(dim=-1)  # eq. 6
         u = (p[:, None] @ h)[:, 0]
         # what a sentence has written to the slots that are read
-        written = gates.flatten(1).gather(0, batch.story[:, None].expand(-1, length * slots)).view(-1, length, slots)
+        written = rows(gates.flatten(1), batch.story).view(-1, length, slots)
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         trace = torch.where(heard, (written @ p[:, :, None])[..., 0], 0.0)
         return q + u @ self.H.T, Trace(trace[:, None])

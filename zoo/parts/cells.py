@@ -1,0 +1,43 @@
+"""Recurrent cells for `vmap`: the part of the input is computed beforehand, for every distinct word or sentence."""
+
+import torch
+from torch import Tensor
+
+
+def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
+    """A step of an LSTM.
+
+    Args:
+        x: (..., 4d) W x + b of the input, forget and output gate and of the candidate.
+        state: (..., 2d) hidden state and cell.
+        U: (4d, d)
+
+    Returns:
+        The next state, (..., 2d).
+    """
+    h, c = state.chunk(2, dim=-1)
+    gates = x + h @ U.T
+    d = h.shape[-1]
+    i, f, o = torch.sigmoid(gates[..., : 3 * d]).chunk(3, dim=-1)
+    c = f * c + i * torch.tanh(gates[..., 3 * d :])
+    return torch.cat([o * torch.tanh(c), c], dim=-1)
+
+
+def gru(x: Tensor, h: Tensor, U: Tensor) -> Tensor:
+    """A step of a GRU: z and r, then the candidate tanh(W x + b + U (r * h)), then (1 - z) candidate + z h.
+
+    Args:
+        x: (..., 3d) W x + b of the update gate, the reset gate and the candidate.
+        h: (..., d) hidden state.
+        U: (3d, d)
+    """
+    d = h.shape[-1]
+    z, r = torch.sigmoid(x[..., : 2 * d] + h @ U[: 2 * d].T).chunk(2, dim=-1)
+    candidate = torch.tanh(x[..., 2 * d :] + (r * h) @ U[2 * d :].T)
+    return candidate + z * (h - candidate)
+
+
+def rows(table: Tensor, index: Tensor) -> Tensor:
+    """Rows of a table (U, d) by an index of any shape, (..., d): a gather, whose gradient adds up fast under vmap."""
+    d = table.shape[-1]
+    return table.gather(0, index.reshape(-1, 1).expand(-1, d)).view(*index.shape, d)
