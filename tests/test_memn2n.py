@@ -8,8 +8,9 @@ import torch
 from tasks.batch import PAD
 from tests.reference import memn2n as plain
 from zoo.models.gated_memn2n import GatedMemN2N
-from zoo.models.memn2n import MemN2N, time_index
+from zoo.models.memn2n import MemN2N
 from zoo.parts.encoders import ENCODERS, position_encoding
+from zoo.parts.slots import time_index
 
 SLOTS = 5  # fewer than the longest story has sentences, so that the window is tested too
 

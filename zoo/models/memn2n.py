@@ -21,15 +21,14 @@ Deviations:
   whole, as the paper says (the authors' code clips each matrix by itself).
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from tasks.batch import PAD, Questions
+from tasks.batch import Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.encoders import ENCODERS
+from zoo.parts.slots import look, recall, time_index, time_with_gaps
 
 
 class MemN2N(MemoryNetwork):
@@ -139,40 +138,9 @@ class MemN2N(MemoryNetwork):
         """Time indices with gaps, as if up to `time_noise` empty memories had been told among the sentences."""
         if self.times is None or not self.time_noise:
             return None
-        time, told = time_index(batch.told, self.window), batch.told[:, None]
-        most = math.ceil(self.time_noise * self.window)
-
-        def draw(*shape: int) -> Tensor:
-            return torch.rand(*shape, generator=generator, device=generator.device).to(told.device)
-
-        # n = 0 ... ceil(noise * told) empty memories, each put at a random place among those already there
-        empty = (draw(len(told), 1) * ((self.time_noise * told).ceil() + 1)).long()
-        place = (draw(len(told), most) * (told + torch.arange(1, most + 1, device=told.device))).long() + 1
-        for i in range(most):
-            later = (time >= place[:, i : i + 1]) & (i < empty)
-            time = time + later
-        return time.clamp(max=self.window)
+        return time_with_gaps(batch.told, self.window, self.time_noise, generator)
 
     def state_size(self, story_length: int) -> int:
         """Every slot holds m and c of each hop; with tied embeddings some are the same numbers."""
         tables = set(self.input_of + self.output_of)
         return min(story_length, self.window) * len(tables) * self.words.shape[-1]
-
-
-def time_index(told: Tensor, slots: int) -> Tensor:
-    """1 for the last sentence told, 2 for the one before, ..., and 0 for empty slots: (B, slots)."""
-    return (told[:, None] - torch.arange(slots, device=told.device)).clamp(min=PAD)
-
-
-def look(u: Tensor, table: Tensor, slots: Tensor) -> Tensor:
-    """u^T m_i for every slot, (B, T): one product with the whole table, then a gather of scalars."""
-    scores = u @ table.T
-    return torch.stack([scores.gather(1, rows) for rows in slots]).sum(0)
-
-
-def recall(p: Tensor, table: Tensor, slots: Tensor) -> Tensor:
-    """sum_i p_i c_i, (B, d): the weights of each row of the table are added up, then multiplied with it at once."""
-    weights = p.new_zeros(len(p), len(table))
-    for rows in slots:
-        weights = weights.scatter_add(1, rows, p)
-    return weights @ table

@@ -1,0 +1,32 @@
+"""Working memory network against its equations, in value and in gradient."""
+
+import torch
+
+from tests.by_hand import compare
+from tests.reference import wmn as reference
+from zoo.models.wmn import WMN
+
+
+def test_wmn_is_its_equations(uneven):
+    torch.manual_seed(5)
+    network = WMN(**uneven.sizes._asdict(), memory_size=4, dim=4, hops=2, heads=3, relation=5).double()
+    with torch.no_grad():
+        for bias in (network.b, network.t_down_bias, network.t_up_bias, network.g_bias):
+            bias.normal_(std=0.3)
+    batch = uneven.by_question(uneven.train, torch.arange(len(uneven.train)), network.window)
+    attention = network(batch).trace.attention
+
+    def answer(n, story, question):
+        scores, expected = reference.answer(network, story, question)
+        torch.testing.assert_close(attention[n, :, : expected.shape[1]], expected)
+        return scores
+
+    compare(network, batch, answer)
+
+
+def test_weights_cost_what_l2_says(uneven):
+    network = WMN(**uneven.sizes._asdict(), l2=0.5)
+    batch = uneven.by_question(uneven.train, torch.arange(3), network.window)
+    weights = ("W_head", "W_out", "t_down", "t_up", "g_1", "g_2", "g_3", "f")
+    expected = 0.5 * sum((getattr(network, name) ** 2).sum() for name in weights)
+    torch.testing.assert_close(network.loss(network(batch), batch)["l2"], expected)

@@ -1,0 +1,160 @@
+"""Key-value memory network.
+
+Paper: Miller, Fisch, Dodge, Karimi, Bordes and Weston, 2016, "Key-Value Memory Networks for Directly Reading Documents"
+(arXiv:1606.03126), section 3.
+Symbols: x question, (k_i, v_i) memories, A the embedding of questions, keys and values, B that of answers, q_j the
+query of hop j, p the relevance probabilities, o the value read, R_j the map between hops.
+Deviations:
+- bAbI has no row in the paper. A memory is a sentence, which is key and value alike, as in the paper's "sentence"
+  representation; or, as in its "window" representation with centre encoding, there is one for each word of a sentence:
+  its key is the sentence with this word embedded by a dictionary of its own, its value is the word.
+- Keys and values have time vectors, and their indices gaps in training, as in MemN2N: without them bAbI cannot be
+  learned (no model could tell the order of two sentences).
+- Key hashing is off by default: in tasks of several facts the later ones often share no word with the question. It is a
+  product of word counts here, the inverted index of the batch's sentences; words in more than half of them don't count,
+  and a question that hits no memory sees all of them.
+- R_j has a bias, and the last hop has its R too (the authors' code has a bias and no R after the last hop); A is not B.
+- As answers all words are candidates, scored by their own embedding; the paper's are entities.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from tasks.batch import PAD, Questions
+from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
+from zoo.parts.cells import rows
+from zoo.parts.encoders import ENCODERS, bag_of_words, count_words
+from zoo.parts.slots import look, recall, time_index, time_with_gaps
+
+
+class KVMemNN(MemoryNetwork):
+    """Looks where the keys say, reads what the values say.
+
+    Args:
+        vocabulary: V of the task.
+        sentence_length: words of its longest sentence.
+        story_length: sentences of its longest story.
+        memory_size: sentences at most; of longer stories the last are kept.
+        dim: d.
+        hops: H.
+        memories: `sentences`, or `windows` around each word.
+        encoding: of sentences: `bag` (of words, as in the paper) or `position`; windows are bags.
+        hashing: whether only memories that share a word with the question are looked at.
+        time: whether keys and values carry temporal encodings.
+        time_noise: share of empty memories among the slots in training.
+        init_std: of the normal distribution from which the weights are drawn; R_j begins as the identity.
+    """
+
+    paper = Paper(
+        "Miller, Fisch, Dodge, Karimi, Bordes and Weston",
+        2016,
+        "Key-Value Memory Networks for Directly Reading Documents",
+        "https://arxiv.org/abs/1606.03126",
+    )
+    memory = "static"
+
+    def __init__(
+        self,
+        vocabulary: int,
+        sentence_length: int,
+        story_length: int,
+        memory_size: int = 50,
+        dim: int = 30,
+        hops: int = 3,
+        memories: str = "sentences",
+        encoding: str = "bag",
+        hashing: bool = False,
+        time: bool = True,
+        time_noise: float = 0.1,
+        init_std: float = 0.1,
+    ) -> None:
+        super().__init__()
+        at_least(1, memory_size=memory_size, dim=dim, hops=hops)
+        at_least(0, time_noise=time_noise, init_std=init_std)
+        one_of(("sentences", "windows"), memories=memories)
+        one_of(tuple(ENCODERS), encoding=encoding)
+        self.window = min(memory_size, story_length)
+        self.hashing, self.time_noise = hashing, time_noise
+        self.encode_sentences = ENCODERS[encoding]
+
+        def draw(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape) * init_std)
+
+        self.A, self.B = draw(vocabulary, dim), draw(vocabulary - 1, dim)
+        self.centre = draw(vocabulary, dim) if memories == "windows" else None
+        self.key_times = draw(self.window, dim) if time else None
+        self.value_times = draw(self.window, dim) if time else None
+        self.R = nn.Parameter(torch.eye(dim).repeat(hops, 1, 1))
+        self.R_bias = draw(hops, dim)
+
+    def encode(self, batch: Questions) -> Tensor:
+        """I: every distinct sentence, (U, d)."""
+        return self.encode_sentences(batch.sentences, self.A)
+
+    def write(self, features: Tensor, batch: Questions) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """G: tables of keys and of values, the rows that make up each memory, and which memories can be seen.
+
+        Returns:
+            Two tables (rows, d), rows of them (parts, B, M), and (B, M); M is T, or T J with windows.
+        """
+        if self.centre is None:
+            keys = values = features
+            slots = batch.stories[None]
+        else:  # a row for each word of each distinct sentence
+            here = torch.where(batch.sentences[..., None] == PAD, 0.0, rows(self.A, batch.sentences))
+            there = torch.where(batch.sentences[..., None] == PAD, 0.0, rows(self.centre, batch.sentences))
+            whole = bag_of_words(batch.sentences, self.A)
+            keys, values = (whole[:, None] - here + there).flatten(0, 1), here.flatten(0, 1)
+            length = batch.sentences.shape[1]
+            place = torch.arange(length, device=batch.stories.device)
+            slots = (batch.stories[..., None] * length + place).flatten(1)[None]
+        seen = self.hashed(batch) if self.hashing else batch.stories != PAD
+        if self.centre is not None:
+            seen = (seen[..., None] & (rows(batch.sentences, batch.stories) != PAD)).flatten(1)
+        if self.key_times is not None:
+            time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
+            time = time.repeat_interleave(slots.shape[2] // self.window, dim=1)
+            slots = torch.stack([slots[0], time + len(keys)])
+            keys, values = (
+                torch.cat([table, F.pad(times, (0, 0, 1, 0))])
+                for table, times in ((keys, self.key_times), (values, self.value_times))
+            )
+        return keys, values, slots, seen
+
+    def hashed(self, batch: Questions) -> Tensor:
+        """(B, T) the memories that share a word with the question, of words that few sentences have."""
+        ones = torch.ones(batch.sentences.shape[1], device=self.A.device)
+        words = (count_words(batch.sentences, len(self.A), ones) > 0).to(self.A.dtype)  # (U, V)
+        words = torch.where(words.mean(0) > 0.5, 0.0, words)
+        shares = rows(words, batch.question) @ words.T > 0  # (B, U)
+        found = shares.gather(1, batch.stories) & (batch.stories != PAD)
+        return torch.where(found.any(1, keepdim=True), found, batch.stories != PAD)
+
+    def read(
+        self, memory: tuple[Tensor, Tensor, Tensor, Tensor], features: Tensor, batch: Questions
+    ) -> tuple[Tensor, Trace]:
+        """O: H hops."""
+        keys, values, slots, seen = memory
+        q = rows(features, batch.question)  # q_1 = A phi_X(x)
+        attention = []
+        for R, bias in zip(self.R, self.R_bias, strict=True):
+            scores = look(q, keys, slots)
+            p = torch.where(seen, scores, -torch.inf).softmax(dim=-1)  # p_i = softmax(q . A phi_K(k_i))
+            o = recall(p, values, slots)  # o = sum_i p_i A phi_V(v_i)
+            q = (q + o) @ R.T + bias  # q_{j+1} = R_j (q_j + o)
+            attention.append(p.view(len(p), self.window, -1).sum(-1))
+        return q, Trace(torch.stack(attention, dim=1))
+
+    def respond(self, recall: Tensor) -> Tensor:
+        """R: q_{H+1} . B phi_Y(y) for every word y."""
+        return F.pad(recall @ self.B.T, (1, 0))
+
+    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+        if self.key_times is None or not self.time_noise:
+            return None
+        return time_with_gaps(batch.told, self.window, self.time_noise, generator)
+
+    def state_size(self, story_length: int) -> int:
+        """A key and a value for each memory; the longest sentence decides how many windows it has."""
+        return 2 * min(story_length, self.window) * self.A.shape[1]

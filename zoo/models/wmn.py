@@ -1,0 +1,141 @@
+"""Working memory network.
+
+Paper: Pavez, Allende and Allende-Cid, 2018, "Working Memory Networks: Augmenting Memory Networks with a Relational
+Reasoning Module" (arXiv:1805.09354), with the authors' code, from which sizes and the shape of the layers are known.
+Symbols: m_i memories, q question, u query, a^h attention of head h, z^h what it reads, o_k output of hop k, t the map
+to the next query, g the relation network, f the answer layer.
+Deviations:
+- Empty slots are masked, and no padding is read by the GRUs (the authors' code runs padded words and sentences through
+  them, with a trainable row for the empty word).
+- The index that says how long ago a sentence was told is a word behind it, as in the authors' code: the GRU's state
+  after the words is computed once for each distinct sentence, the step of the index for each memory.
+- Sizes are those of the authors' code (the paper's were not at hand), but for `memory_size`, 50 and not 30, because
+  30 sentences cut off what tasks 2 and 3 ask about.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tasks.batch import PAD, Questions
+from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
+from zoo.parts.cells import gru, rows
+from zoo.parts.slots import time_index
+
+
+class WMN(MemoryNetwork):
+    """Attends with several heads, hop after hop, and reasons over pairs of what the hops have found.
+
+    Args:
+        vocabulary: V of the task.
+        sentence_length: words of its longest sentence.
+        story_length: sentences of its longest story.
+        memory_size: memories at most; of longer stories the last sentences are kept.
+        dim: d of memories, queries and words.
+        hops: K, and size of the working memory buffer.
+        heads: of each hop.
+        relation: width of the three layers of g.
+        l2: weight of the squared weights of the heads, outputs, t, g and f in the loss of a batch.
+    """
+
+    paper = Paper(
+        "Pavez, Allende and Allende-Cid",
+        2018,
+        "Working Memory Networks: Augmenting Memory Networks with a Relational Reasoning Module",
+        "https://arxiv.org/abs/1805.09354",
+    )
+    memory = "static"
+
+    def __init__(
+        self,
+        vocabulary: int,
+        sentence_length: int,
+        story_length: int,
+        memory_size: int = 50,
+        dim: int = 30,
+        hops: int = 4,
+        heads: int = 8,
+        relation: int = 128,
+        l2: float = 0.001,
+    ) -> None:
+        super().__init__()
+        at_least(1, memory_size=memory_size, dim=dim, hops=hops, heads=heads, relation=relation)
+        at_least(0, l2=l2)
+        self.window = min(memory_size, story_length)
+        self.dim, self.hops, self.heads, self.l2 = dim, hops, heads, l2
+
+        def glorot(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape) * math.sqrt(2 / (shape[-1] + shape[-2])))
+
+        self.words, self.times = glorot(vocabulary, dim), glorot(self.window, dim)
+        self.question_words = glorot(vocabulary, dim)
+        self.W, self.U, self.b = glorot(2, 3 * dim, dim), glorot(2, 3 * dim, dim), nn.Parameter(torch.zeros(2, 3 * dim))
+        self.W_head = glorot(hops, heads * dim, dim)
+        self.W_out = glorot(hops, dim, heads * dim)
+        self.t_down, self.t_up = glorot(dim // 2 or 1, dim), glorot(dim, dim // 2 or 1)
+        self.t_down_bias, self.t_up_bias = nn.Parameter(torch.zeros(dim // 2 or 1)), nn.Parameter(torch.zeros(dim))
+        self.g_1, self.g_2, self.g_3 = glorot(relation, 3 * dim), glorot(relation, relation), glorot(relation, relation)
+        self.g_bias = nn.Parameter(torch.zeros(3, relation))
+        self.f = glorot(vocabulary - 1, relation)
+
+    def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
+        """I: every distinct sentence by the GRU of the story, (U, d), and by that of the question, (U, d)."""
+        return tuple(
+            self.hear(batch.sentences, words, which) for which, words in enumerate((self.words, self.question_words))
+        )
+
+    def hear(self, sentences: Tensor, words: Tensor, which: int) -> Tensor:
+        x = words @ self.W[which].T + self.b[which]
+        h = words.new_zeros(len(sentences), self.dim)
+        for word in sentences.unbind(1):
+            h = torch.where(word[:, None] == PAD, h, gru(rows(x, word), h, self.U[which]))
+        return h
+
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
+        """G: the memories m_i, (B, T, d): each sentence's state, after one more word that says how long ago it was."""
+        ago = (time_index(batch.told, self.window) - 1).clamp(min=0)
+        x = rows(self.times @ self.W[0].T + self.b[0], ago)
+        return gru(x, rows(features[0], batch.stories), self.U[0])
+
+    def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
+        """O: K hops into the buffer, then the relation network over its pairs."""
+        questions, slots, d = memory.shape
+        seen = (batch.stories != PAD)[:, None]
+        q = rows(features[1], batch.question)
+        u = self.t(q)
+        buffer, attention = [], []
+        for W_head, W_out in zip(self.W_head, self.W_out, strict=True):
+            k = torch.tanh(memory @ W_head.T).view(questions, slots, self.heads, d)  # k_i^h = tanh(W_h m_i)
+            scores = (k * u[:, None, None]).sum(-1).transpose(1, 2) / math.sqrt(d)
+            a = torch.where(seen, scores, -torch.inf).softmax(dim=-1)  # a^h = softmax(k^h . u / sqrt d)
+            o = (a @ memory).flatten(1) @ W_out.T  # o = W_o [z^1; ...; z^H], z^h = sum_i a_i^h m_i
+            u = self.t(o)
+            buffer.append(o)
+            attention.append(a.mean(1))
+        return self.relate(torch.stack(buffer, dim=1), q), Trace(torch.stack(attention, dim=1))
+
+    def t(self, o: Tensor) -> Tensor:
+        """The next query: two linear layers."""
+        return (o @ self.t_down.T + self.t_down_bias) @ self.t_up.T + self.t_up_bias
+
+    def relate(self, buffer: Tensor, q: Tensor) -> Tensor:
+        """sum over i, j of g([o_i; o_j; q]): the first layer is a sum of a part for each of the three."""
+        first, second, asked = self.g_1.split(self.dim, dim=1)
+        x = (buffer @ first.T)[:, :, None] + (buffer @ second.T)[:, None] + (q @ asked.T)[:, None, None]
+        x = (x + self.g_bias[0]).relu().flatten(1, 2)
+        x = (x @ self.g_2.T + self.g_bias[1]).relu()
+        return (x @ self.g_3.T + self.g_bias[2]).relu().sum(1)
+
+    def respond(self, recall: Tensor) -> Tensor:
+        """R: the argument of the softmax of f, without a bias."""
+        return F.pad(recall @ self.f.T, (1, 0))
+
+    def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
+        decayed = (self.W_head, self.W_out, self.t_down, self.t_up, self.g_1, self.g_2, self.g_3, self.f)
+        return super().loss(answer, batch) | {"l2": self.l2 * sum((weights**2).sum() for weights in decayed)}
+
+    def state_size(self, story_length: int) -> int:
+        """The memories, and the buffer."""
+        return (min(story_length, self.window) + self.hops) * self.dim

@@ -1,0 +1,53 @@
+"""Memories with a slot a sentence: scores and sums over slots that are rows of one table, and the time of a slot."""
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+from tasks.batch import PAD
+
+
+def look(u: Tensor, table: Tensor, slots: Tensor) -> Tensor:
+    """u^T m_i for every slot, (B, T): one product with the whole table, then a gather of scalars.
+
+    Args:
+        u: (B, d)
+        table: (rows, d)
+        slots: (parts, B, T) rows of the table; m_i is the sum of the rows of slot i.
+    """
+    scores = u @ table.T
+    return torch.stack([scores.gather(1, rows) for rows in slots]).sum(0)
+
+
+def recall(p: Tensor, table: Tensor, slots: Tensor) -> Tensor:
+    """sum_i p_i c_i, (B, d): the weights of each row of the table are added up, then multiplied with it at once."""
+    weights = p.new_zeros(len(p), len(table))
+    for rows in slots:
+        weights = weights.scatter_add(1, rows, p)
+    return weights @ table
+
+
+def time_index(told: Tensor, slots: int) -> Tensor:
+    """1 for the last sentence told, 2 for the one before, ..., and 0 for empty slots: (B, slots)."""
+    return (told[:, None] - torch.arange(slots, device=told.device)).clamp(min=PAD)
+
+
+def time_with_gaps(told: Tensor, slots: int, share: float, generator: Generator) -> Tensor:
+    """Time indices as if up to `share` empty memories had been told among the sentences: (B, slots).
+
+    That is the random noise of MemN2N (section 4.1). What lies beyond the last time index is given the last one.
+    """
+    time, told = time_index(told, slots), told[:, None]
+    most = math.ceil(share * slots)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=generator.device).to(told.device)
+
+    # n = 0 ... ceil(share * told) empty memories, each put at a random place among those already there
+    empty = (draw(len(told), 1) * ((share * told).ceil() + 1)).long()
+    place = (draw(len(told), most) * (told + torch.arange(1, most + 1, device=told.device))).long() + 1
+    for i in range(most):
+        later = (time >= place[:, i : i + 1]) & (i < empty)
+        time = time + later
+    return time.clamp(max=slots)
