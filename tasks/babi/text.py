@@ -1,4 +1,4 @@
-"""The text format of bAbI,
+"""The text format of bAbI: read without guessing, and written.
 
 A line is `ID sentence`, or `ID question<TAB>answer<TAB>IDs of the supporting sentences`. IDs count from 1 without a
 gap; a new 1 begins a new story. A question is no part of the story: later questions do not see it, so supporting IDs,
@@ -11,9 +11,16 @@ from typing import NamedTuple
 
 from tasks.errors import UserError
 
-WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+# A word is what punctuation leaves: so accents written as characters of their own, vowel signs and symbols stay in it.
+_LETTERS = r"""[^\s.,;:!?'"()\[\]{}«»\u0964\u0965\u2010-\u2027\u2030-\u205e-]+"""
+WORD = re.compile(rf"{_LETTERS}(?:['-]{_LETTERS})*")
+ANSWER = re.compile(rf"\s*{WORD.pattern}(?:[ ,]{WORD.pattern})*\s*")
 NUMBER = re.compile("[1-9][0-9]{0,8}")
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")  # but tab and line break
+# Control characters but tab and line break (\n or \r\n, even mixed: both can only mean one thing), characters that
+# nobody sees but that make two words of one or one of two, and what a decoder puts in place of what it cannot read.
+STRAY = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]|\r(?!\n)"
+)
 
 
 class Asked(NamedTuple):
@@ -52,72 +59,87 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        line = error.object.count(b"\n", 0, error.start) + 1  # its object lacks the byte order mark, as its start does
         raise UserError(f"{name}, line {line}: not UTF-8 text; the file is damaged or is not a bAbI file") from None
-    strange = CONTROL.search(text)
-    if strange:
-        line = text.count("\n", 0, strange.start()) + 1
+    stray = STRAY.search(text)
+    if stray:
+        line = text.count("\n", 0, stray.start()) + 1
         raise UserError(
-            f"{name}, line {line}: expected text, found the control character {strange.group()!r}; is it UTF-8?"
+            f"{name}, line {line}: expected text, found the stray character {stray.group()!a}; is it UTF-8?"
         )
-    lines = text.replace("\r\n", "\n").split("\n")
-    number, line = 0, ""
+    text = text.replace("\r\n", "\n")
+    full_stops = ".\n" in text  # a file that has them has them everywhere
+    lines = text.split("\n")
 
-    def wrong(expected: str) -> UserError:
+    def wrong(number: int, expected: str) -> UserError:
+        line = lines[number - 1]
         shown = line if len(line) <= 60 else line[:57] + "..."
         return UserError(f"{name}, line {number}: expected {expected}, found {shown!r}")
 
     story: Story = []
-    known: set[str] = set()  # sentences and questions that have been looked at
+    statements: set[str] = set()  # that have been looked at; few are distinct
+    questions: set[str] = set()
+    answers: set[str] = set()
     position: list[int | None] = []  # of the sentence on each line of the story, None for a question
     told = 0
-    last = lines.pop()
-    for line in lines:
-        number += 1
+    for number, line in enumerate(lines[:-1], start=1):
         line_id, _, rest = line.partition(" ")
         if line_id == "1":
             if story:
                 if position[-1] is not None:
-                    raise UserError(f"{name}, line {number - 1}: expected a question at the end of the story")
+                    raise wrong(number - 1, "a question at the end of the story")
                 yield story
             story, position, told = [], [], 0
         elif line_id != str(len(position) + 1) or not position:
-            raise wrong(f"the line's ID to be {len(position) + 1}{' or 1' if position else ''}")
+            raise wrong(number, f"the line's ID to be {len(position) + 1}{' or 1' if position else ''}")
         if "\t" not in rest:
-            if rest not in known:
+            if rest not in statements:
                 if "?" in rest:
-                    raise wrong("a tab, the answer, a tab and supporting IDs behind a question")
+                    raise wrong(number, "a tab, the answer, a tab and supporting IDs behind a question")
                 if not WORD.search(rest):
-                    raise wrong("a sentence after the ID")
-                known.add(rest)
+                    raise wrong(number, "a sentence after the ID")
+                if full_stops and not rest.rstrip().endswith((".", "!")):
+                    raise wrong(number, "a full stop at the end of the sentence, without which it may be cut off")
+                statements.add(rest)
             position.append(told)
             told += 1
             story.append(rest)
             continue
         fields = rest.split("\t")
         if len(fields) != 3 or not fields[1].strip():
-            raise wrong("question, answer and supporting IDs, separated by tabs")
-        if fields[0] not in known:
-            if not WORD.search(fields[0]):
-                raise wrong("a question after the ID")
-            known.add(fields[0])
+            raise wrong(number, "question, answer and supporting IDs, separated by tabs")
+        question, answer, given_ids = fields
+        if question not in questions:
+            if not WORD.search(question):
+                raise wrong(number, "a question after the ID")
+            if "?" in question.rstrip()[:-1]:
+                raise wrong(number, "a tab behind the question mark")
+            if f".{len(position) + 2} " in question:
+                raise wrong(number, f"a line break before ID {len(position) + 2}")
+            questions.add(question)
+        if answer not in answers:
+            if not ANSWER.fullmatch(answer):
+                raise wrong(number, "an answer of one word or of words with a comma or a space between them")
+            answers.add(answer)
         support = []
-        for given in fields[2].split():
+        for given in given_ids.split():
             if not NUMBER.fullmatch(given) or int(given) > len(position):
-                raise wrong(f"supporting IDs between 1 and {len(position)}")
-            if position[int(given) - 1] is None:
-                raise wrong(f"supporting IDs of sentences ({given} is a question)")
-            support.append(position[int(given) - 1])
+                raise wrong(number, f"supporting IDs between 1 and {len(position)}")
+            place = position[int(given) - 1]
+            if place is None:
+                raise wrong(number, f"supporting IDs of sentences ({given} is a question)")
+            if place in support:
+                raise wrong(number, f"each supporting ID once ({given} is repeated)")
+            support.append(place)
         if not support:
-            raise wrong("the IDs of supporting sentences behind the answer")
+            raise wrong(number, "the IDs of supporting sentences behind the answer")
         position.append(None)
-        story.append(Asked(fields[0], fields[1], tuple(support)))
+        story.append(Asked(question, answer, tuple(support)))
 
-    if last:
-        number, line = number + 1, last
-        raise wrong("a line break at the end of the file, without which its last line may be cut off")
+    if lines[-1]:
+        raise wrong(len(lines), "a line break at the end of the file, without which its last line may be cut off")
     if not story:
         raise UserError(f"{name}: expected stories with questions, found an empty file")
     if position[-1] is not None:
-        raise UserError(f"{name}, line {number}: expected a question at the end of the story; the file may be cut off")
+        raise wrong(len(lines) - 1, "a question at the end of the story, without which the file may be cut off")
     yield story

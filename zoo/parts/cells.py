@@ -41,3 +41,18 @@ def rows(table: Tensor, index: Tensor) -> Tensor:
     """Rows of a table (U, d) by an index of any shape, (..., d): a gather, whose gradient adds up fast under vmap."""
     d = table.shape[-1]
     return table.gather(0, index.reshape(-1, 1).expand(-1, d)).view(*index.shape, d)
+
+
+def attention_gru(x: Tensor, h: Tensor, U: Tensor, gate: Tensor) -> Tensor:
+    """A step of DMN+'s GRU, whose update gate is given: r, then tanh(W x + b + r * (U h)), let in by `gate`.
+
+    Args:
+        x: (..., 2d) W x + b of the reset gate and of the candidate.
+        h: (..., d)
+        U: (2d, d)
+        gate: (...) in [0, 1]
+    """
+    reset, candidate = x.chunk(2, dim=-1)
+    of_reset, of_candidate = (h @ U.T).chunk(2, dim=-1)
+    candidate = torch.tanh(candidate + torch.sigmoid(reset + of_reset) * of_candidate)
+    return h + gate[..., None] * (candidate - h)

@@ -1,0 +1,144 @@
+"""DMN+: the dynamic memory network that needs no supporting facts.
+
+Paper: Xiong, Merity and Socher, 2016, "Dynamic Memory Networks for Visual and Textual Question Answering"
+(arXiv:1603.01417), section 3.
+Symbols: f_i facts, q question, m^t memory after pass t, z_i features and g_i weight of fact i, c^t context of pass t.
+Deviations:
+- Position encoding is that of the authors' code of MemN2N, whose printed formula the paper quotes.
+- Dropout keeps or drops a dimension for all facts of a question at once, and for its answer.
+- The weight of L2 is not in the paper: 0.001 on the mean loss, as others have it; on all but biases and word vectors.
+- The answer is one word of the vocabulary, scored from [m; q]; the empty word scores 0.
+- The backward GRU hears a story from where the question was asked, so a story is read anew for each of its questions.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from tasks.batch import PAD, Questions
+from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
+from zoo.parts.cells import attention_gru, gru, rows
+from zoo.parts.encoders import position_encoding
+
+
+class DMNPlus(MemoryNetwork):
+    """Reads facts with a GRU in both directions, then passes over them, each pass led by what the last has found.
+
+    Args:
+        vocabulary: V of the task.
+        sentence_length: words of its longest sentence.
+        story_length: sentences of its longest story.
+        memory_size: facts at most; of longer stories the last are kept.
+        dim: d of words, facts and memory.
+        passes: over the facts.
+        dropout: share of dimensions dropped in training.
+        l2: weight of the squared weights in the mean loss.
+    """
+
+    paper = Paper(
+        "Xiong, Merity and Socher",
+        2016,
+        "Dynamic Memory Networks for Visual and Textual Question Answering",
+        "https://arxiv.org/abs/1603.01417",
+    )
+    memory = "static"
+
+    def __init__(
+        self,
+        vocabulary: int,
+        sentence_length: int,
+        story_length: int,
+        memory_size: int = 130,
+        dim: int = 80,
+        passes: int = 3,
+        dropout: float = 0.1,
+        l2: float = 0.001,
+    ) -> None:
+        super().__init__()
+        at_least(1, memory_size=memory_size, dim=dim, passes=passes)
+        at_least(0, dropout=dropout, l2=l2)
+        self.window = min(memory_size, story_length)
+        self.dim, self.dropout, self.l2 = dim, dropout, l2
+
+        def xavier(*shape: int) -> nn.Parameter:
+            return nn.Parameter((torch.rand(*shape) * 2 - 1) * math.sqrt(6 / (shape[-1] + shape[-2])))
+
+        self.words = nn.Parameter((torch.rand(vocabulary, dim) * 2 - 1) * math.sqrt(3))
+        # GRUs: the question's, and the facts' forwards and backwards
+        self.W, self.U, self.b = xavier(3, 3 * dim, dim), xavier(3, 3 * dim, dim), nn.Parameter(torch.zeros(3, 3 * dim))
+        self.W_1, self.b_1 = xavier(dim, 4 * dim), nn.Parameter(torch.zeros(dim))
+        self.W_2 = xavier(1, dim)
+        self.W_attend, self.U_attend = xavier(2 * dim, dim), xavier(2 * dim, dim)
+        self.b_attend = nn.Parameter(torch.zeros(2 * dim))
+        self.W_m, self.b_m = xavier(passes, dim, 3 * dim), nn.Parameter(torch.zeros(passes, dim))
+        self.W_a = xavier(vocabulary - 1, 2 * dim)
+
+    def encode(self, batch: Questions) -> Tensor:
+        """I: the sentence reader: every distinct sentence as a sum of word vectors with position encoding, (U, d)."""
+        return position_encoding(batch.sentences, self.words)
+
+    def write(self, features: Tensor, batch: Questions) -> Tensor:
+        """G: the input fusion layer: f_i is the sum of a GRU's state forwards and of another's backwards, (B, T, d)."""
+        seen = (batch.stories != PAD).unbind(1)
+        facts = None
+        for which, order in ((1, 1), (2, -1)):
+            x = rows(features @ self.W[which].T + self.b[which], batch.stories).unbind(1)
+            h = features.new_zeros(len(batch.stories), self.dim)
+            states = []
+            for told, here in zip(x[::order], seen[::order], strict=True):
+                h = torch.where(here[:, None], gru(told, h, self.U[which]), h)
+                states.append(h)
+            heard = torch.stack(states[::order], dim=1)
+            facts = heard if facts is None else facts + heard
+        return facts if batch.noise is None else facts * batch.noise[:, None, : self.dim]
+
+    def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
+        """O: the episodes. Returns [m; q] and the attention of each pass."""
+        q = self.hear_question(batch)
+        m, attention = q, []
+        x = (memory @ self.W_attend.T + self.b_attend).unbind(1)
+        for W_m, b_m in zip(self.W_m, self.b_m, strict=True):
+            g = self.attend(memory, q, m, batch.stories != PAD)
+            c = torch.zeros_like(q)
+            for fact, gate in zip(x, g.unbind(1), strict=True):
+                c = attention_gru(fact, c, self.U_attend, gate)
+            m = (torch.cat([m, c, q], dim=-1) @ W_m.T + b_m).relu()  # m^t = ReLU(W^t [m^{t-1}; c^t; q] + b)
+            attention.append(g)
+        recall = torch.cat([m, q], dim=-1)
+        return recall if batch.noise is None else recall * batch.noise[:, self.dim :], Trace(
+            torch.stack(attention, dim=1)
+        )
+
+    def hear_question(self, batch: Questions) -> Tensor:
+        x = self.words @ self.W[0].T + self.b[0]
+        h = x.new_zeros(len(batch.question), self.dim)
+        for word in rows(batch.sentences, batch.question).unbind(1):
+            h = torch.where(word[:, None] == PAD, h, gru(rows(x, word), h, self.U[0]))
+        return h
+
+    def attend(self, f: Tensor, q: Tensor, m: Tensor, seen: Tensor) -> Tensor:
+        """g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|]."""
+        q, m = q[:, None], m[:, None]
+        z = torch.cat([f * q, f * m, (f - q).abs(), (f - m).abs()], dim=-1)
+        scores = (torch.tanh(z @ self.W_1.T + self.b_1) @ self.W_2.T)[..., 0]
+        return torch.where(seen, scores, -torch.inf).softmax(dim=-1)
+
+    def respond(self, recall: Tensor) -> Tensor:
+        return F.pad(recall @ self.W_a.T, (1, 0))
+
+    def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
+        decayed = (self.W, self.U, self.W_1, self.W_2, self.W_attend, self.U_attend, self.W_m, self.W_a)
+        squares = sum((weights**2).sum() for weights in decayed)
+        return super().loss(answer, batch) | {"l2": self.l2 * (batch.answer != PAD).sum() * squares}
+
+    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+        if not self.dropout:
+            return None
+        kept = torch.rand(len(batch.question), 3 * self.dim, generator=generator) >= self.dropout
+        return (kept / (1 - self.dropout)).to(batch.question.device)
+
+    def state_size(self, story_length: int) -> int:
+        """The facts, and the memory of the passes."""
+        return (min(story_length, self.window) + 1) * self.dim
