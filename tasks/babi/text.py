@@ -35,7 +35,7 @@ Story = list[str | Asked]  # statements and questions, in order
 
 
 def write(stories: Iterable[Story]) -> str:
-    """The text of stories, as `read` reads it."""
+    """The text of stories, from which `parse` has the same stories."""
     lines: list[str] = []
     for story in stories:
         line_of: list[int] = []  # the ID of each statement
@@ -68,7 +68,7 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
             f"{name}, line {line}: expected text, found the stray character {stray.group()!a}; is it UTF-8?"
         )
     text = text.replace("\r\n", "\n")
-    full_stops = ".\n" in text  # a file that has them has them everywhere
+    full_stops = ".\n" in text  # then a sentence without one is cut off; the scripts of some languages have none
     lines = text.split("\n")
 
     def wrong(number: int, expected: str) -> UserError:
@@ -99,7 +99,7 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
                 if not WORD.search(rest):
                     raise wrong(number, "a sentence after the ID")
                 if full_stops and not rest.rstrip().endswith((".", "!")):
-                    raise wrong(number, "a full stop at the end of the sentence, without which it may be cut off")
+                    raise wrong(number, "a full stop at the end of the sentence, which may be cut off")
                 statements.add(rest)
             position.append(told)
             told += 1
@@ -119,7 +119,7 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
             questions.add(question)
         if answer not in answers:
             if not ANSWER.fullmatch(answer):
-                raise wrong(number, "an answer of one word or of words with a comma or a space between them")
+                raise wrong(number, "an answer of words with a comma or a space between them")
             answers.add(answer)
         support = []
         for given in given_ids.split():
@@ -137,9 +137,9 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
         story.append(Asked(question, answer, tuple(support)))
 
     if lines[-1]:
-        raise wrong(len(lines), "a line break at the end of the file, without which its last line may be cut off")
+        raise wrong(len(lines), "a line break behind the last line, which may be cut off")
     if not story:
         raise UserError(f"{name}: expected stories with questions, found an empty file")
     if position[-1] is not None:
-        raise wrong(len(lines) - 1, "a question at the end of the story, without which the file may be cut off")
+        raise wrong(len(lines) - 1, "a question at the end of the file, which may be cut off")
     yield story

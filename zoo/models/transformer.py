@@ -1,0 +1,131 @@
+"""Transformer: the yardstick of today.
+
+Paper: Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser and Polosukhin, 2017, "Attention Is All You Need"
+(arXiv:1706.03762), section 3. Numbers of equations are the paper's.
+Symbols: x the token of a sentence or of the question, Q K V queries, keys and values, d_k width of a head.
+Deviations:
+- Tokens are sentences, sums of word vectors with position encoding, as MemN2N reads them, not words: so it has the same
+  view of a story as the memory networks, and a story is short enough. The question is a token of its own.
+- Positions are learned vectors for how long ago a sentence was told, with gaps in training as in MemN2N.
+- Normalisation comes before a sublayer, not behind it, and once more at the end.
+- The question attends to the sentences only (it is carried along beside them), so that its attention is a trace.
+- Neither warm-up nor dropout.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from tasks.batch import PAD, Questions
+from zoo.interface import MemoryNetwork, Paper, Trace, at_least
+from zoo.parts.cells import rows
+from zoo.parts.encoders import position_encoding
+from zoo.parts.slots import time_index, time_with_gaps
+
+
+class Transformer(MemoryNetwork):
+    """Layers of self-attention over the sentences and the question; answers from the question's last vector.
+
+    Args:
+        vocabulary: V of the task.
+        sentence_length: words of its longest sentence.
+        story_length: sentences of its longest story.
+        memory_size: sentences at most; of longer stories the last are kept.
+        dim: d of the tokens; a multiple of `heads`.
+        layers: number of layers.
+        heads: of each layer.
+        feed_forward: width of the hidden layer of the second sublayer.
+        time_noise: share of empty memories among the sentences in training.
+    """
+
+    paper = Paper(
+        "Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser and Polosukhin",
+        2017,
+        "Attention Is All You Need",
+        "https://arxiv.org/abs/1706.03762",
+    )
+    memory = "static"
+
+    def __init__(
+        self,
+        vocabulary: int,
+        sentence_length: int,
+        story_length: int,
+        memory_size: int = 70,
+        dim: int = 64,
+        layers: int = 3,
+        heads: int = 4,
+        feed_forward: int = 128,
+        time_noise: float = 0.1,
+    ) -> None:
+        super().__init__()
+        at_least(1, memory_size=memory_size, dim=dim, layers=layers, heads=heads, feed_forward=feed_forward)
+        at_least(0, time_noise=time_noise)
+        if dim % heads:
+            raise ValueError(f"model.dim={dim}: expected a multiple of model.heads={heads}")
+        self.window = min(memory_size, story_length)
+        self.heads, self.time_noise = heads, time_noise
+
+        def draw(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape) * math.sqrt(2 / (shape[-1] + shape[-2])))
+
+        self.words = nn.Parameter(torch.randn(vocabulary, dim) * 0.1)
+        self.times = nn.Parameter(torch.randn(self.window, dim) * 0.1)
+        self.asked = nn.Parameter(torch.randn(dim) * 0.1)  # what tells the question from a sentence
+        self.W_Q, self.W_K, self.W_V, self.W_O = (draw(layers, dim, dim) for _ in range(4))
+        self.W_1, self.W_2 = draw(layers, feed_forward, dim), draw(layers, dim, feed_forward)
+        self.b_1, self.b_2 = nn.Parameter(torch.zeros(layers, feed_forward)), nn.Parameter(torch.zeros(layers, dim))
+        # of every sublayer's input, and of the output
+        self.gain, self.shift = (
+            nn.Parameter(torch.ones(2 * layers + 1, dim)),
+            nn.Parameter(torch.zeros(2 * layers + 1, dim)),
+        )
+        self.answers = draw(vocabulary - 1, dim)
+
+    def encode(self, batch: Questions) -> Tensor:
+        """I: every distinct sentence, (U, d)."""
+        return position_encoding(batch.sentences, self.words)
+
+    def write(self, features: Tensor, batch: Questions) -> Tensor:
+        """G: a token for each sentence, with its time, (B, T, d)."""
+        time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
+        return rows(features, batch.stories) + rows(F.pad(self.times, (0, 0, 1, 0)), time)
+
+    def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
+        """O: the layers, and the attention of the question in each, averaged over the heads."""
+        x = torch.cat([memory, (rows(features, batch.question) + self.asked)[:, None]], dim=1)
+        seen = F.pad(batch.stories != PAD, (0, 1))[:, None, None]  # nobody attends to the question
+        attention = []
+        for layer in range(len(self.W_Q)):
+            found, weights = self.attend(self.normalise(x, 2 * layer), seen, layer)
+            x = x + found
+            hidden = (self.normalise(x, 2 * layer + 1) @ self.W_1[layer].T + self.b_1[layer]).relu()
+            x = x + hidden @ self.W_2[layer].T + self.b_2[layer]  # eq. 2
+            attention.append(weights[:, :, -1, :-1].mean(1))
+        return self.normalise(x[:, -1], -1), Trace(torch.stack(attention, dim=1))
+
+    def attend(self, x: Tensor, seen: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+        """Eq. 1 for every head: softmax(Q K^T / sqrt(d_k)) V; the heads are joined by W_O (section 3.2.2)."""
+        batch, tokens, d = x.shape
+        Q, K, V = (
+            (x @ W[layer].T).view(batch, tokens, self.heads, -1).transpose(1, 2) for W in (self.W_Q, self.W_K, self.W_V)
+        )
+        scores = Q @ K.transpose(2, 3) / math.sqrt(d // self.heads)
+        weights = torch.where(seen, scores, -torch.inf).softmax(dim=-1)
+        return (weights @ V).transpose(1, 2).reshape(batch, tokens, d) @ self.W_O[layer].T, weights
+
+    def normalise(self, x: Tensor, which: int) -> Tensor:
+        x = x - x.mean(-1, keepdim=True)
+        return x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt() * self.gain[which] + self.shift[which]
+
+    def respond(self, recall: Tensor) -> Tensor:
+        return F.pad(recall @ self.answers.T, (1, 0))
+
+    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+        return time_with_gaps(batch.told, self.window, self.time_noise, generator) if self.time_noise else None
+
+    def state_size(self, story_length: int) -> int:
+        """A token a sentence."""
+        return min(story_length, self.window) * self.words.shape[1]
