@@ -91,13 +91,12 @@ TABS = [
     (b"1 M.\n2 Who? M\t1\n", "line 2: expected question, answer and supporting IDs, separated by tabs"),
     (b"1 M.\n2 Who? M\tM\t1\n", "line 2: expected a tab behind the question mark, found '2 Who? M\\tM\\t1'"),
     (b"1 M.\n2 Who?\tM\t1\tx\n", "line 2: expected question, answer and supporting IDs, separated by tabs"),
-    (b"1 M.\n2 Who?\t\t1\n", "line 2: expected question, answer and supporting IDs, separated by tabs"),
     (b"1 M.\n2 \tM\t1\n", "line 2: expected a question after the ID"),
     (b"1\tM.\n", "line 1: expected the line's ID to be 1, found '1\\tM.'"),
 ]
 ANSWERS = [
     (b"1 M.\n2 Who?\t" + answer + b"\t1\n", "line 2: expected an answer of words with a comma or a space between them")
-    for answer in (b",", b"?", b"M,", b"M,,N", b"M, N", b"M.", b"M  N")
+    for answer in (b"", b" ", b",", b"?", b"M,", b"M,,N", b"M, N", b"M.", b"M  N")
 ]
 SUPPORT = [
     (b"1 Who?\tM\t1\n", "line 1: expected supporting IDs between 1 and 0"),

@@ -81,6 +81,10 @@ class MemoryNetwork(nn.Module, ABC):
         """Named terms, each summed (not averaged) over the questions of the batch; the trainer adds them up."""
         return {"answer": F.cross_entropy(answer.scores, batch.answer, ignore_index=PAD, reduction="sum")}
 
+    def learn(self, batch: Questions) -> dict[str, Tensor]:
+        """The terms of the loss alone, for a step of training; to be overridden where they need no answers."""
+        return self.loss(self(batch), batch)
+
     def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
         """What is random about training on these questions, one row a question; the trainer hands it back as
         `batch.noise`, and hands out None when it evaluates. It is drawn here, outside of vmap, so that each restart

@@ -90,7 +90,7 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
                     raise wrong(number - 1, "a question at the end of the story")
                 yield story
             story, position, told = [], [], 0
-        elif line_id != str(len(position) + 1) or not position:
+        elif line_id != str(len(position) + 1):
             raise wrong(number, f"the line's ID to be {len(position) + 1}{' or 1' if position else ''}")
         if "\t" not in rest:
             if rest not in statements:
@@ -106,7 +106,7 @@ def parse(data: bytes, name: str) -> Iterator[Story]:
             story.append(rest)
             continue
         fields = rest.split("\t")
-        if len(fields) != 3 or not fields[1].strip():
+        if len(fields) != 3:
             raise wrong(number, "question, answer and supporting IDs, separated by tabs")
         question, answer, given_ids = fields
         if question not in questions:

@@ -22,7 +22,7 @@ class Plain:
                 for word in sentence[i : i + n]:
                     key = key * 8191 + word
                 feature = key if n == 1 else network.vocabulary + (n - 2) * network.buckets + key % network.buckets
-                total = total + network.U[role][feature]
+                total = total + network.U[feature][role]
         return total
 
     def map(self, x: Tensor, side: int) -> Tensor:

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from tasks.batch import NONE, PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import rows
-from zoo.parts.encoders import count_words
 
 QUESTION, CHOSEN, CANDIDATE, ANSWER_QUESTION, ANSWER_CHOSEN = range(5)  # a word's roles: each has its own features
 
@@ -64,7 +63,7 @@ class MemNN(MemoryNetwork):
         ngrams: int = 3,
         nonlinear: bool = True,
         margin: float = 0.1,
-        buckets: int = 1000,
+        buckets: int = 300,
         init_std: float = 0.1,
     ) -> None:
         super().__init__()
@@ -77,7 +76,7 @@ class MemNN(MemoryNetwork):
             return nn.Parameter(torch.randn(*shape) * init_std)
 
         self.vocabulary = vocabulary
-        self.U = draw(5, vocabulary + (ngrams - 1) * buckets, dim)
+        self.U = draw(vocabulary + (ngrams - 1) * buckets, 5, dim)
         self.answers = draw(vocabulary - 1, dim)
         self.null = draw(dim) if adaptive else None
         self.times = draw(3, dim)  # x is older than y, x is older than y', y is older than y'
@@ -86,20 +85,19 @@ class MemNN(MemoryNetwork):
 
     def encode(self, batch: Questions) -> Tensor:
         """I: U phi of every distinct sentence in each of its roles, (5, U, n)."""
-        return self.phi(batch.sentences) @ self.U
+        features = self.features(batch.sentences)
+        said = torch.where(features[..., None] == NONE, 0.0, rows(self.U.flatten(1), features.clamp(min=0))).sum(1)
+        return said.view(len(said), *self.U.shape[1:]).transpose(0, 1)
 
-    def phi(self, sentences: Tensor) -> Tensor:
-        """Bags of 1-, 2-, ... n-grams, (U, D)."""
-        ones = torch.ones(sentences.shape[1], device=self.U.device)
-        bags = [count_words(sentences, self.vocabulary, ones)]
-        key = sentences
+    def features(self, sentences: Tensor) -> Tensor:
+        """The features of each sentence, (U, G): its words, then its 2-grams and so on; NONE where there is none."""
+        found = [torch.where(sentences == PAD, NONE, sentences)]
+        key, before = sentences, self.vocabulary
         for n in range(2, min(self.ngrams, sentences.shape[1]) + 1):
             key = key[:, :-1] * 8191 + sentences[:, n - 1 :]  # of n words in a row
-            bucket = torch.where(sentences[:, n - 1 :] == PAD, 0, 1 + key % self.buckets)
-            bag = torch.zeros(len(sentences), self.buckets + 1, device=self.U.device)
-            bags.append(bag.scatter_add(1, bucket, torch.ones_like(bucket, dtype=bag.dtype))[:, 1:])
-        bags += [bags[0].new_zeros(len(sentences), self.buckets)] * (self.ngrams - len(bags))
-        return torch.cat(bags, dim=1).to(self.U.dtype)
+            found.append(torch.where(sentences[:, n - 1 :] == PAD, NONE, before + key % self.buckets))
+            before += self.buckets
+        return torch.cat(found, dim=1)
 
     def write(self, features: Tensor, batch: Questions) -> Tensor:
         """G: memories are kept as they are: U phi_y(y) of every distinct sentence, and the null memory, (U + 1, n)."""
@@ -176,6 +174,9 @@ class MemNN(MemoryNetwork):
         return F.pad(self.map(recall, 2) @ self.answers.T, (1, 0))
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
+        return self.learn(batch)
+
+    def learn(self, batch: Questions) -> dict[str, Tensor]:
         """Margins of every read and of the answer, where the facts read before are the right ones."""
         features = self.encode(batch)
         memory = self.write(features, batch)

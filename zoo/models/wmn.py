@@ -9,6 +9,7 @@ Deviations:
   them, with a trainable row for the empty word).
 - The index that says how long ago a sentence was told is a word behind it, as in the authors' code: the GRU's state
   after the words is computed once for each distinct sentence, the step of the index for each memory.
+- Time indices have gaps in training, as in MemN2N: with 1,000 questions the model learns them by heart otherwise.
 - Sizes are those of the authors' code (the paper's were not at hand), but for `memory_size`, 50 and not 30, because
   30 sentences cut off what tasks 2 and 3 ask about.
 """
@@ -17,12 +18,12 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import gru, rows
-from zoo.parts.slots import time_index
+from zoo.parts.slots import time_index, time_with_gaps
 
 
 class WMN(MemoryNetwork):
@@ -38,6 +39,7 @@ class WMN(MemoryNetwork):
         heads: of each hop.
         relation: width of the three layers of g.
         l2: weight of the squared weights of the heads, outputs, t, g and f in the loss of a batch.
+        time_noise: share of empty memories among the sentences in training.
     """
 
     paper = Paper(
@@ -59,12 +61,13 @@ class WMN(MemoryNetwork):
         heads: int = 8,
         relation: int = 128,
         l2: float = 0.001,
+        time_noise: float = 0.1,
     ) -> None:
         super().__init__()
         at_least(1, memory_size=memory_size, dim=dim, hops=hops, heads=heads, relation=relation)
-        at_least(0, l2=l2)
+        at_least(0, l2=l2, time_noise=time_noise)
         self.window = min(memory_size, story_length)
-        self.dim, self.hops, self.heads, self.l2 = dim, hops, heads, l2
+        self.dim, self.hops, self.heads, self.l2, self.time_noise = dim, hops, heads, l2, time_noise
 
         def glorot(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape) * math.sqrt(2 / (shape[-1] + shape[-2])))
@@ -95,7 +98,8 @@ class WMN(MemoryNetwork):
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: the memories m_i, (B, T, d): each sentence's state, after one more word that says how long ago it was."""
-        ago = (time_index(batch.told, self.window) - 1).clamp(min=0)
+        time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
+        ago = (time - 1).clamp(min=0)
         x = rows(self.times @ self.W[0].T + self.b[0], ago)
         return gru(x, rows(features[0], batch.stories), self.U[0])
 
@@ -135,6 +139,9 @@ class WMN(MemoryNetwork):
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         decayed = (self.W_head, self.W_out, self.t_down, self.t_up, self.g_1, self.g_2, self.g_3, self.f)
         return super().loss(answer, batch) | {"l2": self.l2 * sum((weights**2).sum() for weights in decayed)}
+
+    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+        return time_with_gaps(batch.told, self.window, self.time_noise, generator) if self.time_noise else None
 
     def state_size(self, story_length: int) -> int:
         """The memories, and the buffer."""

@@ -11,14 +11,16 @@ from tasks.batch import Questions
 from zoo.interface import Answer, MemoryNetwork
 
 
-class _AnswerAndLoss(nn.Module):
-    """A network and its loss behind one forward, which is what `functional_call` can call."""
+class _Callable(nn.Module):
+    """A network's answers and losses behind one forward, which is what `functional_call` can call."""
 
     def __init__(self, network: MemoryNetwork) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, batch: Questions) -> tuple[Answer, dict[str, Tensor]]:
+    def forward(self, batch: Questions, learning: bool) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
+        if learning:
+            return self.network.learn(batch)
         answer = self.network(batch)
         return answer, self.network.loss(answer, batch)
 
@@ -32,14 +34,14 @@ class Ensemble(nn.Module):
 
     def __init__(self, networks: Sequence[MemoryNetwork]) -> None:
         super().__init__()
-        parameters, buffers = stack_module_state([_AnswerAndLoss(network) for network in networks])
+        parameters, buffers = stack_module_state([_Callable(network) for network in networks])
         self.shapes = {name: stacked.shape[1:] for name, stacked in parameters.items()}
         self.weights = nn.Parameter(torch.cat([p.detach().flatten(1) for p in parameters.values()], dim=1))
         self.stored = {name: name.replace(".", "_") for name in buffers}  # a buffer's name must not hold a dot
         for name, stacked in buffers.items():
             self.register_buffer(self.stored[name], stacked)
         # the architecture without its weights; in a list, so that it is no submodule with parameters of its own
-        self._skeleton = [_AnswerAndLoss(copy.deepcopy(networks[0])).to("meta")]
+        self._skeleton = [_Callable(copy.deepcopy(networks[0])).to("meta")]
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -67,12 +69,20 @@ class Ensemble(nn.Module):
         Args:
             batch: tables with a leading axis of restarts, or without one where all restarts see the same.
         """
-        buffers = {name: getattr(self, stored) for name, stored in self.stored.items()}
-        each = Questions(*map(_restart_axis, batch._fields, batch))
-        return vmap(self._one, in_dims=(0, 0, each))(self.parameters_of_all(), buffers, batch)
+        return self._each(batch, learning=False)
 
-    def _one(self, parameters: dict, buffers: dict, batch: Questions) -> tuple[Answer, dict[str, Tensor]]:
-        return functional_call(self._skeleton[0], (parameters, buffers), (batch,))
+    def learn(self, batch: Questions) -> dict[str, Tensor]:
+        """Named loss terms of every restart, (R,), as a step of training needs them."""
+        return self._each(batch, learning=True)
+
+    def _each(self, batch: Questions, learning: bool) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
+        buffers = {name: getattr(self, stored) for name, stored in self.stored.items()}
+        axes = Questions(*map(_restart_axis, batch._fields, batch))
+
+        def one(parameters: dict, buffers: dict, batch: Questions) -> dict[str, Tensor] | tuple:
+            return functional_call(self._skeleton[0], (parameters, buffers), (batch, learning))
+
+        return vmap(one, in_dims=(0, 0, axes))(self.parameters_of_all(), buffers, batch)
 
 
 AXES = {"sentences": 2, "stories": 2, "support": 2, "noise": 2}  # of a batch's tables; the others have one

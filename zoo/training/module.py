@@ -74,8 +74,7 @@ class EnsembleTraining(pl.LightningModule):
         self._asked = torch.zeros(len(self.ensemble), dtype=torch.long, device=self.device)
 
     def training_step(self, batch: Questions) -> None:
-        _, terms = self.ensemble(batch)
-        loss = sum(terms.values())  # (R,)
+        loss = sum(self.ensemble.learn(batch).values())  # (R,)
         optimizer = self.optimizers()
         optimizer.zero_grad()
         self.manual_backward(loss.sum())  # restarts share no weight, so each gets the gradient of its own loss
