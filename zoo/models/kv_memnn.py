@@ -8,6 +8,7 @@ Deviations:
 - bAbI has no row in the paper. A memory is a sentence, which is key and value alike, as in the paper's "sentence"
   representation; or, as in its "window" representation with centre encoding, there is one for each word of a sentence:
   its key is the sentence with this word embedded by a dictionary of its own, its value is the word.
+- Sentences have position encoding by default, which bAbI needs where the order of words says something.
 - Keys and values have time vectors, and their indices gaps in training, as in MemN2N: without them bAbI cannot be
   learned (no model could tell the order of two sentences).
 - Key hashing is off by default: in tasks of several facts the later ones often share no word with the question. It is a
@@ -39,7 +40,7 @@ class KVMemNN(MemoryNetwork):
         dim: d.
         hops: H.
         memories: `sentences`, or `windows` around each word.
-        encoding: of sentences: `bag` (of words, as in the paper) or `position`; windows are bags.
+        encoding: of sentences: `position`, or `bag` (of words) as in the paper; windows are bags.
         hashing: whether only memories that share a word with the question are looked at.
         time: whether keys and values carry temporal encodings.
         time_noise: share of empty memories among the slots in training.
@@ -63,7 +64,7 @@ class KVMemNN(MemoryNetwork):
         dim: int = 30,
         hops: int = 3,
         memories: str = "sentences",
-        encoding: str = "bag",
+        encoding: str = "position",
         hashing: bool = False,
         time: bool = True,
         time_noise: float = 0.1,

@@ -1,0 +1,54 @@
+"""Dynamic memory network against its equations: what it reads, what it answers, what its mistakes cost."""
+
+import pytest
+import torch
+
+from tasks.batch import NONE
+from tests.by_hand import questions
+from tests.reference.dmn import Plain
+from zoo.models.dmn import DMN
+
+
+@pytest.mark.parametrize("supervise", [0.0, 0.7])
+def test_dmn_is_its_equations(supervise, uneven):
+    torch.manual_seed(6)
+    network = DMN(**uneven.sizes._asdict(), dim=4, passes=3, supervise=supervise).double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=0.9)
+    batch = uneven.by_story(uneven.train, torch.tensor([0, 4, 7, 2]))
+    # two facts for some questions, so that a second pass has something to find
+    second = torch.where(batch.told > 2, 1, NONE)
+    second = torch.where(second == batch.support[:, 0], NONE, second)
+    batch = batch._replace(support=torch.stack([batch.support[:, 0], second], dim=1))
+    answer = network(batch)
+    expected = {"answer": 0, "gates": 0}
+    made = set()
+    for n, story, question in questions(batch):
+        plain = Plain(network, story, question)
+        m, scores = plain.passes(None)
+        made.add(len(scores))
+        torch.testing.assert_close(answer.scores[n, 1:], plain.answers(m))
+        for number in range(network.passes):
+            gates = answer.trace.attention[n, number]
+            if number < len(scores):
+                torch.testing.assert_close(gates[: len(story)], torch.sigmoid(scores[number][:-1]))
+            assert not gates[len(story) if number < len(scores) else 0 :].any()
+        facts = [int(place) for place in batch.support[n] if place != NONE]
+        m, scores = plain.passes(len(facts) if supervise else network.passes)
+        given = plain.answers(m)
+        expected["answer"] -= torch.cat([given.new_zeros(1), given]).log_softmax(0)[batch.answer[n]]
+        for right, here in zip([*facts, len(story)], scores, strict=False):
+            for place, score in enumerate(here):
+                g = torch.sigmoid(score)
+                expected["gates"] -= supervise * torch.log(g if place == right else 1 - g)
+    assert len(made) > 1  # some stop earlier than others
+    losses = network.loss(answer, batch)
+    assert set(losses) == ({"answer", "gates"} if supervise else {"answer"})
+    for name in losses:
+        torch.testing.assert_close(losses[name], expected[name])
+    ours = torch.autograd.grad(sum(losses.values()), list(network.parameters()), allow_unused=True)
+    theirs = torch.autograd.grad(sum(expected[name] for name in losses), list(network.parameters()), allow_unused=True)
+    for (name, parameter), one, other in zip(network.named_parameters(), ours, theirs, strict=True):
+        one, other = (torch.zeros_like(parameter) if g is None else g for g in (one, other))
+        torch.testing.assert_close(one, other, msg=name)

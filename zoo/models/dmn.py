@@ -1,0 +1,193 @@
+"""Dynamic memory network.
+
+Paper: Kumar, Irsoy, Ondruska, Iyyer, Bradbury, Gulrajani, Zhong, Paulus and Socher, 2016, "Ask Me Anything: Dynamic
+Memory Networks for Natural Language Processing" (arXiv:1506.07285), section 2. The equations are known from memory and
+from others' code, so they bear no numbers.
+Symbols: c_t facts, q question, m^i memory after pass i, z features and g gates of attention, e^i episode of pass i.
+Deviations:
+- Word vectors begin at random; the paper's are GloVe.
+- Gates are supervised by the supporting facts in their order, one for each pass, then by the vector that ends the
+  passes; those that lead to more passes than there are come last and are left out. The loss of a pass is the
+  cross-entropy of all of its gates, each open or shut.
+- Passes stop when the end vector's gate is the widest open, but one is made at least; in training with supervised gates
+  there are as many as facts, without supervision always all.
+- Gates are trained alone for the first epochs in the paper; here both losses are trained from the start, `supervise`
+  being the weight of the gates'.
+- The answer is one word: one step of the answer module, which begins at m and hears q; its first input, the answer
+  word before, is none.
+- Neither dropout nor L2.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tasks.batch import NONE, PAD, Questions
+from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
+from zoo.parts.cells import gru, rows
+
+
+class DMN(MemoryNetwork):
+    """Reads a story word by word, then its facts in passes, each with gates that know what the last pass has found.
+
+    Args:
+        vocabulary: V of the task.
+        sentence_length: words of its longest sentence.
+        story_length: sentences of its longest story.
+        dim: d of words, facts and memory.
+        passes: most.
+        supervise: weight of the gates' loss; 0 learns from answers alone.
+    """
+
+    paper = Paper(
+        "Kumar, Irsoy, Ondruska, Iyyer, Bradbury, Gulrajani, Zhong, Paulus and Socher",
+        2016,
+        "Ask Me Anything: Dynamic Memory Networks for Natural Language Processing",
+        "https://arxiv.org/abs/1506.07285",
+    )
+    memory = "static"
+    supervision = "supporting facts"
+    drawn_by = "story"
+    attends = False
+
+    def __init__(
+        self,
+        vocabulary: int,
+        sentence_length: int,
+        story_length: int,
+        dim: int = 40,
+        passes: int = 5,
+        supervise: float = 1.0,
+    ) -> None:
+        super().__init__()
+        at_least(1, dim=dim, passes=passes)
+        at_least(0, supervise=supervise)
+        self.window = story_length
+        self.dim, self.passes, self.supervise = dim, passes, supervise
+
+        def draw(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape) * 0.1)
+
+        def uniform(*shape: int) -> nn.Parameter:
+            return nn.Parameter((torch.rand(*shape) * 2 - 1) * dim**-0.5)
+
+        self.words = draw(vocabulary, dim)
+        # GRUs of the story, the question, the episodes, the memory and the answer
+        self.W, self.U, self.b = (
+            uniform(5, 3 * dim, dim),
+            uniform(5, 3 * dim, dim),
+            nn.Parameter(torch.zeros(5, 3 * dim)),
+        )
+        self.W_b = uniform(2, dim, dim)  # c^T W q and c^T W m
+        self.W_1, self.b_1 = uniform(dim, 7 * dim + 2), nn.Parameter(torch.zeros(dim))
+        self.W_2, self.b_2 = uniform(1, dim), nn.Parameter(torch.zeros(1))
+        self.end = draw(dim)
+        self.W_a = uniform(vocabulary - 1, dim)
+
+    def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
+        """I: W x + b of every word for the GRU of the story, and every distinct sentence as a question, (U, d)."""
+        return self.inputs(self.words, 0), self.hear(self.nothing(len(batch.sentences)), batch.sentences, 1)
+
+    def inputs(self, x: Tensor, which: int) -> Tensor:
+        return x @ self.W[which].T + self.b[which]
+
+    def nothing(self, count: int) -> Tensor:
+        return self.words.new_zeros(count, self.dim)
+
+    def hear(self, h: Tensor, sentences: Tensor, which: int) -> Tensor:
+        """The state after the words of a sentence each, (B, J)."""
+        x = self.inputs(self.words, which)
+        for word in sentences.unbind(1):
+            h = torch.where(word[:, None] == PAD, h, gru(rows(x, word), h, self.U[which]))
+        return h
+
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
+        """G: c_t, the state at the end of each sentence, (B, T, d); the whole story is one sequence of words."""
+        h = self.nothing(len(batch.stories))
+        facts = []
+        for sentence in rows(batch.sentences, batch.stories).unbind(1):
+            h = self.hear(h, sentence, 0)
+            facts.append(h)
+        return torch.stack(facts, dim=1)
+
+    def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
+        """O: the episodes. Returns m and q, and, as the trace, the gates of the passes that were made."""
+        recall, scores, made = self.episodes(memory, features, batch, passes=None)
+        gates = torch.where(made[..., None], torch.sigmoid(scores), 0.0)
+        return recall, Trace(gates[:, :, :-1])
+
+    def episodes(
+        self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions, passes: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pass after pass over the facts.
+
+        Args:
+            memory: c_t of every story.
+            features: of which the questions are used.
+            batch: the questions.
+            passes: how many to make for each question; None: until the end vector wins.
+
+        Returns:
+            m and q together, (N, 2d); the scores of all gates in every pass, (N, passes, T + 1), the end vector's last
+            and those of what has not been told -inf; and which passes were made, (N, passes).
+        """
+        length, d = memory.shape[1:]
+        c = rows(memory.flatten(1), batch.story).view(-1, length, d)  # for each question
+        c = torch.cat([c, self.end.expand(len(c), 1, d)], dim=1)
+        heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
+        seen = F.pad(heard, (0, 1), value=True)
+        q = rows(features[1], batch.question)
+        x = self.inputs(c[:, :-1], 2).unbind(1)
+        m, going, scores, made = q, torch.ones_like(batch.told, dtype=torch.bool), [], []
+        for number in range(self.passes):
+            score = torch.where(seen, self.attend(c, q, m), -torch.inf)
+            g = torch.sigmoid(score)
+            h = torch.zeros_like(q)
+            for fact, gate in zip(x, g[:, :-1].unbind(1), strict=True):
+                h = gate[:, None] * gru(fact, h, self.U[2]) + (1 - gate[:, None]) * h  # h_t = g GRU(c_t, h) + (1 - g) h
+            if passes is not None:
+                going = number < passes
+            elif number:
+                going = going & (score.argmax(-1) < length)
+            m = torch.where(going[:, None], gru(self.inputs(h, 3), m, self.U[3]), m)  # m^i = GRU(e^i, m^{i-1}), e = h_T
+            scores.append(score)
+            made.append(going)
+        return torch.cat([m, q], dim=-1), torch.stack(scores, dim=1), torch.stack(made, dim=1)
+
+    def attend(self, c: Tensor, q: Tensor, m: Tensor) -> Tensor:
+        """The argument of g = sigmoid(W_2 tanh(W_1 z + b_1) + b_2), (N, T + 1)."""
+        with_q, with_m = ((c @ W * v[:, None]).sum(-1, keepdim=True) for W, v in zip(self.W_b, (q, m), strict=True))
+        q, m = (v[:, None].expand_as(c) for v in (q, m))
+        z = torch.cat([c, m, q, c * q, c * m, (c - q).abs(), (c - m).abs(), with_q, with_m], dim=-1)
+        return (torch.tanh(z @ self.W_1.T + self.b_1) @ self.W_2.T + self.b_2)[..., 0]
+
+    def respond(self, recall: Tensor) -> Tensor:
+        """R: a_1 = GRU(q, a_0), a_0 = m; then softmax(W a_1)."""
+        m, q = recall.chunk(2, dim=-1)
+        return F.pad(gru(self.inputs(q, 4), m, self.U[4]) @ self.W_a.T, (1, 0))
+
+    def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
+        return self.learn(batch)
+
+    def learn(self, batch: Questions) -> dict[str, Tensor]:
+        """The answers' cross-entropy, and the gates'."""
+        features = self.encode(batch)
+        memory = self.write(features, batch)
+        facts = (batch.support != NONE).sum(1)
+        made = facts if self.supervise else torch.full_like(facts, self.passes)
+        recall, scores, _ = self.episodes(memory, features, batch, made)
+        answer = F.cross_entropy(self.respond(recall), batch.answer, ignore_index=PAD, reduction="sum")
+        if not self.supervise:
+            return {"answer": answer}
+        end = scores.shape[2] - 1
+        support = F.pad(batch.support, (0, max(0, self.passes - batch.support.shape[1])), value=NONE)[:, : self.passes]
+        number = torch.arange(self.passes, device=support.device)
+        right = torch.where(support == NONE, end, support)  # behind the last fact the end vector
+        open_ = torch.arange(end + 1, device=support.device) == right[..., None]
+        counts = (batch.answer != PAD)[:, None, None] & (number <= facts[:, None])[..., None] & scores.isfinite()
+        cost = F.softplus(torch.where(open_, -scores, scores))  # - log g of an open gate, - log (1 - g) of a shut one
+        return {"answer": answer, "gates": self.supervise * torch.where(counts, cost, 0.0).sum()}
+
+    def state_size(self, story_length: int) -> int:
+        """The facts, and the memory of the passes."""
+        return (story_length + 1) * self.dim
