@@ -1,0 +1,30 @@
+"""Neural Turing machine against its equations, in value and in gradient."""
+
+import pytest
+import torch
+
+from tests.by_hand import compare
+from tests.reference import ntm as reference
+from zoo.models.ntm import NTM
+
+
+@pytest.mark.parametrize("hears", ["sentences", "words"])
+@pytest.mark.parametrize("controller", ["lstm", "feedforward"])
+def test_ntm_is_its_equations(controller, hears, uneven):
+    torch.manual_seed(5)
+    network = NTM(
+        **uneven.sizes._asdict(), slots=4, width=3, dim=5, embedding=4, read_heads=2, write_heads=2,
+        controller=controller, hears=hears,
+    ).double()  # fmt: skip
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=0.6)
+    batch = uneven.by_story(uneven.train, torch.tensor([0, 4, 7]))
+    trace = network(batch).trace.attention
+
+    def answer(n, story, question):
+        scores, expected = reference.answer(network, story, question, uneven.sentences.shape[1])
+        torch.testing.assert_close(trace[n, :, : len(story)], expected)
+        return scores
+
+    compare(network, batch, answer)
