@@ -4,12 +4,12 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from tasks.batch import PAD, Questions
+from tasks.batch import NONE, PAD, Questions
 from tests.configs import MODELS, config
 from zoo.training.build import build
 from zoo.training.data import EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
-from zoo.training.module import Best, EnsembleTraining
+from zoo.training.module import Best, EnsembleTraining, finds
 from zoo.training.recipe import Recipe, Schedule
 
 
@@ -187,3 +187,12 @@ class TestSelection:
         yes = [True, True, True]
         best = self.updated(([1.0, 2.0, 1.0], [0.1, 0.0, 0.9], yes), ([2.0, 3.0, 3.0], [0.8, 0.1, 0.7], yes))
         assert best.restart() == 2
+
+
+def test_facts_are_found_where_they_get_most_attention():
+    attention = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])  # two hops of a question over three sentences
+    support = torch.tensor([[0, 2], [2, NONE], [1, NONE], [0, 1], [NONE, NONE]])
+    got = finds(attention.expand(5, 2, 3), support)
+    # the best hops give 0.5, 0.3 and 0.7
+    assert got.tolist() == [True, True, False, False, False]
+    assert finds(attention.flip(0).expand(4, 5, 2, 3), support).equal(got.expand(4, 5))

@@ -28,6 +28,7 @@ def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], sele
             "test": {task: torch.tensor(errors, dtype=torch.double) for task, errors in test.items()},
             "valid": {task: torch.tensor(errors, dtype=torch.double) for task, errors in valid.items()},
         },
+        "facts_found": {task: torch.tensor([50.0, 80.0, 10.0][:restarts]) for task in test},
         "selected": selected,
         "best_epoch": torch.arange(restarts),
         "predictions": torch.zeros(restarts, 5, dtype=torch.int16),
@@ -77,6 +78,19 @@ def results(tmp_path) -> Path:
 
 def as_rows(results: Path) -> list[dict]:
     return list(csv.DictReader(as_csv(rows_of(results)).splitlines()))
+
+
+def test_facts_found_are_those_of_the_selected_restart_and_blank_in_older_records(results):
+    file = add(results)
+    (row,) = rows_of(results)
+    assert row.facts_found == pytest.approx(80.0)
+    assert as_rows(results)[0]["facts_found"] == "80.0"
+    record = json.loads(file.read_text())
+    for task in record["tasks"].values():
+        del task["facts_found"]
+    file.write_text(json.dumps(record))
+    assert rows_of(results)[0].facts_found is None
+    assert as_rows(results)[0]["facts_found"] == ""
 
 
 def test_generated_data_have_tables_of_their_own(results):

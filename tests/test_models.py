@@ -52,6 +52,7 @@ def test_class_states_its_facts(model):
     assert target.memory in ("static", "dynamic")
     assert target.supervision in ("answers", "supporting facts")
     assert target.drawn_by in ("question", "story")
+    assert target.traces in ("weights", "gates", "writing", "nothing")
     assert model["_target_"].split(".")[:2] == ["zoo", "models"]
 
 
@@ -80,8 +81,8 @@ def test_trace_has_the_documented_form(model, uneven):
     assert attention.shape[::2] == (len(batch.answer), batch.stories.shape[1])
     assert (attention >= 0).all()
     asked = attention[batch.answer != PAD]
-    if network.attends:
-        assert attention.shape[1] > 0
+    assert (attention.shape[1] > 0) == (network.traces != "nothing")
+    if network.traces == "weights":
         torch.testing.assert_close(asked.sum(-1), torch.ones(asked.shape[:2]))
     if network.drawn_by == "story":  # nobody looks at what has not been told
         untold = torch.arange(batch.stories.shape[1]) >= batch.told[batch.answer != PAD][:, None]
@@ -178,7 +179,10 @@ def test_evaluation_batches_hold_every_question_once_and_in_order(model, uneven)
 def test_predictions_are_those_of_the_questions_in_order(model, uneven):
     network = network_of(model, uneven)
     ensemble = Ensemble([network, network_of(model, uneven, 2)])
-    got = predict(ensemble, EvaluationBatches(uneven, uneven.test, network))
+    got, found = predict(ensemble, EvaluationBatches(uneven, uneven.test, network))
+    assert (found is not None) == (network.traces in ("weights", "gates"))
+    if found is not None:
+        assert found.shape == got.shape
     assert got.shape == (2, len(uneven.test))
     for n in range(len(uneven.test)):
         if network.drawn_by == "question":

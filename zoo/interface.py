@@ -20,9 +20,7 @@ class Paper(NamedTuple):
 class Trace(NamedTuple):
     """Where a network looked: what the plots and pages draw, in one form for every model."""
 
-    # (N, K, T) weight of each sentence of the story at each hop: attention, which sums to one; or, if the model does
-    # not attend to sentences, how much of what it read each of them has written; K is 0 for a model without either
-    attention: Tensor
+    attention: Tensor  # (N, K, T) for each sentence of the story at each hop; MemoryNetwork.traces says what
 
 
 class Answer(NamedTuple):
@@ -48,7 +46,9 @@ class MemoryNetwork(nn.Module, ABC):
     supervision: ClassVar[str] = "answers"  # or "supporting facts"
     reads: ClassVar[type] = Questions
     drawn_by: ClassVar[str] = "question"  # or "story": how the batches that it reads are drawn
-    attends: ClassVar[bool] = True  # whether its trace is attention over the sentences
+    # what its trace is: "weights" of sentences, which sum to one; "gates" of sentences, each open or shut by itself;
+    # "writing", how much of what it read each sentence has written, where it attends to no sentences; or "nothing"
+    traces: ClassVar[str] = "weights"
     window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
 
     def forward(self, batch: Questions) -> Answer:

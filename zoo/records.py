@@ -87,6 +87,7 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
             tasks[str(task)] = {
                 "valid_errors": _rounded(got["errors"]["valid"][task]),
                 "test_errors": _rounded(got["errors"]["test"][task]),
+                "facts_found": None if got["facts_found"][task] is None else _rounded(got["facts_found"][task]),
                 "selected": got["selected"],
                 "best_epochs": got["best_epoch"].tolist(),
                 "training": training,

@@ -15,7 +15,7 @@ PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is fail
 COLUMNS = (
     "model", "experiment", "source", "size", "protocol", "restarts", "mean_error", "failed_tasks",
     *(f"error_{task}" for task in TASKS),
-    "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds", "memory", "supervision", "state_size",
+    "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds", "memory", "supervision", "state_size", "facts_found",
     "published_mean_error", "published_failed_tasks", "published_setting", "record", "filled", "marks",
 )  # fmt: skip
 
@@ -37,6 +37,7 @@ class Row:
     memory: str
     supervision: str
     state_size: int  # numbers that the memory of the longest story holds
+    facts_found: float | None  # percent of questions whose supporting facts got most attention; None: not recorded
     published: dict[str, str]  # a row of results/published.csv, or nothing
     record: str
     filled: dict[int, int]  # by task, how many of its official training questions were missing and are generated
@@ -120,11 +121,18 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         record["memory"],
         record["supervision"],
         max(training["state_size"] for training in record["trainings"].values()),
+        _facts_found(tasks),
         _published(record, size, published),
         name,
         {int(task): questions for task, questions in record.get("filled", {}).items()},
         tuple(marks),
     )
+
+
+def _facts_found(tasks: dict[str, dict]) -> float | None:
+    """Mean over the tasks, of the restart that validation selects."""
+    found = [got["facts_found"][got["selected"]] for got in tasks.values() if got.get("facts_found")]
+    return statistics.fmean(found) if len(found) == len(tasks) else None
 
 
 def _published(record: dict, size: str, published: list[dict[str, str]]) -> dict[str, str]:
@@ -159,6 +167,7 @@ def as_csv(rows: list[Row]) -> str:
                 "parameters": row.parameters,
                 "train_seconds": _number(row.train_seconds, 1),
                 **{name: getattr(row, name) for name in ("memory", "supervision", "state_size")},
+                "facts_found": _number(row.facts_found, 1),
                 "published_mean_error": row.published.get("mean_error", ""),
                 "published_failed_tasks": row.published.get("failed_tasks", ""),
                 "published_setting": row.published.get("setting", ""),
@@ -177,7 +186,8 @@ def as_markdown(rows: list[Row]) -> str:
         "do not edit it.",
         "Errors are test errors in percent. Of all epochs and restarts of a training, validation selects one; the "
         "test questions are read once, at the end. A task is *failed* above 5 %. *All restarts* is the mean and the "
-        "standard deviation, over restarts, of a restart's mean error over the tasks. *Training* is the time of all "
+        "standard deviation, over restarts, of a restart's mean error over the tasks. *Facts found*: "
+        "questions whose supporting facts got more attention, at their best hop, than any other sentence. *Training* is the time of all "
         "trainings, one after another; *parameters* and *memory size* (numbers kept of the longest story) are of the "
         "largest. Published figures stand with their own conditions, which often "
         "differ from ours; what is marked † is known from memory of the paper only.",
@@ -252,7 +262,7 @@ def _trained(protocol: str) -> str:
 def _summary(rows: list[Row]) -> str:
     header = (
         "model", "experiment", "memory", "learns from", "mean error", "failed", "published", "failed", "all restarts",
-        "restarts", "parameters", "memory size", "training", "notes",
+        "restarts", "facts found", "parameters", "memory size", "training", "notes",
     )  # fmt: skip
     body = []
     for row in rows:
@@ -273,6 +283,7 @@ def _summary(rows: list[Row]) -> str:
                 row.published.get("failed_tasks") or "–",
                 spread,
                 str(row.restarts),
+                "–" if row.facts_found is None else f"{row.facts_found:.0f} %",
                 f"{row.parameters:,}",
                 f"{row.state_size:,}",
                 clock(row.train_seconds),
@@ -332,6 +343,7 @@ def _table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
         "published",
         "all restarts",
         "restarts",
+        "facts found",
         "parameters",
         "memory size",
         "training",

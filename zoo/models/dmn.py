@@ -48,7 +48,7 @@ class DMN(MemoryNetwork):
     memory = "static"
     supervision = "supporting facts"
     drawn_by = "story"
-    attends = False
+    traces = "gates"
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class EntNet(MemoryNetwork):
     )
     memory = "dynamic"
     drawn_by = "story"
-    attends = False
+    traces = "writing"
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ class LSTM(MemoryNetwork):
     )
     memory = "dynamic"
     drawn_by = "story"
-    attends = False
+    traces = "nothing"
 
     def __init__(
         self, vocabulary: int, sentence_length: int, story_length: int, dim: int = 64, embedding: int = 32

@@ -51,7 +51,7 @@ class NTM(MemoryNetwork):
     paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
     memory = "dynamic"
     drawn_by = "story"
-    attends = False
+    traces = "writing"
 
     def __init__(
         self,

@@ -128,6 +128,29 @@ class EnsembleTraining(pl.LightningModule):
 
 
 @torch.inference_mode()
-def predict(ensemble: Ensemble, batches: Iterable[Questions]) -> Tensor:
-    """The answer of every restart to every question, (R, N)."""
-    return torch.cat([ensemble(batch)[0].scores.argmax(-1)[:, batch.answer != PAD] for batch in batches], dim=1)
+def predict(ensemble: Ensemble, batches: Iterable[Questions]) -> tuple[Tensor, Tensor | None]:
+    """The answer of every restart to every question, (R, N), and whether it looked at the facts, if it attends."""
+    answers, found = [], []
+    for batch in batches:
+        answer, _ = ensemble(batch)
+        asked = batch.answer != PAD
+        answers.append(answer.scores.argmax(-1)[:, asked])
+        if ensemble.network.traces in ("weights", "gates"):
+            found.append(finds(answer.trace.attention, batch.support)[:, asked])
+    return torch.cat(answers, dim=1), torch.cat(found, dim=1) if found else None
+
+
+def finds(attention: Tensor, support: Tensor) -> Tensor:
+    """Whether the supporting facts of a question got more attention, at their best hop, than any other sentence.
+
+    Args:
+        attention: (..., N, K, T)
+        support: (N, F) positions, NONE where there are fewer; a question of which all facts lie beyond the window has
+            none, and they are not found.
+    """
+    most = attention.amax(-2)
+    place = torch.arange(most.shape[-1], device=support.device)
+    facts = (support[..., None] == place).any(-2)  # (N, T)
+    least = torch.where(facts, most, torch.inf).amin(-1)
+    others = torch.where(facts, -torch.inf, most).amax(-1)
+    return (least > others) & facts.any(-1)

@@ -90,16 +90,21 @@ def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
         for part, split in (("valid", corpus.valid), ("test", corpus.test))
     }
     errors = {}
-    for part, answers in predicted.items():
+    for part, (answers, _) in predicted.items():
         split = getattr(corpus, part)
         wrong = (answers != split.answer).double()
         errors[part] = {int(task): 100 * wrong[:, split.task == task].mean(1).cpu() for task in split.task.unique()}
+    answers, found = predicted["test"]
     epochs = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
     return {
         "errors": errors,
         "selected": best.restart(),
         "best_epoch": best.epoch.cpu(),
-        "predictions": predicted["test"].to(torch.int16).cpu(),
+        "predictions": answers.to(torch.int16).cpu(),
+        "facts_found": {
+            task: None if found is None else 100 * found[:, corpus.test.task == task].double().mean(1).cpu()
+            for task in errors["test"]
+        },
         "words": corpus.words,
         "curves": {
             name: getattr(training, f"{name}_curve")[:epochs].cpu()
