@@ -15,7 +15,8 @@ PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is fail
 COLUMNS = (
     "model", "experiment", "source", "size", "protocol", "restarts", "mean_error", "failed_tasks",
     *(f"error_{task}" for task in TASKS),
-    "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds", "memory", "supervision", "state_size", "facts_found",
+    "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds", "memory", "supervision",
+    "state_size", "facts_found",
     "published_mean_error", "published_failed_tasks", "published_setting", "record", "filled", "marks",
 )  # fmt: skip
 
@@ -187,8 +188,8 @@ def as_markdown(rows: list[Row]) -> str:
         "Errors are test errors in percent. Of all epochs and restarts of a training, validation selects one; the "
         "test questions are read once, at the end. A task is *failed* above 5 %. *All restarts* is the mean and the "
         "standard deviation, over restarts, of a restart's mean error over the tasks. *Facts found*: "
-        "questions whose supporting facts got more attention, at their best hop, than any other sentence. *Training* is the time of all "
-        "trainings, one after another; *parameters* and *memory size* (numbers kept of the longest story) are of the "
+        "questions whose supporting facts got more attention, at their best hop, than any other sentence. "
+        "*Training* is the time of all trainings, one after another; *parameters* and *memory size* (numbers kept of the longest story) are of the "
         "largest. Published figures stand with their own conditions, which often "
         "differ from ours; what is marked † is known from memory of the paper only.",
     ]
