@@ -189,9 +189,9 @@ def as_markdown(rows: list[Row]) -> str:
         "test questions are read once, at the end. A task is *failed* above 5 %. *All restarts* is the mean and the "
         "standard deviation, over restarts, of a restart's mean error over the tasks. *Facts found*: "
         "questions whose supporting facts got more attention, at their best hop, than any other sentence. "
-        "*Training* is the time of all trainings, one after another; *parameters* and *memory size* (numbers kept of the longest story) are of the "
-        "largest. Published figures stand with their own conditions, which often "
-        "differ from ours; what is marked † is known from memory of the paper only.",
+        "*Training* is the time of all trainings, one after another; *parameters* and *memory size* (numbers kept of the "
+        "longest story) are of the largest. Published figures stand with their own conditions, which often differ from "
+        "ours; what is marked † is known from memory of the paper only.",
     ]
     if not rows:
         parts.append("No records yet: `python run.py model=gated_memn2n task=babi_all` makes the first.")
