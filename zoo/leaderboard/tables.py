@@ -186,11 +186,11 @@ def as_markdown(rows: list[Row]) -> str:
         "Made by `python -m zoo.leaderboard` from the records in `results/runs/` and from `results/published.csv`; "
         "do not edit it.",
         "Errors are test errors in percent. Of all epochs and restarts of a training, validation selects one; the "
-        "test questions are read once, at the end. A task is *failed* above 5 %. *All restarts* is the mean and the "
-        "standard deviation, over restarts, of a restart's mean error over the tasks. *Facts found*: "
-        "questions whose supporting facts got more attention, at their best hop, than any other sentence. "
-        "*Training* is the time of all trainings, one after another; *parameters* and *memory size* (numbers kept of the "
-        "longest story) are of the largest. Published figures stand with their own conditions, which often differ from "
+        "test questions are read once, at the end. A task is *failed* above 5 %. *All restarts* is the mean and "
+        "the standard deviation, over restarts, of a restart's mean error over the tasks. *Facts found*: questions"
+        " whose supporting facts got more attention, at their best hop, than any other sentence. *Training* is the"
+        " time of all trainings, one after another; *parameters* and *memory size* (numbers kept of the longest "
+        "story) are of the largest. Published figures stand with their own conditions, which often differ from "
         "ours; what is marked † is known from memory of the paper only.",
     ]
     if not rows:
