@@ -35,7 +35,7 @@ def test_runs_shortened_linear_start_included(name, corpus, tmp_path):
         given | {"run": {"name": name, "identity": "x"}}, "1", corpus, tmp_path, lambda **state: states.append(state)
     )
     assert [state["epoch"] for state in states] == list(range(1, 13))
-    assert states[0]["linear"] == (given["model"]["recipe"]["linear_start_epochs"] > 0)
+    assert states[0]["linear"] == (given["model"]["recipe"].get("linear_start_epochs", 0) > 0)
     assert not states[-1]["linear"]
     assert all(curve.isfinite().all() for curve in figures["curves"].values())
     assert figures["errors"]["test"][1].shape == (2,)
@@ -46,4 +46,5 @@ def test_published_means_agree_with_the_tasks():
     for row in PUBLISHED.values():
         errors = [float(row[f"error_{task}"]) for task in range(1, 21) if row[f"error_{task}"]]
         if len(errors) == 20:
-            assert abs(sum(errors) / 20 - float(row["mean_error"])) < 0.2, row["key"]
+            rounded = 0.2 if "." in row["mean_error"] else 0.5  # some papers print whole numbers
+            assert abs(sum(errors) / 20 - float(row["mean_error"])) < rounded, row["key"]
