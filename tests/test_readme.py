@@ -4,13 +4,16 @@ import importlib
 import re
 import sys
 
+import torch
+
 from tests.configs import ROOT, config
-from zoo.training.train import train
+from zoo.leaderboard.tables import as_markdown, rows_of
+from zoo.runner import run
 
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_example_model_is_one_file_and_one_yaml(corpus, tmp_path, monkeypatch):
+def test_the_example_model_is_one_file_and_one_yaml_and_has_its_row(tmp_path, monkeypatch):
     code, yaml = (re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)[1] for language in ("python", "yaml"))
     (tmp_path / "conf/model").mkdir(parents=True)
     (tmp_path / "conf/model/eager_memn2n.yaml").write_text(yaml)
@@ -20,12 +23,22 @@ def test_the_example_model_is_one_file_and_one_yaml(corpus, tmp_path, monkeypatc
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path / "models")])
     given = config(
         "model=eager_memn2n", f"hydra.searchpath=[file://{tmp_path}/conf]", "restarts=2", "trainer.max_epochs=3",
-        "logger=none",
+        "logger=none", "task=babi", "task.source=generated", "task.size=50", "task.generator.test=20",
+        "trainer.workers=1", f"results_dir={tmp_path}/results", f"cache_dir={tmp_path}/cache",
     )  # fmt: skip
-    figures = train(
-        given | {"run": {"name": "eager", "identity": "x"}}, "1", corpus, tmp_path / "work", lambda **state: None
-    )
-    assert figures["errors"]["test"][1].shape == (2,)
+    labels = {
+        "model": "eager_memn2n",
+        "experiment": None,
+        "overrides": [],
+        "published": None,
+        "command": "python run.py",
+    }
+    threads = torch.get_num_threads()
+    run(given, labels)
+    torch.set_num_threads(threads)
+    (row,) = rows_of(tmp_path / "results")
+    assert (row.model, row.restarts, list(row.errors)) == ("eager_memn2n", 2, [1])
+    assert "eager_memn2n" in as_markdown([row])
     del sys.modules["zoo.models.eager_memn2n"]
 
 
