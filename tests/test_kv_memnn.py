@@ -13,7 +13,15 @@ from zoo.models.kv_memnn import KVMemNN
 def test_kv_memnn_is_its_equations(memories, hashing, uneven):
     torch.manual_seed(5)
     network = KVMemNN(
-        **uneven.sizes._asdict(), memory_size=4, dim=5, hops=2, memories=memories, hashing=hashing, init_std=0.4
+        **uneven.sizes._asdict(),
+        memory_size=4,
+        dim=5,
+        hops=2,
+        memories=memories,
+        hashing=hashing,
+        own_values=hashing,
+        encoding="bag",
+        init_std=0.4,
     ).double()
     batch = uneven.by_question(uneven.train, torch.arange(len(uneven.train)), network.window)
     attention = network(batch).trace.attention

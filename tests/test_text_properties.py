@@ -34,9 +34,12 @@ def literal(text: str) -> list:
     return told
 
 
+MARKS = """.,;:!?"()[]{}«»""" + "".join(map(chr, [0x964, 0x965, *range(0x2010, 0x2028), *range(0x2030, 0x205F)]))
+
+
 def plain(text: str) -> list[str]:
     """The words of a text, by taking away what is none."""
-    for mark in """.,;:!?"()[]{}«»—’“”""":
+    for mark in MARKS:
         text = text.replace(mark, " ")
     return [word.strip("'-") for word in re.sub("['-]{2,}", " ", text.lower()).split() if word.strip("'-")]
 

@@ -11,16 +11,17 @@ def bag(sentence: list[int], words: Tensor) -> Tensor:
 def memories(network, story: list[list[int]]) -> list[tuple[int, Tensor, Tensor]]:
     """For each memory its sentence, its key and its value."""
     found = []
+    A_V = network.A if network.A_V is None else network.A_V
     for place, sentence in enumerate(story):
         ago = len(story) - 1 - place  # 0 for the last sentence
         key_time, value_time = network.key_times[ago], network.value_times[ago]
         if network.centre is None:
-            found.append((place, bag(sentence, network.A) + key_time, bag(sentence, network.A) + value_time))
+            found.append((place, bag(sentence, network.A) + key_time, bag(sentence, A_V) + value_time))
         else:
             for i, word in enumerate(sentence):
                 others = sentence[:i] + sentence[i + 1 :]
                 key = bag(others, network.A) + network.centre[word]
-                found.append((place, key + key_time, network.A[word] + value_time))
+                found.append((place, key + key_time, A_V[word] + value_time))
     return found
 
 

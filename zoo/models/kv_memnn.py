@@ -8,9 +8,11 @@ Deviations:
 - bAbI has no row in the paper. A memory is a sentence, which is key and value alike, as in the paper's "sentence"
   representation; or, as in its "window" representation with centre encoding, there is one for each word of a sentence:
   its key is the sentence with this word embedded by a dictionary of its own, its value is the word.
+- Values have a dictionary of their own by default, which the paper gives to the centre words of windows only.
 - Sentences have position encoding by default, which bAbI needs where the order of words says something.
 - Keys and values have time vectors, and their indices gaps in training, as in MemN2N: without them bAbI cannot be
   learned (no model could tell the order of two sentences).
+- Training can begin without the softmax (MemN2N's linear start), without which tasks 3 and 4 are hardly learned.
 - Key hashing is off by default: in tasks of several facts the later ones often share no word with the question. It is a
   product of word counts here, the inverted index of the batch's sentences; words in more than half of them don't count,
   and a question that hits no memory sees all of them.
@@ -41,6 +43,7 @@ class KVMemNN(MemoryNetwork):
         hops: H.
         memories: `sentences`, or `windows` around each word.
         encoding: of sentences: `position`, or `bag` (of words) as in the paper; windows are bags.
+        own_values: whether values have a dictionary of their own, as the centre words have in the paper's windows.
         hashing: whether only memories that share a word with the question are looked at.
         time: whether keys and values carry temporal encodings.
         time_noise: share of empty memories among the slots in training.
@@ -65,6 +68,7 @@ class KVMemNN(MemoryNetwork):
         hops: int = 3,
         memories: str = "sentences",
         encoding: str = "position",
+        own_values: bool = True,
         hashing: bool = False,
         time: bool = True,
         time_noise: float = 0.1,
@@ -83,30 +87,36 @@ class KVMemNN(MemoryNetwork):
             return nn.Parameter(torch.randn(*shape) * init_std)
 
         self.A, self.B = draw(vocabulary, dim), draw(vocabulary - 1, dim)
+        self.A_V = draw(vocabulary, dim) if own_values else None
         self.centre = draw(vocabulary, dim) if memories == "windows" else None
         self.key_times = draw(self.window, dim) if time else None
         self.value_times = draw(self.window, dim) if time else None
+        # training begins without the softmax, as in MemN2N
+        self.register_buffer("linear", torch.tensor(False))
         self.R = nn.Parameter(torch.eye(dim).repeat(hops, 1, 1))
         self.R_bias = draw(hops, dim)
 
-    def encode(self, batch: Questions) -> Tensor:
-        """I: every distinct sentence, (U, d)."""
-        return self.encode_sentences(batch.sentences, self.A)
+    def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
+        """I: every distinct sentence as a question or key, and as a value, (U, d) each."""
+        keys = self.encode_sentences(batch.sentences, self.A)
+        return keys, keys if self.A_V is None else self.encode_sentences(batch.sentences, self.A_V)
 
-    def write(self, features: Tensor, batch: Questions) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """G: tables of keys and of values, the rows that make up each memory, and which memories can be seen.
 
         Returns:
             Two tables (rows, d), rows of them (parts, B, M), and (B, M); M is T, or T J with windows.
         """
         if self.centre is None:
-            keys = values = features
+            keys, values = features
             slots = batch.stories[None]
         else:  # a row for each word of each distinct sentence
-            here = torch.where(batch.sentences[..., None] == PAD, 0.0, rows(self.A, batch.sentences))
-            there = torch.where(batch.sentences[..., None] == PAD, 0.0, rows(self.centre, batch.sentences))
+            here, there, value = (
+                torch.where(batch.sentences[..., None] == PAD, 0.0, rows(words, batch.sentences))
+                for words in (self.A, self.centre, self.A if self.A_V is None else self.A_V)
+            )
             whole = bag_of_words(batch.sentences, self.A)
-            keys, values = (whole[:, None] - here + there).flatten(0, 1), here.flatten(0, 1)
+            keys, values = (whole[:, None] - here + there).flatten(0, 1), value.flatten(0, 1)
             length = batch.sentences.shape[1]
             place = torch.arange(length, device=batch.stories.device)
             slots = (batch.stories[..., None] * length + place).flatten(1)[None]
@@ -133,15 +143,16 @@ class KVMemNN(MemoryNetwork):
         return torch.where(found.any(1, keepdim=True), found, batch.stories != PAD)
 
     def read(
-        self, memory: tuple[Tensor, Tensor, Tensor, Tensor], features: Tensor, batch: Questions
+        self, memory: tuple[Tensor, Tensor, Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions
     ) -> tuple[Tensor, Trace]:
         """O: H hops."""
         keys, values, slots, seen = memory
-        q = rows(features, batch.question)  # q_1 = A phi_X(x)
+        q = rows(features[0], batch.question)  # q_1 = A phi_X(x)
         attention = []
         for R, bias in zip(self.R, self.R_bias, strict=True):
             scores = look(q, keys, slots)
             p = torch.where(seen, scores, -torch.inf).softmax(dim=-1)  # p_i = softmax(q . A phi_K(k_i))
+            p = torch.where(self.linear, torch.where(seen, scores, 0.0), p)
             o = recall(p, values, slots)  # o = sum_i p_i A phi_V(v_i)
             q = (q + o) @ R.T + bias  # q_{j+1} = R_j (q_j + o)
             attention.append(p.view(len(p), self.window, -1).sum(-1))
