@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from tasks.batch import NONE, PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import gru, rows
+from zoo.parts.cells import gru, hear, rows
 
 
 class DMN(MemoryNetwork):
@@ -86,27 +86,18 @@ class DMN(MemoryNetwork):
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
         """I: W x + b of every word for the GRU of the story, and every distinct sentence as a question, (U, d)."""
-        return self.inputs(self.words, 0), self.hear(self.nothing(len(batch.sentences)), batch.sentences, 1)
+        nothing = self.words.new_zeros(len(batch.sentences), self.dim)
+        return self.inputs(self.words, 0), hear(batch.sentences, self.inputs(self.words, 1), nothing, self.U[1])
 
     def inputs(self, x: Tensor, which: int) -> Tensor:
         return x @ self.W[which].T + self.b[which]
 
-    def nothing(self, count: int) -> Tensor:
-        return self.words.new_zeros(count, self.dim)
-
-    def hear(self, h: Tensor, sentences: Tensor, which: int) -> Tensor:
-        """The state after the words of a sentence each, (B, J)."""
-        x = self.inputs(self.words, which)
-        for word in sentences.unbind(1):
-            h = torch.where(word[:, None] == PAD, h, gru(rows(x, word), h, self.U[which]))
-        return h
-
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: c_t, the state at the end of each sentence, (B, T, d); the whole story is one sequence of words."""
-        h = self.nothing(len(batch.stories))
+        h = self.words.new_zeros(len(batch.stories), self.dim)
         facts = []
         for sentence in rows(batch.sentences, batch.stories).unbind(1):
-            h = self.hear(h, sentence, 0)
+            h = hear(sentence, features[0], h, self.U[0])
             facts.append(h)
         return torch.stack(facts, dim=1)
 

@@ -19,7 +19,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import attention_gru, gru, rows
+from zoo.parts.cells import attention_gru, gru, hear, rows
 from zoo.parts.encoders import position_encoding
 
 
@@ -96,12 +96,14 @@ class DMNPlus(MemoryNetwork):
 
     def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
         """O: the episodes. Returns [m; q] and the attention of each pass."""
-        q = self.hear_question(batch)
+        nothing = self.words.new_zeros(len(batch.question), self.dim)
+        question = rows(batch.sentences, batch.question)
+        q = hear(question, self.words @ self.W[0].T + self.b[0], nothing, self.U[0])
         m, attention = q, []
         x = (memory @ self.W_attend.T + self.b_attend).unbind(1)
         for W_m, b_m in zip(self.W_m, self.b_m, strict=True):
             g = self.attend(memory, q, m, batch.stories != PAD)
-            c = torch.zeros_like(q)
+            c = nothing
             for fact, gate in zip(x, g.unbind(1), strict=True):
                 c = attention_gru(fact, c, self.U_attend, gate)
             m = (torch.cat([m, c, q], dim=-1) @ W_m.T + b_m).relu()  # m^t = ReLU(W^t [m^{t-1}; c^t; q] + b)
@@ -110,13 +112,6 @@ class DMNPlus(MemoryNetwork):
         return recall if batch.noise is None else recall * batch.noise[:, self.dim :], Trace(
             torch.stack(attention, dim=1)
         )
-
-    def hear_question(self, batch: Questions) -> Tensor:
-        x = self.words @ self.W[0].T + self.b[0]
-        h = x.new_zeros(len(batch.question), self.dim)
-        for word in rows(batch.sentences, batch.question).unbind(1):
-            h = torch.where(word[:, None] == PAD, h, gru(rows(x, word), h, self.U[0]))
-        return h
 
     def attend(self, f: Tensor, q: Tensor, m: Tensor, seen: Tensor) -> Tensor:
         """g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|]."""

@@ -22,7 +22,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import gru, rows
+from zoo.parts.cells import gru, hear, rows
 from zoo.parts.slots import time_index, time_with_gaps
 
 
@@ -85,16 +85,11 @@ class WMN(MemoryNetwork):
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
         """I: every distinct sentence by the GRU of the story, (U, d), and by that of the question, (U, d)."""
+        nothing = self.words.new_zeros(len(batch.sentences), self.dim)
         return tuple(
-            self.hear(batch.sentences, words, which) for which, words in enumerate((self.words, self.question_words))
+            hear(batch.sentences, words @ W.T + b, nothing, U)
+            for words, W, U, b in zip((self.words, self.question_words), self.W, self.U, self.b, strict=True)
         )
-
-    def hear(self, sentences: Tensor, words: Tensor, which: int) -> Tensor:
-        x = words @ self.W[which].T + self.b[which]
-        h = words.new_zeros(len(sentences), self.dim)
-        for word in sentences.unbind(1):
-            h = torch.where(word[:, None] == PAD, h, gru(rows(x, word), h, self.U[which]))
-        return h
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: the memories m_i, (B, T, d): each sentence's state, after one more word that says how long ago it was."""

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from tasks.batch import PAD
+
 
 def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
     """A step of an LSTM.
@@ -35,6 +37,20 @@ def gru(x: Tensor, h: Tensor, U: Tensor) -> Tensor:
     z, r = torch.sigmoid(x[..., : 2 * d] + h @ U[: 2 * d].T).chunk(2, dim=-1)
     candidate = torch.tanh(x[..., 2 * d :] + (r * h) @ U[2 * d :].T)
     return candidate + z * (h - candidate)
+
+
+def hear(sentences: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
+    """The state of a GRU after the words of a sentence each; where a sentence has ended, the state stays.
+
+    Args:
+        sentences: (B, J) word ids.
+        words: (V, 3d) W x + b of every word.
+        h: (B, d) the state before.
+        U: (3d, d)
+    """
+    for word in sentences.unbind(1):
+        h = torch.where(word[:, None] == PAD, h, gru(rows(words, word), h, U))
+    return h
 
 
 def rows(table: Tensor, index: Tensor) -> Tensor:
