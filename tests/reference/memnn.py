@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-QUESTION, CHOSEN, CANDIDATE, ANSWER_QUESTION, ANSWER_CHOSEN = range(5)
+QUESTION, CHOSEN, CANDIDATE, ANSWER_QUESTION, ANSWER_CHOSEN, ANSWER_LAST = range(6)
 
 
 class Plain:
@@ -15,14 +15,14 @@ class Plain:
     def embed(self, sentence: list[int], role: int) -> Tensor:
         """U phi: the features of all 1-, 2- and 3-grams."""
         network = self.network
-        total = torch.zeros(network.U.shape[2], dtype=network.U.dtype)
+        total = torch.zeros(network.answers.shape[1], dtype=network.answers.dtype)
         for n in range(1, network.ngrams + 1):
             for i in range(len(sentence) - n + 1):
                 key = 0
                 for word in sentence[i : i + n]:
                     key = key * 8191 + word
                 feature = key if n == 1 else network.vocabulary + (n - 2) * network.buckets + key % network.buckets
-                total = total + network.U[feature][role]
+                total = total + network.U[role][feature]
         return total
 
     def map(self, x: Tensor, side: int) -> Tensor:
@@ -64,7 +64,8 @@ class Plain:
 
     def answers(self, read: list[int]) -> Tensor:
         """s_R of every word but the empty one."""
-        x = self.embed(self.question, ANSWER_QUESTION) + sum(self.embed(self.story[i], ANSWER_CHOSEN) for i in read)
+        x = self.embed(self.question, ANSWER_QUESTION) + self.embed(self.story[read[-1]], ANSWER_LAST)
+        x = x + sum(self.embed(self.story[i], ANSWER_CHOSEN) for i in read[:-1])
         return self.network.answers @ self.map(x, 2)
 
     def loss(self, facts: list[int], answer: int) -> tuple[Tensor, Tensor]:
@@ -75,7 +76,7 @@ class Plain:
             targets += [None] * (len(facts) < network.reads)
         else:
             targets += [facts[-1]] * (network.reads - len(targets))
-        reading = torch.zeros((), dtype=network.U.dtype)
+        reading = torch.zeros((), dtype=network.answers.dtype)
         read: list[int] = []
         for right in targets:
             memories = [*range(len(self.story)), *([None] if network.adaptive else [])]

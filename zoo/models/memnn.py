@@ -1,8 +1,8 @@
 """Memory network, the original, with hard reading and supervised facts.
 
-Papers: Weston, Chopra and Bordes, 2015, "Memory Networks" (arXiv:1410.3916); the extensions AM, NG and NL are of
-Paper: Weston, Bordes, Chopra, Rush, van Merriënboer, Joulin and Mikolov, 2015, "Towards AI-Complete Question Answering:
-A Set of Prerequisite Toy Tasks" (arXiv:1502.05698), appendix A.
+Paper: Weston, Chopra and Bordes, 2015, "Memory Networks" (arXiv:1410.3916); AM, NG and NL: Weston, Bordes, Chopra,
+Rush, van Merriënboer, Joulin and Mikolov, 2015, "Towards AI-Complete Question Answering: A Set of Prerequisite Toy
+Tasks" (arXiv:1502.05698), appendix A.
 Symbols: x the question and what has been read, y a memory, phi features, U their embedding, s_O the score of a memory,
 s_R of an answer, m_o memories read, gamma the margin.
 Deviations:
@@ -10,10 +10,14 @@ Deviations:
 - Without adaptive reading, a question with fewer facts than reads reads its last fact again; the papers give each task
   a number of reads.
 - Adaptive reading asks for at least one memory; the null memory has no time.
+- In s_R the memory that was read last has features of its own: without order, "Mary went back to the office. After that
+  she went to the garden." could as well have been the other way round.
 - With NL the time features are added behind the nonlinear map.
-- Bags of 2- and 3-grams are hashed into `buckets` features each.
+- Bags of 2- and 3-grams are hashed into `buckets` features each, and start at zero.
 - Not here: hashing of memories for large stores, words that training has not seen, exact-match features.
 """
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +27,20 @@ from tasks.batch import NONE, PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import rows
 
-QUESTION, CHOSEN, CANDIDATE, ANSWER_QUESTION, ANSWER_CHOSEN = range(5)  # a word's roles: each has its own features
+# a word's roles: each has its own features
+ROLES = 6
+QUESTION, CHOSEN, CANDIDATE, ANSWER_QUESTION, ANSWER_CHOSEN, ANSWER_LAST = range(ROLES)
+
+
+class Candidates(NamedTuple):
+    """Memories of each question, (B, M), as they are compared."""
+
+    match: Tensor  # U phi_x(x) . U phi_y(y)
+    younger: Tensor  # whether x, that is what was read last, is older
+    place: Tensor  # in the story; not a number for the null memory, which is neither older nor younger than another
+
+    def at(self, index: Tensor) -> "Candidates":
+        return Candidates(*(of_all.gather(1, index) for of_all in self))
 
 
 class MemNN(MemoryNetwork):
@@ -63,7 +80,7 @@ class MemNN(MemoryNetwork):
         ngrams: int = 3,
         nonlinear: bool = True,
         margin: float = 0.1,
-        buckets: int = 300,
+        buckets: int = 100,
         init_std: float = 0.1,
     ) -> None:
         super().__init__()
@@ -76,7 +93,9 @@ class MemNN(MemoryNetwork):
             return nn.Parameter(torch.randn(*shape) * init_std)
 
         self.vocabulary = vocabulary
-        self.U = draw(vocabulary + (ngrams - 1) * buckets, 5, dim)
+        # n-grams start at zero, so that those that training has not met say nothing
+        unmet = (0, 0, 0, (ngrams - 1) * buckets)
+        self.U = nn.ParameterList(F.pad(draw(vocabulary, dim).detach(), unmet) for _ in range(ROLES))
         self.answers = draw(vocabulary - 1, dim)
         self.null = draw(dim) if adaptive else None
         self.times = draw(3, dim)  # x is older than y, x is older than y', y is older than y'
@@ -84,90 +103,77 @@ class MemNN(MemoryNetwork):
         self.W = nn.Parameter(torch.eye(dim).repeat(3, 1, 1)) if nonlinear else None
 
     def encode(self, batch: Questions) -> Tensor:
-        """I: U phi of every distinct sentence in each of its roles, (5, U, n)."""
-        features = self.features(batch.sentences)
-        said = torch.where(features[..., None] == NONE, 0.0, rows(self.U.flatten(1), features.clamp(min=0))).sum(1)
-        return said.view(len(said), *self.U.shape[1:]).transpose(0, 1)
-
-    def features(self, sentences: Tensor) -> Tensor:
-        """The features of each sentence, (U, G): its words, then its 2-grams and so on; NONE where there is none."""
-        found = [torch.where(sentences == PAD, NONE, sentences)]
+        """I: phi of every distinct sentence, (U, D): how often it has each word, each 2-gram and so on."""
+        sentences = batch.sentences
+        found, there = [sentences], [sentences != PAD]
         key, before = sentences, self.vocabulary
         for n in range(2, min(self.ngrams, sentences.shape[1]) + 1):
             key = key[:, :-1] * 8191 + sentences[:, n - 1 :]  # of n words in a row
-            found.append(torch.where(sentences[:, n - 1 :] == PAD, NONE, before + key % self.buckets))
+            found.append(before + key % self.buckets)
+            there.append(sentences[:, n - 1 :] != PAD)
             before += self.buckets
-        return torch.cat(found, dim=1)
+        once = torch.cat(there, dim=1).to(self.answers.dtype)
+        return once.new_zeros(len(sentences), len(self.U[CANDIDATE])).scatter_add(1, torch.cat(found, dim=1), once)
 
-    def write(self, features: Tensor, batch: Questions) -> Tensor:
-        """G: memories are kept as they are: U phi_y(y) of every distinct sentence, and the null memory, (U + 1, n)."""
-        memories = features[CANDIDATE] if self.null is None else torch.cat([features[CANDIDATE], self.null[None]])
-        return self.map(memories, 1)
+    def embed(self, features: Tensor, sentence: Tensor, role: int) -> Tensor:
+        """U phi of some sentences in one of their roles, (B, n)."""
+        return rows(features, sentence) @ self.U[role]
 
     def map(self, x: Tensor, side: int) -> Tensor:
         """NL: E(x) = tanh(W tanh(U phi))."""
         return x if self.W is None else torch.tanh(torch.tanh(x) @ self.W[side].T)
 
+    def write(self, features: Tensor, batch: Questions) -> Tensor:
+        """G: memories are kept as they are: U phi_y(y) of every distinct sentence, and the null memory, (U + 1, n)."""
+        memories = features @ self.U[CANDIDATE]
+        if self.null is not None:
+            memories = torch.cat([memories, self.null[None]])
+        return self.map(memories, 1)
+
     def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
         """O: o_k = argmax_i s_O([x, m_o1, ...], m_i), k times or until the null memory wins."""
-        x = rows(features[QUESTION], batch.question)
-        recall = rows(features[ANSWER_QUESTION], batch.question)
-        when = batch.told  # of what was read last; the question is younger than all
-        going = torch.ones_like(when, dtype=torch.bool)
-        attention, chosen = [], None
+        slots = batch.stories.shape[1]
+        x = self.embed(features, batch.question, QUESTION)
+        recall = self.embed(features, batch.question, ANSWER_QUESTION)
+        chosen = batch.told  # what was read last, at first the question, which is younger than all
+        going = torch.ones_like(chosen, dtype=torch.bool)
+        sentence, attention = batch.question, []
         for k in range(self.reads):
-            won = self.scan(*self.scores(x, when, memory, batch), may_stop=self.adaptive and k > 0)
-            going = going & (won < self.slots(batch))
-            chosen = won if chosen is None else torch.where(going, won, chosen)
+            won = self.scan(*self.look(x, chosen, memory, batch), may_stop=self.adaptive and k > 0)
+            going = going & (won < slots)
+            if k > 0:  # then what was read before has not been the last
+                recall = recall + torch.where(going[:, None], self.embed(features, sentence, ANSWER_CHOSEN), 0.0)
+            chosen = torch.where(going, won, chosen)
             sentence = batch.stories.gather(1, chosen[:, None])[:, 0]
-            x = x + torch.where(going[:, None], rows(features[CHOSEN], sentence), 0.0)
-            recall = recall + torch.where(going[:, None], rows(features[ANSWER_CHOSEN], sentence), 0.0)
-            when = chosen
-            attention.append(F.one_hot(chosen, self.slots(batch)).to(x.dtype))
-        return recall, Trace(torch.stack(attention, dim=1))
+            x = x + torch.where(going[:, None], self.embed(features, sentence, CHOSEN), 0.0)
+            attention.append(F.one_hot(chosen, slots).to(x.dtype))
+        return recall + self.embed(features, sentence, ANSWER_LAST), Trace(torch.stack(attention, dim=1))
 
-    def slots(self, batch: Questions) -> int:
-        return batch.stories.shape[1]
-
-    def scores(
-        self, x: Tensor, when: Tensor, memory: Tensor, batch: Questions
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What s_O(x, y, y') is made of: U phi_x . U phi_y for each memory, the products with the three time features,
-        whether x is older than each memory, and which memories there are; the null memory is the last."""
+    def look(self, x: Tensor, chosen: Tensor, memory: Tensor, batch: Questions) -> tuple[Candidates, Tensor, Tensor]:
+        """The memories as x sees them, the null memory last; which there are; and what x makes of the time features."""
         f = self.map(x, 0)
-        matches = (f @ memory.T).gather(1, batch.stories)
-        place = torch.arange(self.slots(batch), device=when.device)
-        older = place > when[:, None]
+        match = (f @ memory.T).gather(1, batch.stories)
+        place = torch.arange(match.shape[1], dtype=x.dtype, device=x.device).expand_as(match)
         there = place < batch.told[:, None]
         if self.null is not None:
-            matches = torch.cat([matches, (f @ memory[-1])[:, None]], dim=1)
-            older, there = F.pad(older, (0, 1)), F.pad(there, (0, 1), value=True)
-        return matches, f @ self.times.T, older, there
+            match = torch.cat([match, (f @ memory[-1])[:, None]], dim=1)
+            place, there = F.pad(place, (0, 1), value=torch.nan), F.pad(there, (0, 1), value=True)
+        return Candidates(match, place > chosen[:, None], place), there, f @ self.times.T
 
-    def prefers(self, matches: Tensor, time: Tensor, older: Tensor, one: Tensor) -> tuple[Tensor, Tensor]:
-        """s_O(x, y, y') for y = memory `one` against every y', and s_O(x, y', y): (B, M) each.
+    def prefers(self, y: Candidates, other: Candidates, times: Tensor) -> Tensor:
+        """s_O(x, y, y') = phi_x(x)^T U^T U (phi_y(y) - phi_y(y') + phi_t(x, y, y')); positive where y wins."""
+        x_y, x_other, y_other = times.unbind(1)
+        timed = x_y[:, None] * y.younger + x_other[:, None] * other.younger + y_other[:, None] * (y.place < other.place)
+        return y.match - other.match + timed
 
-        s_O(x, y, y') = phi_x(x)^T U^T U (phi_y(y) - phi_y(y') + phi_t(x, y, y')).
-        """
-        place = torch.arange(matches.shape[1], device=one.device)
-        real = place < matches.shape[1] - (self.null is not None)
-        timed = real & (one[:, None] < real.sum())
-        mine, x_older = matches.gather(1, one[:, None]), older.gather(1, one[:, None])
-        y_older = timed & (one[:, None] < place)
-        other_older = timed & (place < one[:, None])
-        x_y, x_other, y_other = time[:, :1], time[:, 1:2], time[:, 2:]
-        forth = mine - matches + x_y * x_older + x_other * older + y_other * y_older
-        back = matches - mine + x_y * older + x_other * x_older + y_other * other_older
-        return forth, back
-
-    def scan(self, matches: Tensor, time: Tensor, older: Tensor, there: Tensor, may_stop: bool) -> Tensor:
+    def scan(self, candidates: Candidates, there: Tensor, times: Tensor, may_stop: bool) -> Tensor:
         """The winner of a walk over the memories: y gives way to y' where s_O(x, y, y') is negative."""
-        winner = torch.zeros_like(matches[:, 0], dtype=torch.long)
-        memories = matches.shape[1] - (self.null is not None and not may_stop)
-        for other in range(1, memories):
-            forth, _ = self.prefers(matches, time, older, winner)
-            winner = torch.where((forth[:, other] < 0) & there[:, other], other, winner)
-        return winner
+        winner = torch.zeros_like(there[:, :1], dtype=torch.long)
+        for other in range(1, there.shape[1] - (self.adaptive and not may_stop)):
+            rival = Candidates(*(of_all[:, other, None] for of_all in candidates))
+            loses = self.prefers(candidates.at(winner), rival, times) < 0
+            winner = torch.where(loses & there[:, other, None], other, winner)
+        return winner[:, 0]
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: s_R([x, m_o1, ...], w) of every word w."""
@@ -181,31 +187,35 @@ class MemNN(MemoryNetwork):
         features = self.encode(batch)
         memory = self.write(features, batch)
         asked = batch.answer != PAD
-        x = rows(features[QUESTION], batch.question)
-        recall = rows(features[ANSWER_QUESTION], batch.question)
-        when, fact = batch.told, batch.support[:, 0]
+        most = batch.support.shape[1]
+        # behind its last fact a question reads the null memory, once; without one, the last fact again and again
+        reads = min(self.reads, most + 1) if self.adaptive else self.reads
+        facts = F.pad(batch.support, (0, max(0, reads - most)), value=NONE)
+        x = self.embed(features, batch.question, QUESTION)
+        recall = self.embed(features, batch.question, ANSWER_QUESTION)
         reading = torch.zeros((), dtype=x.dtype, device=x.device)
-        facts = batch.support.shape[1]
-        for k in range(self.reads):
-            known = k < facts
-            given = batch.support[:, k] if known else torch.full_like(when, NONE)
-            is_fact = given != NONE
-            fact = torch.where(is_fact, given, fact)
-            parts = self.scores(x, when, memory, batch)
-            right = torch.where(is_fact, fact, self.slots(batch)) if self.adaptive else fact
-            forth, back = self.prefers(*parts[:3], right)
-            wrong = parts[3] & (torch.arange(forth.shape[1], device=right.device) != right[:, None])
-            costs = (self.margin - forth).relu() + (self.margin + back).relu()
-            # behind the last fact the null memory should win, once
-            ends = batch.support[:, k - 1] != NONE if 0 < k <= facts else torch.zeros_like(asked)
-            counts = asked & (is_fact | ends) if self.adaptive else asked
+        chosen, sentence = batch.told, batch.question
+        for k in range(reads):
+            is_fact = facts[:, k] != NONE
+            candidates, there, times = self.look(x, chosen, memory, batch)
+            if self.adaptive:
+                right = torch.where(is_fact, facts[:, k], there.shape[1] - 1)
+                counts = asked if k == 0 else asked & (facts[:, k - 1] != NONE)
+                reading_on = is_fact
+            else:
+                right = torch.where(is_fact, facts[:, k], chosen)
+                counts, reading_on = asked, torch.ones_like(is_fact)
+            fact = candidates.at(right[:, None])
+            wins, loses = self.prefers(fact, candidates, times), self.prefers(candidates, fact, times)
+            costs = (self.margin - wins).relu() + (self.margin + loses).relu()
+            wrong = there & (torch.arange(there.shape[1], device=right.device) != right[:, None])
             reading = reading + torch.where(wrong & counts[:, None], costs, 0.0).sum()
-            sentence = batch.stories.gather(1, fact[:, None])[:, 0]
-            reads = is_fact if self.adaptive else torch.ones_like(is_fact)
-            x = x + torch.where(reads[:, None], rows(features[CHOSEN], sentence), 0.0)
-            recall = recall + torch.where(reads[:, None], rows(features[ANSWER_CHOSEN], sentence), 0.0)
-            when = fact
-        scores = self.respond(recall)
+            if k > 0:
+                recall = recall + torch.where(reading_on[:, None], self.embed(features, sentence, ANSWER_CHOSEN), 0.0)
+            chosen = torch.where(reading_on, right, chosen)
+            sentence = batch.stories.gather(1, chosen[:, None])[:, 0]
+            x = x + torch.where(reading_on[:, None], self.embed(features, sentence, CHOSEN), 0.0)
+        scores = self.respond(recall + self.embed(features, sentence, ANSWER_LAST))
         right = scores.gather(1, batch.answer[:, None])
         words = torch.arange(scores.shape[1], device=right.device)
         wrong = (words != PAD) & (words != batch.answer[:, None]) & asked[:, None]
