@@ -8,7 +8,7 @@ import torch
 
 from tests.configs import ROOT, config
 from zoo.leaderboard.tables import as_markdown, rows_of
-from zoo.runner import run
+from zoo.runner import plan, run
 
 README = (ROOT / "README.md").read_text()
 
@@ -34,7 +34,7 @@ def test_the_example_model_is_one_file_and_one_yaml_and_has_its_row(tmp_path, mo
         "command": "python run.py",
     }
     threads = torch.get_num_threads()
-    run(given, labels)
+    run(plan(given, labels))
     torch.set_num_threads(threads)
     (row,) = rows_of(tmp_path / "results")
     assert (row.model, row.restarts, list(row.errors)) == ("eager_memn2n", 2, [1])

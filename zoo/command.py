@@ -1,9 +1,11 @@
 """From Hydra's configuration to a run."""
 
+from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
-from zoo.runner import run
+from zoo.mistakes import CONF
+from zoo.runner import Plan, plan, run
 
 # what changes where and how a run is made, not what comes out
 FOLDERS = ("data_dir", "cache_dir", "results_dir")
@@ -15,8 +17,21 @@ SILENT_DOTTED = (
 
 def start(config: DictConfig) -> None:
     job = HydraConfig.get()
-    choices = job.runtime.choices
-    said = [override.lstrip("+") for override in job.overrides.task if not override.startswith("~")]
+    run(_plan(config, job.runtime.choices, job.overrides.task))
+
+
+def planned(overrides: list[str]) -> Plan:
+    """The run that `python run.py` with these arguments would make."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", overrides, return_hydra_config=True)
+    job = config.hydra
+    with open_dict(config):
+        del config["hydra"]
+    return _plan(config, job.runtime.choices, job.overrides.task)
+
+
+def _plan(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> Plan:
+    said = [override.lstrip("+") for override in arguments if not override.startswith("~")]
     keys = [override.partition("=")[0] for override in said]
     overrides = [
         override
@@ -31,4 +46,4 @@ def start(config: DictConfig) -> None:
         "published": (config.published or {}).get("key"),
         "command": " ".join(["python run.py", *command]),
     }
-    run(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)
+    return plan(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)

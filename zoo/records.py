@@ -162,7 +162,7 @@ def _version(package: str) -> str | None:
 
 
 def commit() -> dict:
-    """The commit of the code and whether the tree differed from it; what runs add to results/ does not count."""
+    """The commit of the code and whether the tree differed from it; results/ and the README do not count."""
     root = Path(__file__).parent.parent
 
     def git(*words: str) -> str | None:
@@ -173,5 +173,5 @@ def commit() -> dict:
         return done.stdout.strip()
 
     head = git("rev-parse", "HEAD")
-    changed = git("status", "--porcelain", "--", ".", ":!results")
+    changed = git("status", "--porcelain", "--", ".", ":!results", ":!README.md")
     return {"commit": head, "dirty": None if changed is None else bool(changed)}

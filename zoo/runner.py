@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from filelock import FileLock, Timeout
@@ -32,33 +33,63 @@ from zoo.training.build import build
 from zoo.training.recipe import Recipe
 
 
-def run(config: dict, labels: dict) -> Path:
-    """Makes a run, or goes on with one that was interrupted, and returns the path of its record.
+class Plan(NamedTuple):
+    """A run before it is made."""
 
+    config: dict
+    labels: dict
+    data: Data
+    recipe: Recipe
+    settings: dict  # all that decides its figures
+    name: str  # of its record, without identity and moment
+    identity: str
+    windows: dict[str, int]  # of each training, how many sentences its network is shown
+
+    def recorded(self) -> list[Path]:
+        """Its records, the oldest first."""
+        return records.files_of(Path(self.config["results_dir"]), self.name, self.identity)
+
+    @property
+    def examples(self) -> int:
+        """Questions that its restarts are trained on, one epoch after another."""
+        questions = sum(len(corpus.train) for corpus in self.data.trainings.values())
+        return questions * self.recipe.all_epochs * self.config["restarts"]
+
+
+def plan(config: dict, labels: dict) -> Plan:
+    """
     Args:
         config: the resolved configuration.
         labels: names that the record carries and that decide nothing: model, experiment, overrides.
     """
     check(config)
-    results = Path(config["results_dir"])
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
-    network = build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
-    facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
+    build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
     data = load_data(config)
-    if data.notice:
-        print(data.notice, file=sys.stderr)
     # what was found now is what every worker reads
     config = config | {"task": config["task"] | {"source": data.source, "download": False}}
     settings = records.settings_of(config, labels["experiment"], data)
-    run_identity = records.identity(settings)
-    sizes = {name: corpus.sizes for name, corpus in data.trainings.items()}
-    windows = {name: build(config["model"], size, seed=0).window for name, size in sizes.items()}
+    identity = records.identity(settings)
     name = f"{labels['model']}-{config['task']['size']}-{config['protocol']}"
-    config = config | {"run": {"name": name, "identity": run_identity}}
-    home = results / "unfinished" / f"{name}-{run_identity}"
+    config = config | {"run": {"name": name, "identity": identity}}
+    windows = {
+        training: build(config["model"], corpus.sizes, seed=0).window for training, corpus in data.trainings.items()
+    }
+    return Plan(config, labels, data, recipe, settings, name, identity, windows)
+
+
+def run(plan: Plan) -> Path:
+    """Makes a run, or goes on with one that was interrupted, and returns the path of its record."""
+    config, labels, data = plan.config, plan.labels, plan.data
+    results = Path(config["results_dir"])
+    if data.notice:
+        print(data.notice, file=sys.stderr)
+    network = build(config["model"], Sizes(2, 1, 1), seed=0)
+    facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
+    home = results / "unfinished" / f"{plan.name}-{plan.identity}"
     home.parent.mkdir(parents=True, exist_ok=True)
     with _alone(home):
-        earlier = records.files_of(results, name, run_identity)
+        earlier = plan.recorded()
         if earlier and not config["rerun"]:
             show(records.read(earlier[-1]))
             print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
@@ -75,25 +106,25 @@ def run(config: dict, labels: dict) -> Path:
         if resumed:
             title += ", continued"
         # the time of an epoch grows with the questions and, more slowly, with the slots
-        weights = {name: len(corpus.train) * (20 + windows[name]) / 20 for name, corpus in data.trainings.items()}
-        with Progress(title, dict.fromkeys(data.trainings, recipe.all_epochs), weights) as progress:
+        weights = {name: len(corpus.train) * (20 + plan.windows[name]) / 20 for name, corpus in data.trainings.items()}
+        with Progress(title, dict.fromkeys(data.trainings, plan.recipe.all_epochs), weights) as progress:
             order = sorted(data.trainings, key=lambda name: -weights[name])
             figures = _train_all(config, order, work, progress)
         record = {
-            "identity": run_identity,
+            "identity": plan.identity,
             **labels,
             **facts,
             "source": data.source,
             "world": data.world,
             "filled": {str(task): questions for task, questions in data.filled.items()},
-            "settings": settings,
+            "settings": plan.settings,
             "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
             "wall_seconds": round(time.monotonic() - began, 1),
             "resumed": resumed,
             "workers": workers_of(config, len(figures)),
             **code,
         }
-        file = records.write(results, name, record, {name: figures[name] for name in data.trainings})
+        file = records.write(results, plan.name, record, {name: figures[name] for name in data.trainings})
         shutil.rmtree(home)
     show(records.read(file))
     print(f"record: {file}   (python -m zoo.leaderboard puts it on the table)")

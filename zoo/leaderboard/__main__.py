@@ -26,6 +26,20 @@ def pages(results_dir: Path) -> dict[Path, str]:
     return found
 
 
+def write(results_dir: Path) -> list[str]:
+    """Makes every generated file say what it should, and names those that did not."""
+    stale = _stale(results_dir)
+    for file, text in pages(results_dir).items():
+        if file.name in stale:
+            write_atomically(file, lambda stream, text=text: stream.write(text.encode()))
+    return stale
+
+
+def _stale(results_dir: Path) -> list[str]:
+    texts = pages(results_dir).items()
+    return [file.name for file, text in texts if not file.exists() or file.read_bytes() != text.encode()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m zoo.leaderboard", description="Records of runs → leaderboard.")
     parser.add_argument("results_dir", nargs="?", type=Path, default=ROOT / "results", help="holds runs/*.json")
@@ -33,12 +47,7 @@ def main() -> None:
     given = parser.parse_args()
     if not given.results_dir.is_dir():
         raise UserError(f"{given.results_dir} is not a folder; expected one with records in its folder runs/")
-    stale = []
-    for file, text in pages(given.results_dir).items():
-        if not file.exists() or file.read_bytes() != text.encode():
-            stale.append(file.name)
-            if not given.check:
-                write_atomically(file, lambda stream, text=text: stream.write(text.encode()))
+    stale = _stale(given.results_dir) if given.check else write(given.results_dir)
     if given.check and stale:
         raise UserError(
             f"not up to date: {', '.join(stale)}; type python -m zoo.leaderboard, and commit what it writes"
