@@ -1,4 +1,4 @@
-"""What a run leaves behind: a record (JSON) and, beside it, its curves and test predictions (npz)."""
+"""What a run leaves behind: a record (JSON) and, beside it, its curves, test predictions and examples (npz)."""
 
 import hashlib
 import json
@@ -83,6 +83,9 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
             arrays[f"{training}/{part}"] = got["curves"][part].numpy().astype(np.float16)
         arrays[f"{training}/predictions"] = got["predictions"].numpy()
         arrays[f"{training}/words"] = np.array(got["words"])
+        for part, of_question in got["questions"].items():
+            arrays[f"{training}/{part}"] = of_question.numpy()
+        arrays[f"{training}/looks"] = np.array(json.dumps(got["looks"]))
         for task in got["errors"]["test"]:
             tasks[str(task)] = {
                 "valid_errors": _rounded(got["errors"]["valid"][task]),
@@ -108,7 +111,15 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
     # the arrays first: a record that can be seen is complete
     write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **arrays))
     write_atomically(file, lambda stream: stream.write(dump(record).encode()))
+    # what `zoo.explain` asks; too large to be committed, and made again from the record
+    kept = {training: {name: got[name] for name in ("weights", "words", "sizes")} for training, got in figures.items()}
+    write_atomically(weights_of(file), lambda stream: torch.save(kept, stream))
     return file
+
+
+def weights_of(file: Path) -> Path:
+    """Where the weights of the selected restarts of a record lie, on the machine that made it."""
+    return file.parent.parent / "weights" / f"{file.stem}.pt"
 
 
 def dump(record: dict) -> str:

@@ -149,7 +149,9 @@ def check(config: dict) -> None:
             raise UserError(f"{name}={config[name]}: expected a whole number of at least {least}")
     trainer = config["trainer"]
     for name in ("workers", "threads", "max_epochs"):
-        if trainer[name] is not None and (not isinstance(trainer[name], int) or trainer[name] < 1):
+        if (trainer[name] is not None or name == "threads") and (
+            not isinstance(trainer[name], int) or trainer[name] < 1
+        ):
             raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     if trainer["accelerator"] not in ("cpu", "gpu"):
@@ -191,7 +193,7 @@ def _alone(work: Path) -> Iterator[None]:
 
 def _train_all(config: dict, names: list[str], work: Path, progress: Progress) -> dict[str, dict]:
     workers = workers_of(config, len(names))
-    threads = config["trainer"]["threads"] or max(1, records.cores() // workers)
+    threads = config["trainer"]["threads"]
     if workers == 1:
         torch.set_num_threads(threads)
         figures = {}

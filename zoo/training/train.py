@@ -11,13 +11,16 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import get_method
 from lightning_fabric.plugins import TorchCheckpointIO
+from torch import Tensor
 
-from tasks.corpus import Corpus
+from tasks.batch import NONE
+from tasks.corpus import Corpus, Split
 from tasks.files import write_atomically
 from zoo.training import loggers
 from zoo.training.build import build
 from zoo.training.data import EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
+from zoo.training.look import looks
 from zoo.training.module import EnsembleTraining, predict
 from zoo.training.recipe import Recipe
 
@@ -95,12 +98,22 @@ def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
         wrong = (answers != split.answer).double()
         errors[part] = {int(task): 100 * wrong[:, split.task == task].mean(1).cpu() for task in split.task.unique()}
     answers, found = predicted["test"]
+    selected, test = best.restart(), corpus.test
     epochs = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
     return {
         "errors": errors,
-        "selected": best.restart(),
+        "selected": selected,
         "best_epoch": best.epoch.cpu(),
         "predictions": answers.to(torch.int16).cpu(),
+        "questions": {
+            "answer": test.answer.to(torch.int16).cpu(),
+            "told": test.told.to(torch.int16).cpu(),
+            "facts": (test.support != NONE).sum(1).to(torch.int8).cpu(),
+            "oldest_fact": _ago(test).to(torch.int16).cpu(),
+        },
+        "looks": looks(ensemble, selected, corpus, answers[selected]),
+        "weights": ensemble.weights[selected].detach().cpu(),
+        "sizes": list(corpus.sizes),
         "facts_found": {
             task: None if found is None else 100 * found[:, corpus.test.task == task].double().mean(1).cpu()
             for task in errors["test"]
@@ -115,6 +128,12 @@ def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
         "seconds": float(training.seconds),
         "examples": epochs * len(corpus.train) * len(ensemble),
     }
+
+
+def _ago(split: Split) -> Tensor:
+    """How many sentences ago the oldest supporting fact of each question was told; 0 where there is none."""
+    oldest = torch.where(split.support == NONE, split.told[:, None], split.support).amin(1)
+    return split.told - oldest
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

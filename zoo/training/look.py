@@ -1,0 +1,56 @@
+"""Where a network looks when it answers: what the pages and `zoo.explain` show."""
+
+import torch
+from torch import Tensor
+
+from tasks.batch import NONE
+from tasks.corpus import Corpus, Split
+from zoo.training.ensemble import Ensemble
+
+RIGHT, WRONG = 2, 2  # questions of a task
+SHORT = 20  # sentences; stories as short are easier to read
+
+
+def looks(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> list[dict]:
+    """A handful of test questions of every task, answered rightly and wrongly.
+
+    Args:
+        restart: whose answers they are.
+        said: (N,) its answer to every test question.
+    """
+    test, chosen = corpus.test, []
+    right = said == test.answer
+    for task in test.task.unique():
+        for outcome, count in ((right, RIGHT), (~right, WRONG)):
+            candidates = ((test.task == task) & outcome).nonzero()[:, 0]
+            by_length = test.told[candidates].clamp(min=SHORT).argsort(stable=True)
+            chosen += candidates[by_length[:count]].tolist()
+    return [look(ensemble, restart, corpus, test, number) for number in chosen]
+
+
+@torch.inference_mode()
+def look(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number: int) -> dict:
+    """One question of a split in words, its answer, and the attention to each sentence of its story at each hop."""
+    network, place = ensemble.network, torch.tensor([number], device=split.question.device)
+    if network.drawn_by == "story":
+        batch = corpus.by_story(split, split.story[place])
+        row = number - int((split.story < split.story[number]).sum())
+    else:
+        batch, row = corpus.by_question(split, place, network.window), 0
+    answer, _ = ensemble(batch)
+    told = int(batch.told[row])
+
+    def text(sentence: Tensor) -> str:
+        return " ".join(corpus.words[word] for word in corpus.sentences[sentence].tolist() if word)
+
+    return {
+        "task": int(split.task[number]),
+        "story": [text(sentence) for sentence in batch.stories[batch.story[row], :told]],
+        "question": text(batch.question[row]),
+        "answer": corpus.words[int(split.answer[number])],
+        "said": corpus.words[int(answer.scores[restart, row].argmax())],
+        "facts": [fact for fact in batch.support[row].tolist() if fact != NONE],
+        "attention": [
+            [round(weight, 3) for weight in hop[:told].tolist()] for hop in answer.trace.attention[restart, row]
+        ],
+    }
