@@ -1,0 +1,72 @@
+"""`python -m zoo.explain`: what a record keeps, and stories that somebody types."""
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.worlds import write_release
+from zoo import explain
+from zoo.command import planned
+from zoo.runner import run
+
+STORY = "Ada went to the attic.\nBen ran to the barn.\nWhere is Ada?\n\nAda walked to the yard.\nWhere is Ada?\n"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """Of a network that has learned the little world."""
+    folder = tmp_path_factory.mktemp("explained")
+    write_release(folder / "data")
+    results = folder / "results"
+    threads = torch.get_num_threads()
+    run(planned([
+        "model=memn2n", "task=babi", "restarts=2", "logger=none", "trainer.workers=1", "model.recipe.batch_size=8",
+        f"data_dir={folder / 'data'}", f"cache_dir={folder / 'cache'}", f"results_dir={results}",
+    ]))  # fmt: skip
+    torch.set_num_threads(threads)
+    return results
+
+
+def test_shows_the_questions_of_a_record(results, capsys):
+    explain.main(["run=memn2n", "task=1", f"results_dir={results}"])
+    said = capsys.readouterr().out
+    assert said.count("•") == said.count("?") >= 2  # a supporting fact for each question
+    assert "right" in said
+
+
+def test_answers_a_story_that_is_typed(results, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(STORY))
+    explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={results}"])
+    first, second = capsys.readouterr().out.split("where is ada?")[1:]
+    assert first.split()[0] == "attic"
+    assert second.split()[0] == "yard"
+    assert "ben ran" not in first  # an empty line begins a new story
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "said"),
+    [
+        (["run=memn3n", "task=1"], "", "no record in .* begins so; did you mean 'memn2n'"),
+        (["run=memn2n", "task=7"], "", "task=7: this run has the tasks 1"),
+        (["run=memn2n"], "", "task= is missing"),
+        (["run=memn2n", "task=1", "storey=x"], "", "'storey=x': expected run=, task=, story="),
+        (["run=memn2n", "task=1", "story=nowhere.txt"], "", "story=nowhere.txt: no such file"),
+        (["run=memn2n", "task=1", "story=-"], "Ada went to the attik.", "did you mean 'attic'"),
+        (["run=memn2n", "task=1", "story=-"], "Where is Ada?", "a question before any sentence"),
+        (["run=memn2n", "task=1", "story=-"], "Ada Ada Ada Ada Ada Ada Ada", "7 words: expected at most 5"),
+    ],
+)
+def test_a_mistake_gets_one_clear_message(results, monkeypatch, arguments, typed, said):
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    with pytest.raises(ValueError, match=said):
+        explain.main([*arguments, f"results_dir={results}"])
+
+
+def test_without_weights_it_says_how_to_get_them(results, tmp_path):
+    (tmp_path / "runs").mkdir()
+    for file in (results / "runs").iterdir():
+        (tmp_path / "runs" / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match=r"python run.py model=memn2n .* rerun=true"):
+        explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={tmp_path}"])

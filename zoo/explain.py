@@ -1,0 +1,166 @@
+"""python -m zoo.explain run=RECORD task=15 [story=FILE]: where a network looked when it answered.
+
+RECORD is a file in results/runs, or the beginning of its name, of which the newest is taken (run=memn2n). Without a
+story the questions are shown that the record keeps; story=FILE asks others, and story=- those that you type: a
+sentence a line, and a line that ends with a question mark is answered. That needs the weights, which lie in
+results/weights where the run was made.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tasks.babi.text import WORD
+from tasks.batch import NONE, Sizes
+from tasks.corpus import Corpus, Split
+from tasks.errors import UserError, nearest
+from zoo import records
+from zoo.mistakes import explained
+from zoo.training.build import build
+from zoo.training.ensemble import Ensemble
+from zoo.training.look import look
+
+SAYS = {
+    "weights": "share of the attention at each hop",
+    "gates": "how far the gate of each pass is open",
+    "writing": "how much of what is read each sentence has written",
+    "nothing": "this model does not say where it looks",
+}
+
+
+def find(name: str, results: Path) -> Path:
+    """A record by its file, or the newest whose name begins so."""
+    if Path(name).suffix == ".json" and Path(name).exists():
+        return Path(name)
+    runs = sorted((results / "runs").glob("*.json"), key=lambda file: file.stem.rpartition("-")[2])
+    fitting = [file for file in runs if file.stem.startswith(name)]
+    whole = [file for file in fitting if file.stem.startswith(f"{name}-")]  # memn2n is not memn2n_mine
+    if not fitting:
+        known = sorted({file.stem.partition("-")[0] for file in runs})
+        raise UserError(f"run={name}: no record in {results}/runs begins so{nearest(name, known)} ({', '.join(known)})")
+    return (whole or fitting)[-1]
+
+
+def training_of(record: dict, task: str) -> str:
+    if task not in record["tasks"]:
+        raise UserError(f"task={task}: this run has the tasks {', '.join(record['tasks'])}")
+    return record["tasks"][task]["training"]
+
+
+def kept(file: Path, training: str, task: str) -> list[dict]:
+    """The questions that a record keeps."""
+    with np.load(file.with_suffix(".npz")) as arrays:
+        if f"{training}/looks" not in arrays:
+            raise UserError(f"{file.name} was made before records kept questions to look at; make it again: rerun=true")
+        return [shown for shown in json.loads(str(arrays[f"{training}/looks"])) if shown["task"] == int(task)]
+
+
+def load(file: Path, record: dict, training: str) -> tuple[Ensemble, list[str], Sizes]:
+    """The network that validation selected, the words that it knows, and its sizes."""
+    weights = records.weights_of(file)
+    if not weights.exists():
+        raise UserError(f"{weights} is not here; make the run again on this machine: {record['command']} rerun=true")
+    stored = torch.load(weights, weights_only=True)[training]
+    sizes = Sizes(*stored["sizes"])
+    ensemble = Ensemble([build(record["settings"]["model"], sizes, seed=0)])
+    with torch.no_grad():
+        ensemble.weights[0] = stored["weights"]
+    return ensemble, stored["words"], sizes
+
+
+def asked(lines: Iterable[str], words: list[str], sizes: Sizes) -> Iterator[Corpus]:
+    """For every question among the lines a corpus with it and the sentences before it; an empty line begins anew."""
+    number = {word: i for i, word in enumerate(words)}
+    told: list[list[int]] = []
+    for line in lines:
+        spoken = WORD.findall(line.lower())
+        if unknown := [word for word in spoken if word not in number]:
+            near = nearest(unknown[0], words[1:])
+            raise UserError(f"'{unknown[0]}' is no word of this task{near} (it has {', '.join(words[1:])})")
+        if len(spoken) > sizes.sentence_length:
+            raise UserError(f"{len(spoken)} words: expected at most {sizes.sentence_length} ({line.strip()})")
+        row = [number[word] for word in spoken]
+        if not row:
+            told = []
+        elif not line.rstrip().endswith("?"):
+            told.append(row)
+        elif not told:
+            raise UserError("a question before any sentence: tell a story first, a sentence a line")
+        else:
+            table = [[], *told, row]
+            sentences = torch.tensor([of + [0] * (sizes.sentence_length - len(of)) for of in table])
+            one = torch.tensor([0])
+            split = Split(
+                torch.arange(1, len(told) + 1), torch.tensor([0, len(told)]), one, one + len(told),
+                one + len(told) + 1, one + 1, torch.full((1, 1), NONE), one,
+            )  # fmt: skip
+            yield Corpus(words, sentences, split, split, split)
+
+
+def show(shown: dict, traces: str, console: Console, answered: bool = True) -> None:
+    """A story with a column for each hop; the supporting facts are marked."""
+    console.print(f"[dim]{SAYS[traces]}[/dim]")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("story", overflow="fold")
+    for hop in range(len(shown["attention"])):
+        table.add_column(f"{hop + 1}", justify="right", no_wrap=True)
+    for place, sentence in enumerate(shown["story"]):
+        cells = []
+        for hop in shown["attention"]:
+            share = hop[place] / (max(hop) or 1.0)
+            style = f"on rgb({round(255 - 175 * share)},{round(255 - 95 * share)},255)" if share > 0.05 else "dim"
+            cells.append(Text(f" {hop[place]:.2f} ", style=f"black {style}" if share > 0.05 else style))
+        table.add_row("•" if place in shown["facts"] else "", sentence, *cells)
+    console.print(table)
+    said = f"{shown['question']}?  [bold]{shown['said']}[/bold]"
+    if answered:
+        right = shown["said"] == shown["answer"]
+        said += "  [green]right[/green]" if right else f"  [red]wrong: {shown['answer']}[/red]"
+    console.print(said + "\n", highlight=False)
+
+
+def main(arguments: list[str]) -> None:
+    options = {"results_dir": "results"}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals or name not in ("run", "task", "story", "results_dir"):
+            raise UserError(f"'{argument}': expected run=, task=, story= or results_dir=\n\n{__doc__.strip()}")
+        options[name] = value
+    if missing := [name for name in ("run", "task") if name not in options]:
+        raise UserError(f"{missing[0]}= is missing\n\n{__doc__.strip()}")
+    file = find(options["run"], Path(options["results_dir"]))
+    record, console = records.read(file), Console()
+    training = training_of(record, options["task"])
+    network = build(record["settings"]["model"], Sizes(2, 1, 1), seed=0)
+    if "story" not in options:
+        for shown in kept(file, training, options["task"]):
+            show(shown, network.traces, console)
+        return
+    ensemble, words, sizes = load(file, record, training)
+    if options["story"] == "-":
+        if sys.stdin.isatty():
+            console.print(
+                f"{file.stem}, task {options['task']}: a sentence a line, a question ends with ?, Ctrl-D ends"
+            )
+        lines: Iterable[str] = sys.stdin
+    elif Path(options["story"]).is_file():
+        lines = Path(options["story"]).read_text().splitlines()
+    else:
+        raise UserError(f"story={options['story']}: no such file; story=- reads what you type")
+    for corpus in asked(lines, words, sizes):
+        show(look(ensemble, 0, corpus, corpus.test, 0), network.traces, console, answered=False)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    with explained(sys.argv[1:]):
+        main(sys.argv[1:])
