@@ -1,7 +1,7 @@
 """What every task yields and every model reads.
 
 Axis letters, here and in every model: U distinct sentences, J words a sentence, B stories of a batch, T sentences of
-a story, N questions, F supporting facts, R restarts, V vocabulary, d width, K hops.
+a story, N questions, F supporting facts, R restarts, V vocabulary, C candidate replies, d width, K hops.
 """
 
 from typing import NamedTuple
@@ -10,6 +10,19 @@ from torch import Tensor
 
 PAD = 0  # the empty word, the empty sentence (row 0 of the table) and "no answer asked"
 NONE = -1  # no (further) supporting fact
+
+
+class Candidates(NamedTuple):
+    """The replies that a task allows, for tasks whose answer is one of them and not a word.
+
+    With match types (Bordes et al., 2017) some words are entities of a type, a telephone number for example, and each
+    type is a word of the vocabulary. It is one word more of a candidate that has an entity of the type which was also
+    said in the story or in the question. Without match types there are no types.
+    """
+
+    words: Tensor  # (C, J) word ids, 0 where a reply is shorter; row 0 is the empty reply, which is never right
+    types: Tensor  # (M,) the word of each type
+    entities: Tensor  # (M, C, E) the words of each reply that are entities of each type, 0 where there are fewer
 
 
 class Questions(NamedTuple):
@@ -25,9 +38,10 @@ class Questions(NamedTuple):
     story: Tensor  # (N,) the row of `stories` that a question is about
     told: Tensor  # (N,) how many sentences of it had been told
     question: Tensor  # (N,) row of `sentences`
-    answer: Tensor  # (N,) word id; PAD where a story of the batch has fewer questions than another
+    answer: Tensor  # (N,) word id, or row of the candidates; PAD where a story has fewer questions than another
     support: Tensor  # (N, F) positions in the story of the supporting facts, NONE where there are fewer
     noise: Tensor | None = None  # what a model drew for this step of training, see MemoryNetwork.noise
+    candidates: Candidates | None = None  # where an answer is one of these and not a word
 
 
 class Sizes(NamedTuple):

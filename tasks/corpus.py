@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tasks.batch import NONE, PAD, Questions, Sizes
+from tasks.batch import NONE, PAD, Candidates, Questions, Sizes
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Split:
     story: Tensor  # (N,) the story of a question, never decreasing
     told: Tensor  # (N,) sentences of its story told before it
     question: Tensor  # (N,) row of the sentence table
-    answer: Tensor  # (N,) word id
+    answer: Tensor  # (N,) word id, or row of the candidates
     support: Tensor  # (N, F) positions in the story, NONE where there are fewer
     task: Tensor  # (N,) the number of the task that a question belongs to
 
@@ -55,31 +55,45 @@ class Split:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A task: its words, its sentences, and three splits that tell stories with them."""
+    """A task: its words, its sentences, and three splits (or more) that tell stories with them."""
 
     words: list[str]  # words[0] is the empty word; an answer of several words is one entry
     sentences: Tensor  # (U, J), row 0 the empty sentence
     train: Split
     valid: Split
     test: Split
+    further: dict[str, Split] = field(default_factory=dict)  # test sets beside the main one, by name
+    candidates: Candidates | None = None  # where an answer is one of several replies and not a word
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        return {"train": self.train, "valid": self.valid, "test": self.test, **self.further}
+
+    @property
+    def answers(self) -> list[str]:
+        """What the numbers of answers stand for."""
+        if self.candidates is None:
+            return self.words
+        return [" ".join(self.words[word] for word in reply if word) for reply in self.candidates.words.tolist()]
 
     @property
     def sizes(self) -> Sizes:
-        longest = max(int(split.lengths.max()) for split in (self.train, self.valid, self.test))
+        longest = max(int(split.lengths.max()) for split in self.splits.values())
         return Sizes(len(self.words), self.sentences.shape[1], longest)
 
     def to(self, device: torch.device | str) -> "Corpus":
-        moved = (
-            Split(**{name: table.to(device) for name, table in vars(split).items()})
-            for split in (self.train, self.valid, self.test)
+        train, valid, test, *further = (
+            Split(**{name: table.to(device) for name, table in vars(split).items()}) for split in self.splits.values()
         )
-        return Corpus(self.words, self.sentences.to(device), *moved)
+        candidates = self.candidates and Candidates(*(table.to(device) for table in self.candidates))
+        further = dict(zip(self.further, further, strict=True))
+        return Corpus(self.words, self.sentences.to(device), train, valid, test, further, candidates)
 
     def by_question(self, split: Split, index: Tensor, window: int) -> Questions:
         """The questions `index`, each with its own story: the `window` sentences told last before it.
 
         Args:
-            split: one of the three splits.
+            split: one of the splits.
             index: question numbers, (..., N); leading axes, of restarts for example, are carried along.
             window: T of the batch; shorter stories are padded.
         """
@@ -88,7 +102,10 @@ class Corpus:
         stories = _window(split, story, told, kept, window)
         support = _shift(split.support[index], (told - kept)[..., None])
         rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
-        return Questions(self.sentences, stories, rows, kept, split.question[index], split.answer[index], support)
+        question, answer = split.question[index], split.answer[index]
+        return Questions(
+            self.sentences, stories, rows, kept, question, answer, support, candidates=self.candidates
+        )
 
     def by_story(self, split: Split, index: Tensor) -> Questions:
         """The stories `index`, (..., B), each once and whole, with all their questions.
@@ -114,6 +131,7 @@ class Corpus:
             _window(split, index, length, length, int(length.max())),
             *(table.flatten(-2) for table in flat),
             torch.where(real[..., None], split.support[number], NONE).flatten(-3, -2),
+            candidates=self.candidates,
         )
 
 

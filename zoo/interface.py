@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from tasks.errors import nearest
+from zoo.parts.candidates import score_candidates
 
 
 class Paper(NamedTuple):
@@ -24,7 +25,7 @@ class Trace(NamedTuple):
 
 
 class Answer(NamedTuple):
-    scores: Tensor  # (N, V) unnormalised log-probability of each word as the answer
+    scores: Tensor  # (N, V) unnormalised log-probability of each word as the answer; of each candidate, (N, C)
     trace: Trace
 
 
@@ -49,13 +50,15 @@ class MemoryNetwork(nn.Module, ABC):
     # what its trace is: "weights" of sentences, which sum to one; "gates" of sentences, each open or shut by itself;
     # "writing", how much of what it read each sentence has written, where it attends to no sentences; or "nothing"
     traces: ClassVar[str] = "weights"
+    ranks: ClassVar[bool] = False  # whether it can choose among replies of several words, as `answer_words` lets it
     window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
 
     def forward(self, batch: Questions) -> Answer:
         features = self.encode(batch)  # I
         memory = self.write(features, batch)  # G
         recall, trace = self.read(memory, features, batch)  # O
-        return Answer(self.respond(recall), trace)  # R
+        scores = self.respond(recall) if batch.candidates is None else self.rank(recall, batch)  # R
+        return Answer(scores, trace)
 
     @abstractmethod
     def encode(self, batch: Questions) -> Any:
@@ -72,6 +75,15 @@ class MemoryNetwork(nn.Module, ABC):
     @abstractmethod
     def respond(self, recall: Tensor) -> Tensor:
         """R: a score for each word as the answer, (N, V)."""
+
+    def answer_words(self) -> Tensor:
+        """(V, d) a vector for each word, zero for the empty one: the score of an answer is the product of the sum of
+        its words' vectors and what was recalled. For models that rank."""
+        raise NotImplementedError
+
+    def rank(self, recall: Tensor, batch: Questions) -> Tensor:
+        """R: a score for each candidate reply, (N, C)."""
+        return score_candidates(recall, self.answer_words(), batch)
 
     @abstractmethod
     def state_size(self, story_length: int) -> int:

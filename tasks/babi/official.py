@@ -1,16 +1,11 @@
-"""The official release of bAbI, v1.2: find it, download it on request, verify it, read it.
+"""The official release of bAbI, v1.2: find it, download it on request, verify it, read it."""
 
-The release's archive is never unpacked: its members are read in memory, by name, so nothing in it can write a file.
-"""
-
-import gzip
 import hashlib
 import re
-import tarfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks import release
 from tasks.babi.tables import Text
 from tasks.errors import UserError
 
@@ -22,7 +17,6 @@ MIRRORS = (
     f"https://s3.amazonaws.com/text-datasets/babi_{ARCHIVE}",
 )
 VARIANTS = ("en", "en-valid", "hn", "shuffled")
-LARGEST = 64 * 2**20  # bytes; a member above this is no bAbI file
 
 
 @dataclass(frozen=True)
@@ -33,25 +27,9 @@ class Release:
 
     def files(self, subset: str) -> dict[str, bytes]:
         """All data files of a subset (`en`, `en-10k`, …), by name."""
-        if self.path.is_dir():
-            folder = self.path / subset
-            return {f.name: f.read_bytes() for f in sorted(folder.glob("qa*.txt"))} if folder.is_dir() else {}
-        found = {}
-        try:
-            with gzip.open(self.path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
-                for member in archive:
-                    *parts, name = Path(member.name).parts
-                    if member.isfile() and parts == [FOLDER, subset] and re.fullmatch(r"qa\d+_.*\.txt", name):
-                        if member.size > LARGEST:
-                            raise UserError(f"{self.path}: {member.name} has {member.size:,} bytes; no bAbI file has")
-                        found[name] = archive.extractfile(member).read()
-                while unpacked.read(2**20):  # to the very end, where the checksum is
-                    pass
-        except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-            raise UserError(
-                f"{self.path} is damaged ({error}); delete it, then download it again with task.download=true"
-            ) from None
-        return found
+        return release.read_files(
+            self.path, (FOLDER, subset), r"qa.*\.txt", "delete it, then download it again with task.download=true"
+        )
 
     def stamp(self, subset: str) -> str:
         """Changes when a file does: the key of the cache."""
@@ -75,23 +53,7 @@ def find(data_dir: Path) -> Release | None:
 
 def download(data_dir: Path) -> Release:
     """Fetches the archive from the first mirror that answers with the right bytes."""
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")  # one line of ours says enough
-    tried = []
-    for url in MIRRORS:
-        print(f"downloading bAbI v1.2 (16 MB) from {url}", flush=True)
-        try:
-            fetch = pooch.HTTPDownloader(timeout=20)
-            return Release(
-                Path(pooch.retrieve(url, f"sha256:{SHA256}", fname=ARCHIVE, path=data_dir, downloader=fetch))
-            )
-        except (OSError, ValueError) as error:  # no answer, or other bytes than the release has
-            tried.append(f"  {url}: {str(error).splitlines()[0][:150]}")
-    raise UserError(
-        "bAbI v1.2 could not be downloaded:\n" + "\n".join(tried) + f"\nfetch {ARCHIVE} by other means"
-        f" (sha256 {SHA256}), put it into {data_dir}, and type the command again"
-    )
+    return Release(release.download("bAbI v1.2 (16 MB)", MIRRORS, SHA256, ARCHIVE, data_dir))
 
 
 def parts_of(task: int, files: dict[str, bytes], where: str) -> dict[str, Text]:

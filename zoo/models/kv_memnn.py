@@ -57,6 +57,7 @@ class KVMemNN(MemoryNetwork):
         "https://arxiv.org/abs/1606.03126",
     )
     memory = "static"
+    ranks = True
 
     def __init__(
         self,
@@ -160,7 +161,10 @@ class KVMemNN(MemoryNetwork):
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: q_{H+1} . B phi_Y(y) for every word y."""
-        return F.pad(recall @ self.B.T, (1, 0))
+        return recall @ self.answer_words().T
+
+    def answer_words(self) -> Tensor:
+        return F.pad(self.B, (0, 0, 1, 0))
 
     def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
         if self.key_times is None or not self.time_noise:

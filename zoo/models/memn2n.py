@@ -53,6 +53,7 @@ class MemN2N(MemoryNetwork):
         "Sukhbaatar, Szlam, Weston and Fergus", 2015, "End-To-End Memory Networks", "https://arxiv.org/abs/1503.08895"
     )
     memory = "static"
+    ranks = True
 
     def __init__(
         self,
@@ -132,7 +133,10 @@ class MemN2N(MemoryNetwork):
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: the argument of the softmax in eq. 3, W u_{K+1}; the empty word, whose vector is zero, scores 0."""
-        return recall @ F.pad(self.words[-1, 1:], (0, 0, 1, 0)).T
+        return recall @ self.answer_words().T
+
+    def answer_words(self) -> Tensor:
+        return F.pad(self.words[-1, 1:], (0, 0, 1, 0))  # W
 
     def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
         """Time indices with gaps, as if up to `time_noise` empty memories had been told among the sentences."""

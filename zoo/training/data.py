@@ -101,7 +101,7 @@ def training_batches(corpus: Corpus, network: MemoryNetwork, seeds: list[int], b
 
 
 def _of_restart(batch: Questions, k: int) -> Questions:
-    return Questions(batch.sentences, *(table[k] for table in batch[1:-1]), noise=None)
+    return Questions(batch.sentences, *(table[k] for table in batch[1:7]), candidates=batch.candidates)
 
 
 class EvaluationBatches:

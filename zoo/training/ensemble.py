@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from tasks.batch import Questions
+from tasks.batch import Candidates, Questions
 from zoo.interface import Answer, MemoryNetwork
 
 
@@ -88,6 +88,6 @@ class Ensemble(nn.Module):
 AXES = {"sentences": 2, "stories": 2, "support": 2, "noise": 2}  # of a batch's tables; the others have one
 
 
-def _restart_axis(name: str, table: Tensor | None) -> int | None:
-    """0 where a table of a batch has an axis of restarts before its own axes."""
-    return 0 if table is not None and table.dim() > AXES.get(name, 1) else None
+def _restart_axis(name: str, table: Tensor | Candidates | None) -> int | None:
+    """0 where a table of a batch has an axis of restarts before its own axes; candidates are the same for all."""
+    return 0 if isinstance(table, Tensor) and table.dim() > AXES.get(name, 1) else None

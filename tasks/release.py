@@ -1,0 +1,70 @@
+"""Released data sets: folders or archives, read where they lie, or fetched on request and checked.
+
+An archive is never unpacked: its members are read in memory, by name, so nothing in it can write a file.
+"""
+
+import gzip
+import hashlib
+import re
+import tarfile
+import zlib
+from pathlib import Path
+
+from tasks.errors import UserError
+
+LARGEST = 64 * 2**20  # bytes; a member above this belongs to no release
+
+
+def read_files(path: Path, folder: tuple[str, ...], pattern: str, damaged: str) -> dict[str, bytes]:
+    """The files of a release whose names match, by name.
+
+    Args:
+        path: the unpacked release, or its archive.
+        folder: where the files lie; its first part is the release's own folder, which an unpacked one need not have.
+        pattern: a regular expression for their names.
+        damaged: what to do about an archive that cannot be read.
+    """
+    if path.is_dir():
+        home = path.joinpath(*folder[1:])
+        files = sorted(home.iterdir()) if home.is_dir() else []
+        return {file.name: file.read_bytes() for file in files if re.fullmatch(pattern, file.name)}
+    found = {}
+    try:
+        with gzip.open(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
+            for member in archive:
+                *parts, name = Path(member.name).parts
+                if member.isfile() and tuple(parts) == folder and re.fullmatch(pattern, name):
+                    if member.size > LARGEST:
+                        raise UserError(f"{path}: {member.name} has {member.size:,} bytes; no file of the release has")
+                    found[name] = archive.extractfile(member).read()
+            while unpacked.read(2**20):  # to the very end, where the checksum is
+                pass
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); {damaged}") from None
+    return found
+
+
+def download(what: str, mirrors: tuple[str, ...], sha256: str, archive: str, data_dir: Path) -> Path:
+    """Fetches an archive from the first mirror that answers with the right bytes, and returns where it lies.
+
+    Args:
+        what: the release and its size, for people.
+        mirrors: where it is published.
+        sha256: of the archive.
+        archive: the name that it gets in `data_dir`.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")  # one line of ours says enough
+    tried = []
+    for url in mirrors:
+        print(f"downloading {what} from {url}", flush=True)
+        try:
+            fetch = pooch.HTTPDownloader(timeout=20)
+            return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=archive, path=data_dir, downloader=fetch))
+        except (OSError, ValueError) as error:  # no answer, or other bytes than the release has
+            tried.append(f"  {url}: {str(error).splitlines()[0][:150]}")
+    raise UserError(
+        f"{what} could not be downloaded:\n" + "\n".join(tried) + f"\nfetch {archive} by other means"
+        f" (sha256 {sha256}), put it into {data_dir}, and type the command again"
+    )
