@@ -147,6 +147,9 @@ class Data:
         default_factory=dict
     )  # generated questions that fill a hole of a task's official data
     notice: str = ""  # what the person at the screen should know
+    family: str = "babi"  # the tables of the leaderboard in which its figures stand
+    label: str = ""  # its conditions within the family, as part of a file name
+    title: str = ""  # for people
 
 
 def _window(split: Split, story: Tensor, end: Tensor, kept: Tensor, window: int) -> Tensor:

@@ -1,6 +1,7 @@
 """The one exception that means: the person who typed the command can fix this."""
 
 import difflib
+from collections.abc import Iterable
 
 
 class UserError(ValueError):
@@ -18,3 +19,18 @@ def nearest(given: str, known: list[str]) -> str:
     """Returns "; did you mean 'x'?" for the closest known name, or nothing."""
     close = difflib.get_close_matches(given, known, n=1, cutoff=0.5) or [name for name in known if given in name]
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def check_ids(ids: object, last: int) -> list[int]:
+    """The numbers of tasks, 1 to `last`, in order."""
+    if not isinstance(ids, Iterable):
+        raise UserError(f"task.ids={ids}: expected a list, as in task.ids=[{ids}]")
+    ids = list(ids)
+    wrong = [i for i in ids if i not in range(1, last + 1)]
+    if wrong or not ids or len(set(ids)) < len(ids):
+        raise UserError(
+            f"task.ids={ids}: expected different numbers from 1 to {last}"
+            + (f", which {wrong[0]} is not" if wrong else "")
+            + ", for example task.ids=[1,2,5]"
+        )
+    return sorted(ids)

@@ -46,7 +46,7 @@ def test_runs_shortened_linear_start_included(name, corpus, tmp_path):
     assert not states[-1]["linear"]
     assert all(curve.isfinite().all() for curve in figures["curves"].values())
     assert figures["errors"]["test"][1].shape == (2,)
-    assert figures["predictions"].shape == (2, len(corpus.test))
+    assert figures["predictions"]["test"].shape == (2, len(corpus.test))
 
 
 def test_published_means_agree_with_the_tasks():

@@ -145,6 +145,8 @@ def main(arguments: list[str]) -> None:
         for shown in kept(file, training, options["task"]):
             show(shown, network.traces, console)
         return
+    if record.get("family", "babi") != "babi":
+        raise UserError(f"story={options['story']}: {file.name} is of no bAbI task; leave story= out to see what it keeps")
     ensemble, words, sizes = load(file, record, training)
     if options["story"] == "-":
         if sys.stdin.isatty():

@@ -81,15 +81,16 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
     for training, got in figures.items():
         for part in ("train_loss", "valid_loss", "valid_error"):
             arrays[f"{training}/{part}"] = got["curves"][part].numpy().astype(np.float16)
-        arrays[f"{training}/predictions"] = got["predictions"].numpy()
+        for part, predicted in got["predictions"].items():
+            arrays[f"{training}/predictions" + ("" if part == "test" else f"_{part}")] = predicted.numpy()
         arrays[f"{training}/words"] = np.array(got["words"])
         for part, of_question in got["questions"].items():
             arrays[f"{training}/{part}"] = of_question.numpy()
         arrays[f"{training}/looks"] = np.array(json.dumps(got["looks"]))
         for task in got["errors"]["test"]:
             tasks[str(task)] = {
-                "valid_errors": _rounded(got["errors"]["valid"][task]),
-                "test_errors": _rounded(got["errors"]["test"][task]),
+                **{f"{part}_errors": _rounded(errors[task]) for part, errors in got["errors"].items()},
+                **{f"{part}_dialog_errors": _rounded(errors[task]) for part, errors in got["dialog_errors"].items()},
                 "facts_found": None if got["facts_found"][task] is None else _rounded(got["facts_found"][task]),
                 "selected": got["selected"],
                 "best_epochs": got["best_epoch"].tolist(),

@@ -29,7 +29,7 @@ from tasks.files import write_atomically
 from zoo import records
 from zoo.leaderboard.tables import PASS_MARK
 from zoo.progress import Progress, clock, label
-from zoo.training.build import build
+from zoo.training.build import build, check_fits
 from zoo.training.recipe import Recipe
 
 
@@ -64,13 +64,14 @@ def plan(config: dict, labels: dict) -> Plan:
     """
     check(config)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
-    build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
+    network = build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
     data = load_data(config)
+    check_fits(type(network), data)
     # what was found now is what every worker reads
     config = config | {"task": config["task"] | {"source": data.source, "download": False}}
     settings = records.settings_of(config, labels["experiment"], data)
     identity = records.identity(settings)
-    name = f"{labels['model']}-{config['task']['size']}-{config['protocol']}"
+    name = f"{labels['model']}-{data.label}-{config['protocol']}"
     config = config | {"run": {"name": name, "identity": identity}}
     windows = {
         training: build(config["model"], corpus.sizes, seed=0).window for training, corpus in data.trainings.items()
@@ -100,9 +101,7 @@ def run(plan: Plan) -> Path:
         resumed = _begun(work, code)
         restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
         world = f" ({data.world})" if data.world else ""
-        title = (
-            f"{labels['model']} on {data.source} bAbI{world} {config['task']['size']}, {config['protocol']}, {restarts}"
-        )
+        title = f"{labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
         if resumed:
             title += ", continued"
         # the time of an epoch grows with the questions and, more slowly, with the slots
@@ -114,6 +113,7 @@ def run(plan: Plan) -> Path:
             "identity": plan.identity,
             **labels,
             **facts,
+            "family": data.family,
             "source": data.source,
             "world": data.world,
             "filled": {str(task): questions for task, questions in data.filled.items()},
@@ -274,13 +274,17 @@ def show(record: dict) -> None:
     world = f" ({record['world']})" if record.get("world") else ""
     print(f"{record['model']}, {record['source']} data{world}: error in %, of the restart that validation selects")
     table = Table()
-    for column in ("task", "validation", "test", "mean of restarts", "epoch"):
+    seen = dict.fromkeys(key for got in record["tasks"].values() for key in got if key.endswith("_errors"))
+    further = [key for key in seen if key not in ("valid_errors", "test_errors", "valid_dialog_errors")]
+    named = [key.removesuffix("_errors").replace("_", " ") for key in further]  # test dialog, oov, oov dialog
+    for column in ("task", "validation", "test", "mean of restarts", "epoch", *named):
         table.add_column(column, justify="left" if column == "task" else "right")
+    can_fail = record.get("family", "babi") == "babi"  # records of bAbI are older than the other families
     chosen = []
     for task, got in record["tasks"].items():
         k, errors = got["selected"], got["test_errors"]
         chosen.append(errors[k])
-        mark = " [red]failed[/red]" if errors[k] > PASS_MARK else ""
+        mark = " [red]failed[/red]" if can_fail and errors[k] > PASS_MARK else ""
         if task in record.get("filled", {}):
             mark += f" ({record['filled'][task]:,} of the training questions generated)"
         table.add_row(
@@ -289,11 +293,12 @@ def show(record: dict) -> None:
             f"{errors[k]:.1f}",
             f"{sum(errors) / len(errors):.1f}",
             str(got["best_epochs"][k] + 1),
+            *(f"{got[key][k]:.1f}" if key in got else "" for key in further),
         )
     if len(chosen) > 1:
-        failed = sum(error > PASS_MARK for error in chosen)
+        failed = f", {sum(error > PASS_MARK for error in chosen)} of {len(chosen)} failed" if can_fail else ""
         table.add_section()
-        table.add_row(f"mean, {failed} of {len(chosen)} failed", "", f"{sum(chosen) / len(chosen):.2f}", "", "")
+        table.add_row(f"mean{failed}", "", f"{sum(chosen) / len(chosen):.2f}")
     Console().print(table)
     speed = f"{record['examples_per_second']:,} training examples a second in each, all restarts together"
     print(f"{clock(record['wall_seconds'])} in {record['workers']} process(es), {speed}")

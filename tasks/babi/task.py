@@ -1,6 +1,5 @@
 """What `task=babi` names: corpora, one for each training."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from tasks.babi import TASKS
@@ -8,7 +7,7 @@ from tasks.babi import official as release_of
 from tasks.babi.sources import Generated, Official, Stories, Transfer, questions_of
 from tasks.babi.tables import Cache, corpus_of, fingerprint, tables_of
 from tasks.corpus import Data, join
-from tasks.errors import UserError, nearest
+from tasks.errors import UserError, check_ids, nearest
 
 SOURCES = ("auto", "official", "generated", "transfer")
 
@@ -26,7 +25,7 @@ def load(
     cache_dir: str,
 ) -> Data:
     """The tasks `ids`, each as a training of its own or joined into one; see conf/task/babi.yaml."""
-    ids = check_ids(ids)
+    ids = check_ids(ids, len(TASKS))
     for name, value, known in (
         ("task.source", source, SOURCES),
         ("task.variant", variant, release_of.VARIANTS),
@@ -83,18 +82,6 @@ def load(
     filled = {task: got["generated"] for task, got in tables.items() if got["generated"]}
     world = ", ".join(f"{name}={stories.settings[name]}" for name in stories.changed)
     trainings = {"joint": join(list(corpora.values()))} if protocol == "joint" else corpora
-    return Data(trainings, source, fingerprint(tables), world, filled, notice)
-
-
-def check_ids(ids: Iterable[int]) -> list[int]:
-    if not isinstance(ids, Iterable):
-        raise UserError(f"task.ids={ids}: expected a list, as in task.ids=[{ids}]")
-    ids = list(ids)
-    wrong = [i for i in ids if i not in TASKS]
-    if wrong or not ids or len(set(ids)) < len(ids):
-        raise UserError(
-            f"task.ids={ids}: expected different numbers from 1 to {len(TASKS)}"
-            + (f", which {wrong[0]} is not" if wrong else "")
-            + ", for example task.ids=[1,2,15]"
-        )
-    return sorted(ids)
+    return Data(
+        trainings, source, fingerprint(tables), world, filled, notice, "babi", label=str(size), title=f"bAbI {size}"
+    )

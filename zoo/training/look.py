@@ -47,8 +47,8 @@ def look(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number:
         "task": int(split.task[number]),
         "story": [text(sentence) for sentence in batch.stories[batch.story[row], :told]],
         "question": text(batch.question[row]),
-        "answer": corpus.words[int(split.answer[number])],
-        "said": corpus.words[int(answer.scores[restart, row].argmax())],
+        "answer": corpus.answers[int(split.answer[number])],
+        "said": corpus.answers[int(answer.scores[restart, row].argmax())],
         "facts": [fact for fact in batch.support[row].tolist() if fact != NONE],
         "attention": [
             [round(weight, 3) for weight in hop[:told].tolist()] for hop in answer.trace.attention[restart, row]

@@ -129,13 +129,13 @@ class EnsembleTraining(pl.LightningModule):
 
 @torch.inference_mode()
 def predict(ensemble: Ensemble, batches: Iterable[Questions]) -> tuple[Tensor, Tensor | None]:
-    """The answer of every restart to every question, (R, N), and whether it looked at the facts, if it attends."""
+    """The answer of every restart to every question, (R, N), and whether it looked at the facts, if it attends and they are known."""
     answers, found = [], []
     for batch in batches:
         answer, _ = ensemble(batch)
         asked = batch.answer != PAD
         answers.append(answer.scores.argmax(-1)[:, asked])
-        if ensemble.network.traces in ("weights", "gates"):
+        if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1]:
             found.append(finds(answer.trace.attention, batch.support)[:, asked])
     return torch.cat(answers, dim=1), torch.cat(found, dim=1) if found else None
 

@@ -82,29 +82,31 @@ def train(config: dict, name: str, corpus: Corpus, folder: Path, report: Callabl
 
 
 def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
-    """Reads the test split, once, with the best epoch of every restart."""
+    """Reads the test splits, once, with the best epoch of every restart."""
     ensemble, best = training.ensemble, training.best
     with torch.no_grad():
         ensemble.weights.copy_(best.weights)
         if ensemble.linear is not None:
             ensemble.linear.fill_(False)
+    splits = {part: split for part, split in corpus.splits.items() if part != "train"}
     predicted = {
-        part: predict(ensemble, EvaluationBatches(corpus, split, ensemble.network))
-        for part, split in (("valid", corpus.valid), ("test", corpus.test))
+        part: predict(ensemble, EvaluationBatches(corpus, split, ensemble.network)) for part, split in splits.items()
     }
-    errors = {}
-    for part, (answers, _) in predicted.items():
-        split = getattr(corpus, part)
-        wrong = (answers != split.answer).double()
-        errors[part] = {int(task): 100 * wrong[:, split.task == task].mean(1).cpu() for task in split.task.unique()}
+    errors, dialog_errors = {}, {}
+    for part, split in splits.items():
+        wrong = predicted[part][0] != split.answer
+        errors[part] = _by_task(wrong, split.task)
+        if corpus.candidates is not None:
+            dialog_errors[part] = _by_task(*_dialogs(wrong, split))
     answers, found = predicted["test"]
     selected, test = best.restart(), corpus.test
     epochs = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
     return {
         "errors": errors,
+        "dialog_errors": dialog_errors,
         "selected": selected,
         "best_epoch": best.epoch.cpu(),
-        "predictions": answers.to(torch.int16).cpu(),
+        "predictions": {part: predicted[part][0].to(torch.int16).cpu() for part in ("test", *corpus.further)},
         "questions": {
             "answer": test.answer.to(torch.int16).cpu(),
             "told": test.told.to(torch.int16).cpu(),
@@ -118,7 +120,7 @@ def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
             task: None if found is None else 100 * found[:, corpus.test.task == task].double().mean(1).cpu()
             for task in errors["test"]
         },
-        "words": corpus.words,
+        "words": corpus.answers,
         "curves": {
             name: getattr(training, f"{name}_curve")[:epochs].cpu()
             for name in ("train_loss", "valid_loss", "valid_error")
@@ -132,8 +134,26 @@ def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
 
 def _ago(split: Split) -> Tensor:
     """How many sentences ago the oldest supporting fact of each question was told; 0 where there is none."""
-    oldest = torch.where(split.support == NONE, split.told[:, None], split.support).amin(1)
+    told = split.told[:, None]
+    oldest = torch.cat([told, torch.where(split.support == NONE, told, split.support)], dim=1).amin(1)
     return split.told - oldest
+
+
+def _by_task(wrong: Tensor, task: Tensor) -> dict[int, Tensor]:
+    """Percent wrong of each restart, (R,), by the number of the task.
+
+    Args:
+        wrong: (R, N)
+        task: (N,)
+    """
+    return {int(one): 100 * wrong[:, task == one].double().mean(1).cpu() for one in task.unique()}
+
+
+def _dialogs(wrong: Tensor, split: Split) -> tuple[Tensor, Tensor]:
+    """Which stories have a wrong answer, (R, S), and the task of each, (S,)."""
+    none = wrong.new_zeros(len(wrong), len(split.lengths), dtype=torch.long)
+    mistakes = none.scatter_add(1, split.story.expand(len(wrong), -1), wrong.long())
+    return mistakes > 0, torch.zeros_like(none[0]).scatter(0, split.story, split.task)
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

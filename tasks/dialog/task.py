@@ -1,0 +1,51 @@
+"""What `task=dialog` names: corpora, one for each training."""
+
+import hashlib
+from pathlib import Path
+
+from tasks.corpus import Data
+from tasks.dialog import TASKS, official
+from tasks.dialog.tables import corpus_of
+from tasks.errors import UserError, check_ids
+
+
+def load(
+    ids: list[int], source: str, match: bool, download: bool, protocol: str, data_dir: str, cache_dir: str
+) -> Data:
+    """The tasks `ids`, each as a training of its own; see conf/task/dialog.yaml.
+
+    The texts are read in a second or two, so nothing of them is kept in `cache_dir`.
+    """
+    ids = check_ids(ids, len(TASKS))
+    if source != "official":
+        raise UserError(f"task.source={source}: the dialog tasks have official data only; leave it out")
+    if protocol != "per_task":
+        raise UserError(f"protocol={protocol}: the dialog tasks have a training each; leave it out")
+    if not isinstance(match, bool):
+        raise UserError(f"task.match={match}: expected true or false")
+    folder = Path(data_dir).expanduser()
+    path = official.find(folder)
+    if path is None and download:
+        path = official.download(folder)
+    if path is None:
+        raise UserError(
+            f"the dialog tasks are not in {data_dir} "
+            f"(no {official.FOLDER}/, {official.ARCHIVE} or {official.PARLAI}, there or in dialog_babi/)\n"
+            "  to download them:        add task.download=true\n"
+            "  to use a copy you have:  add data_dir=FOLDER, or set ZOO_DATA=FOLDER"
+        )
+    files = official.read(path)
+    corpora, digest = {}, hashlib.sha256()
+    for task in ids:
+        own = official.files_of(task, files)
+        corpora[str(task)] = corpus_of(task, own, match)
+        for role, data in own.items():
+            digest.update(f"{task} {role} ".encode() + hashlib.sha256(data).digest())
+    return Data(
+        corpora,
+        source,
+        digest.hexdigest(),
+        family="dialog",
+        label="dialog_match" if match else "dialog",
+        title=f"dialog bAbI {'with' if match else 'without'} match types",
+    )
