@@ -2,13 +2,17 @@
 
 A sum over the words of a sentence is a product of a matrix of word counts with the word vectors. For the whole table
 of distinct sentences that is one dense product, forward and backward, where looking words up and adding them would
-gather and scatter row by row.
+gather and scatter row by row. Only where a task has thousands of words, looking them up is faster.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tasks.batch import PAD
+from zoo.parts.cells import rows
+
+LOOKED_UP = 60  # words of the vocabulary, for each word of a sentence, above which words are looked up
 
 
 def count_words(sentences: Tensor, vocabulary: int, weights: Tensor) -> Tensor:
@@ -26,10 +30,22 @@ def count_words(sentences: Tensor, vocabulary: int, weights: Tensor) -> Tensor:
     return counted.new_zeros(*sentences.shape[:-1], vocabulary).scatter_add(-1, sentences, counted)
 
 
+def weighted_sums(sentences: Tensor, words: Tensor, weights: list[Tensor]) -> list[Tensor]:
+    """sum_j w_j x_j for each sentence and each of several w, (J,): (U, J) and (..., V, d) to (..., U, d) each."""
+    vocabulary, dim = words.shape[-2:]
+    if vocabulary <= LOOKED_UP * sentences.shape[-1]:
+        counts = [count_words(sentences, vocabulary, w) for w in weights]
+        return list((torch.cat(counts) @ words).split(len(sentences), dim=-2))  # one product for all
+    tables = F.pad(words[..., 1:, :], (0, 0, 1, 0)).movedim(-2, 0)  # (V, ..., d), nothing for the empty word
+    found = rows(tables.reshape(vocabulary, -1), sentences)  # (U, J, ... * d)
+    summed = ((found * w[:, None]).sum(1) for w in weights)
+    return [s.view(len(sentences), *words.shape[:-2], dim).movedim(0, -2) for s in summed]
+
+
 def bag_of_words(sentences: Tensor, words: Tensor) -> Tensor:
     """sum_j x_j for each sentence: (U, J) and tables of vectors (..., V, d) to (..., U, d)."""
-    ones = torch.ones(sentences.shape[-1], dtype=words.dtype, device=words.device)
-    return count_words(sentences, words.shape[-2], ones) @ words
+    (bag,) = weighted_sums(sentences, words, [torch.ones(sentences.shape[-1], dtype=words.dtype, device=words.device)])
+    return bag
 
 
 def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
@@ -46,13 +62,10 @@ def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
     Returns:
         (..., U, d)
     """
-    length, (vocabulary, dim) = sentences.shape[-1], words.shape[-2:]
+    length, dim = sentences.shape[-1], words.shape[-1]
     j = torch.arange(1, length + 1, dtype=words.dtype, device=words.device)
     k = torch.arange(1, dim + 1, dtype=words.dtype, device=words.device)
-    plain = count_words(sentences, vocabulary, torch.ones_like(j))
-    tilted = count_words(sentences, vocabulary, (j - (length + 1) / 2) / length)
-    both = torch.cat([plain, tilted]) @ words  # one product for the two bags
-    plain, tilted = both.split(len(sentences), dim=-2)
+    plain, tilted = weighted_sums(sentences, words, [torch.ones_like(j), (j - (length + 1) / 2) / length])
     return plain + 4 / dim * (k - (dim + 1) / 2) * tilted
 
 

@@ -104,6 +104,14 @@ def _of_restart(batch: Questions, k: int) -> Questions:
     return Questions(batch.sentences, *(table[k] for table in batch[1:7]), candidates=batch.candidates)
 
 
+def _with_own_table(batch: Questions) -> Questions:
+    """A batch without an axis of restarts, its sentence table cut if most of the task's is not used."""
+    cut = only_used(batch._replace(stories=batch.stories[None], question=batch.question[None]))
+    if 2 * cut.sentences.shape[1] > len(batch.sentences):
+        return batch
+    return batch._replace(sentences=cut.sentences[0], stories=cut.stories[0], question=cut.question[0])
+
+
 class EvaluationBatches:
     """All questions of a split, in order, the same for all restarts; places without a question have the answer PAD."""
 
@@ -117,6 +125,7 @@ class EvaluationBatches:
         else:
             numbers = torch.arange(len(split), device=device).split(EVALUATED_AT_ONCE)
             self.batches = [corpus.by_question(split, some, network.window) for some in numbers]
+        self.batches = [_with_own_table(batch) for batch in self.batches]
 
     def __len__(self) -> int:
         return len(self.batches)
