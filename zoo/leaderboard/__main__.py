@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tasks.errors import UserError
 from tasks.files import write_atomically
+from zoo.leaderboard import dialog
 from zoo.leaderboard.tables import as_csv, as_markdown, as_short_markdown, rows_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -14,15 +15,17 @@ BEGIN, END = "<!-- leaderboard: made by python -m zoo.leaderboard -->\n\n", "\n\
 
 def pages(results_dir: Path) -> dict[Path, str]:
     """What every generated file should hold; the README too, if these are the results that it shows."""
-    rows = rows_of(results_dir)
-    found = {results_dir / "leaderboard.md": as_markdown(rows), results_dir / "leaderboard.csv": as_csv(rows)}
+    rows, dialogs = rows_of(results_dir), dialog.rows_of(results_dir)
+    page = "\n".join(filter(None, [as_markdown(rows), dialog.as_markdown(dialogs)]))
+    found = {results_dir / "leaderboard.md": page, results_dir / "leaderboard.csv": as_csv(rows)}
     readme = ROOT / "README.md"
     if results_dir.resolve() == ROOT / "results" and readme.exists():
         before, begin, rest = readme.read_text().partition(BEGIN)
         _, end, after = rest.partition(END)
         if not begin or not end:
             raise UserError(f"README.md has lost its markers {BEGIN.strip()} and {END.strip()}")
-        found[readme] = before + begin + as_short_markdown(rows) + end + after
+        tables = "\n\n".join(filter(None, [as_short_markdown(rows), dialog.as_short_markdown(dialogs)]))
+        found[readme] = before + begin + tables + end + after
     return found
 
 

@@ -3,8 +3,10 @@
 import csv
 import io
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tasks.errors import UserError
 from zoo import records
@@ -49,6 +51,14 @@ class Row:
         return self.source, self.size, self.protocol
 
     @property
+    def key(self) -> tuple:
+        return self.model, self.experiment, self.table
+
+    @property
+    def tasks(self) -> list[int]:
+        return list(self.errors)
+
+    @property
     def complete(self) -> bool:
         return all(task in self.errors for task in TASKS)
 
@@ -79,17 +89,26 @@ def read_published(file: Path) -> list[dict[str, str]]:
 def rows_of(results_dir: Path) -> list[Row]:
     """One row a model, setting and table: of several records of the same, the one with most tasks, then the newest."""
     published = read_published(results_dir / "published.csv")
-    chosen: dict[tuple, tuple[tuple, Row]] = {}
+    return newest(results_dir, "babi", lambda record, name: _row(record, name, published))
+
+
+def newest(results_dir: Path, family: str, row_of: Callable[[dict, str], Any]) -> list[Any]:
+    """The rows of a family of tasks, in order; `row_of` makes one of a record and its name.
+
+    A row has a `key`, which its model, its setting and its table make up, the number of its `tasks`, and an `order`.
+    """
+    chosen: dict[tuple, tuple[tuple, Any]] = {}
     for file in sorted((results_dir / "runs").glob("*.json")):
         record = records.read(file)
+        if record.get("family", "babi") != family:  # records of bAbI are older than the other families
+            continue
         try:
-            row = _row(record, file.stem, published)
-            rank = (len(row.errors), record["environment"]["finished"], file.stem)
+            row = row_of(record, file.stem)
+            rank = (len(row.tasks), record["environment"]["finished"], file.stem)
         except (KeyError, IndexError, TypeError) as error:
             raise UserError(f"{file} is not a complete record ({error!r}); remove it or restore it with git") from None
-        key = (row.model, row.experiment, row.table)
-        if key not in chosen or rank > chosen[key][0]:
-            chosen[key] = rank, row
+        if row.key not in chosen or rank > chosen[row.key][0]:
+            chosen[row.key] = rank, row
     return sorted((row for _, row in chosen.values()), key=lambda row: row.order)
 
 
@@ -98,19 +117,15 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     size = settings["task"]["size"]
     if settings["task"].get("variant", "en") != "en":
         size = f"{settings['task']['variant']}-{size}"
-    # they choose the table, or mark the row
-    conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")
-    changed = [override for override in record["overrides"] if not override.startswith(conditions)]
     errors = {int(task): got["test_errors"][got["selected"]] for task, got in tasks.items()}
     of_all = [got["test_errors"] for got in tasks.values()]
-    marks = []
-    if record["dirty"] or record["dirty"] is None:
-        marks.append("uncommitted code" if record["dirty"] else "unknown commit")
+    marks = marks_of(record)
     if len(errors) < len(TASKS):
         marks.append(f"{len(errors)} of {len(TASKS)} tasks")
     return Row(
         record["model"],
-        ", ".join([record["experiment"] or "default", *changed]),
+        # what chooses the table, or marks the row
+        setting_of(record, ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")),
         record["source"] + (f" ({record['world']})" if record.get("world") else ""),
         size,
         settings["protocol"],
@@ -128,6 +143,18 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         {int(task): questions for task, questions in record.get("filled", {}).items()},
         tuple(marks),
     )
+
+
+def setting_of(record: dict, conditions: tuple[str, ...]) -> str:
+    """The experiment of a run, and what was changed on the command line but for the `conditions` of its table."""
+    changed = [override for override in record["overrides"] if not override.startswith(conditions)]
+    return ", ".join([record["experiment"] or "default", *changed])
+
+
+def marks_of(record: dict) -> list[str]:
+    if record["dirty"] is None:
+        return ["unknown commit"]
+    return ["uncommitted code"] if record["dirty"] else []
 
 
 def _facts_found(tasks: dict[str, dict]) -> float | None:
@@ -229,7 +256,7 @@ def as_short_markdown(rows: list[Row]) -> str:
         ]
         parts += [
             f"**bAbI {size}, {_named(source)}, {_trained(protocol)}**",
-            _table(header, body),
+            as_table(header, body),
             "\n".join(_filled(here)),
         ]
     parts = filter(None, parts)
@@ -291,7 +318,7 @@ def _summary(rows: list[Row]) -> str:
                 "; ".join(row.marks),
             )
         )
-    return _table(header, body)
+    return as_table(header, body)
 
 
 def _mean(row: Row) -> str:
@@ -319,7 +346,7 @@ def _per_task(rows: list[Row]) -> str:
             )
             cells.append(_published_figure(row.published, f"error_{task}", "tasks_standing"))
         body.append(tuple(cells))
-    return _table(tuple(header), body)
+    return as_table(tuple(header), body)
 
 
 def _published_figure(published: dict[str, str], column: str, standing: str) -> str:
@@ -337,7 +364,7 @@ def _number(figure: float | None, places: int) -> str:
     return "" if figure is None else f"{figure:.{places}f}"
 
 
-def _table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
+def as_table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
     numbers = {
         "mean error",
         "failed",
@@ -349,6 +376,9 @@ def _table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
         "memory size",
         "training",
         "task",
+        "replies",
+        "unknown words",
+        "task 6",
     }
     rule = ("--:" if name in numbers else "---" for name in header)
     lines = (f"| {' | '.join(cells)} |" for cells in (header, tuple(rule), *body))
