@@ -103,9 +103,7 @@ class Corpus:
         support = _shift(split.support[index], (told - kept)[..., None])
         rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
         question, answer = split.question[index], split.answer[index]
-        return Questions(
-            self.sentences, stories, rows, kept, question, answer, support, candidates=self.candidates
-        )
+        return Questions(self.sentences, stories, rows, kept, question, answer, support, candidates=self.candidates)
 
     def by_story(self, split: Split, index: Tensor) -> Questions:
         """The stories `index`, (..., B), each once and whole, with all their questions.

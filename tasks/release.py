@@ -4,7 +4,6 @@ An archive is never unpacked: its members are read in memory, by name, so nothin
 """
 
 import gzip
-import hashlib
 import re
 import tarfile
 import zlib

@@ -32,9 +32,7 @@ class Lexicon:
     def table(self, sentences: list[Words]) -> Tensor:
         """Sentences as a padded table of word ids."""
         longest = max(map(len, sentences))
-        return torch.tensor(
-            [[self.word(word) for word in words] + [0] * (longest - len(words)) for words in sentences]
-        )
+        return torch.tensor([[self.word(word) for word in words] + [0] * (longest - len(words)) for words in sentences])
 
 
 def corpus_of(task: int, files: dict[str, bytes], match: bool) -> Corpus:
@@ -54,7 +52,9 @@ def corpus_of(task: int, files: dict[str, bytes], match: bool) -> Corpus:
     if "knowledge" in files:
         entities = read_knowledge(files["knowledge"], names["knowledge"])
     else:
-        facts = {line.words for told in dialogs.values() for dialog in told for line in dialog if isinstance(line, Fact)}
+        facts = {
+            line.words for told in dialogs.values() for dialog in told for line in dialog if isinstance(line, Fact)
+        }
         entities = {(relation, value) for _, relation, value in facts - {NO_RESULT}}
     sentences = lexicon.table(list(lexicon.rows))
     candidates = _candidates(replies, entities if match else set(), lexicon)
@@ -101,6 +101,8 @@ def _candidates(replies: list[Words], entities: set[tuple[str, str]], lexicon: L
     most = max((len(words) for of_type in found for words in of_type), default=0)
     table = torch.zeros(len(values), len(replies), most, dtype=torch.long)
     for row, of_type in zip(table, found, strict=True):
-        row.copy_(torch.tensor([[lexicon.word(word) for word in words] + [0] * (most - len(words)) for words in of_type]))
+        row.copy_(
+            torch.tensor([[lexicon.word(word) for word in words] + [0] * (most - len(words)) for words in of_type])
+        )
     words = lexicon.table(replies)
     return Candidates(words, torch.tensor([lexicon.word(f"${name}") for name in values], dtype=torch.long), table)

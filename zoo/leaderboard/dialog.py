@@ -103,18 +103,31 @@ def as_markdown(rows: list[Row]) -> str:
 
 
 ABOUT = (
-    "Accuracy in percent, higher is better: of replies, each chosen among all replies of the tasks, and in parentheses of "
-    "dialogs without any wrong reply. *Unknown words* is the test set whose restaurants, places and cuisines are not in "
-    "the training dialogs. Means are of tasks 1 to 5. Validation selects epoch and restart."
+    "Accuracy in percent, higher is better: of replies, each chosen among all replies of the tasks, and in parentheses"
+    " of dialogs without any wrong reply. *Unknown words* is the test set with restaurants, places and cuisines that no"
+    " training dialog has. Means are of tasks 1 to 5. Validation selects epoch and restart. What is marked † is known "
+    "from memory of the paper only."
 )
 
 
 def as_short_markdown(rows: list[Row]) -> str:
     """The first screen of the README: rows of tasks 1 to 5, made by committed code."""
-    header = ("model", "setting", "restarts", "replies", "published", "unknown words", "published", "task 6", "published")
+    header = (
+        "model",
+        "setting",
+        "restarts",
+        "replies",
+        "published",
+        "unknown words",
+        "published",
+        "task 6",
+        "published",
+    )
     parts = []
     for match in (False, True):
-        here = [row for row in rows if row.match == match and row.mean("response") and "code" not in " ".join(row.marks)]
+        here = [
+            row for row in rows if row.match == match and row.mean("response") and "code" not in " ".join(row.marks)
+        ]
         body = [
             (
                 f"`{row.model}`",

@@ -149,11 +149,12 @@ class KVMemNN(MemoryNetwork):
         """O: H hops."""
         keys, values, slots, seen = memory
         q = rows(features[0], batch.question)  # q_1 = A phi_X(x)
+        shown = seen | ~seen.any(1, keepdim=True)  # a softmax needs something to choose from, told or not
         attention = []
         for R, bias in zip(self.R, self.R_bias, strict=True):
             scores = look(q, keys, slots)
-            p = torch.where(seen, scores, -torch.inf).softmax(dim=-1)  # p_i = softmax(q . A phi_K(k_i))
-            p = torch.where(self.linear, torch.where(seen, scores, 0.0), p)
+            p = torch.where(shown, scores, -torch.inf).softmax(dim=-1)  # p_i = softmax(q . A phi_K(k_i))
+            p = torch.where(seen, torch.where(self.linear, scores, p), 0.0)
             o = recall(p, values, slots)  # o = sum_i p_i A phi_V(v_i)
             q = (q + o) @ R.T + bias  # q_{j+1} = R_j (q_j + o)
             attention.append(p.view(len(p), self.window, -1).sum(-1))

@@ -129,7 +129,10 @@ class EnsembleTraining(pl.LightningModule):
 
 @torch.inference_mode()
 def predict(ensemble: Ensemble, batches: Iterable[Questions]) -> tuple[Tensor, Tensor | None]:
-    """The answer of every restart to every question, (R, N), and whether it looked at the facts, if it attends and they are known."""
+    """The answer of every restart to every question, (R, N), and whether it looked at the facts.
+
+    The second is None for a model that attends to no sentences, and for questions whose facts nobody knows.
+    """
     answers, found = [], []
     for batch in batches:
         answer, _ = ensemble(batch)

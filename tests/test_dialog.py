@@ -1,0 +1,335 @@
+"""Dialog bAbI from its files to the leaderboard; on a little world of our own, and on the release where it is."""
+
+import csv
+import json
+import tarfile
+
+import pytest
+import torch
+
+from tasks.batch import PAD
+from tasks.corpus import Corpus
+from tasks.dialog import official as release_of
+from tasks.errors import UserError
+from tests.configs import MODELS, ROOT, config
+from tests.dialogs import load_dialogs, write_dialogs
+from tests.test_run import arrays, run, the_record
+from zoo.leaderboard import dialog as board
+from zoo.leaderboard.tables import rows_of
+from zoo.parts import encoders
+from zoo.training.build import build, check_fits, registered
+from zoo.training.data import EvaluationBatches, training_batches
+from zoo.training.ensemble import Ensemble
+from zoo.training.train import train
+
+RANKING = [name for name, model in registered().items() if model.ranks]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return write_dialogs(tmp_path_factory.mktemp("dialogs"))
+
+
+@pytest.fixture(scope="module")
+def little(world) -> Corpus:
+    return load_dialogs(world).trainings["1"]
+
+
+@pytest.fixture(scope="module")
+def matched(world) -> Corpus:
+    return load_dialogs(world, match=True).trainings["1"]
+
+
+def said(corpus: Corpus, row: int) -> str:
+    return " ".join(corpus.words[word] for word in corpus.sentences[row].tolist() if word != PAD)
+
+
+def first_dialog(corpus: Corpus) -> list[tuple[int, str, str]]:
+    """Of every turn: the sentences told before it, what the user says, and the reply."""
+    train = corpus.train
+    turns = (train.story == 0).nonzero().flatten().tolist()
+    return [
+        (int(train.told[n]), said(corpus, int(train.question[n])), corpus.answers[int(train.answer[n])]) for n in turns
+    ]
+
+
+class TestTables:
+    def test_a_story_is_what_was_said_with_its_speaker_and_what_the_calls_returned(self, little):
+        train = little.train
+        story = [said(little, row) for row in train.facts[: train.begin[1]].tolist()]
+        city = story[4].split()[-1]
+        cuisine = story[2].split()[1]
+        name = f"resto_{city}_{cuisine}"
+        assert story[1:] == [
+            "$bot hello what can i help you with today",
+            f"$user {cuisine} food please",
+            "$bot where should it be",
+            f"$user in {city}",
+            "$bot ok let me look",
+            "$user <silence>",
+            f"$bot api_call {cuisine} {city}",
+            f"$bot {name} r_cuisine {cuisine}",
+            f"$bot {name} r_phone {name}_phone",
+            "$user what is its number",
+            f"$bot here it is {name}_phone",
+        ]
+        assert first_dialog(little)[1:] == [
+            (2, f"{cuisine} food please", "where should it be"),
+            (4, f"in {city}", "ok let me look"),
+            (6, "<silence>", f"api_call {cuisine} {city}"),
+            (10, "what is its number", f"here it is {name}_phone"),
+        ]
+
+    def test_the_splits_are_those_of_the_files(self, little):
+        assert {part: len(split) for part, split in little.splits.items()} == {
+            "train": 200, "valid": 50, "test": 50, "oov": 50,
+        }  # fmt: skip
+
+    def test_candidates_are_all_replies_and_row_0_is_none(self, little):
+        assert little.answers[:3] == ["", "hello what can i help you with today", "where should it be"]
+        assert len(little.answers) == 1 + 3 + 8 + 8
+        assert not len(little.candidates.types)
+
+    def test_entities_are_those_of_the_knowledge_base_by_type(self, matched):
+        types = [matched.words[word] for word in matched.candidates.types]
+        assert types == ["$r_cuisine", "$r_location", "$r_phone"]
+        call = matched.answers.index("api_call thai bern")
+        found = [[matched.words[word] for word in row if word] for row in matched.candidates.entities[:, call].tolist()]
+        assert found == [["thai"], ["bern"], []]
+
+    def test_without_a_knowledge_base_entities_are_those_of_the_facts(self, world):
+        corpus = load_dialogs(world, (6,), match=True).trainings["6"]
+        assert [corpus.words[word] for word in corpus.candidates.types] == ["$r_cuisine", "$r_phone"]
+        assert not corpus.further
+
+    def test_archive_and_folder_give_the_same(self, world, tmp_path):
+        (tmp_path / "dialog_babi").mkdir()
+        with tarfile.open(tmp_path / "dialog_babi" / release_of.ARCHIVE, "w:gz") as tar:
+            tar.add(world / release_of.FOLDER, release_of.FOLDER)
+        from_archive = load_dialogs(tmp_path)
+        assert from_archive.fingerprint == load_dialogs(world).fingerprint
+        assert from_archive.trainings["1"].sentences.equal(load_dialogs(world).trainings["1"].sentences)
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ("\n3 in", "\n4 in", "line 3: expected the line's ID to be 3, found '4 in"),
+            ("\twhere should it be", "", "line 2: expected a tab and the bot's reply, or a fact"),
+            ("\twhere should it be", "\twhere\tshould it be", "line 2: expected what the user says, a tab and"),
+            ("\twhere should it be", "\twhere is it", "line 2: expected a reply that is among the candidates, found"),
+            ("R_cuisine", "cuisine", "line 5: expected a tab and the bot's reply, or a fact: name, R_relation, value"),
+            ("1 ", "\n1 ", "line 1: expected a dialog before the empty line"),
+        ],
+    )
+    def test_a_wrong_line_is_named(self, tmp_path, old, new, said):
+        file = write_dialogs(tmp_path) / release_of.FOLDER / "dialog-babi-task1-API-calls-trn.txt"
+        file.write_text(file.read_text().replace(old, new, 1))
+        with pytest.raises(UserError) as caught:
+            load_dialogs(tmp_path)
+        assert str(caught.value).startswith(f"dialog-babi-task1-API-calls-trn.txt, {said}")
+
+    @pytest.mark.parametrize(
+        ("cut", "said"),
+        [
+            (-1, "an empty line behind the last dialog, which may be cut off"),
+            (0, "expected dialogs, found an empty file"),
+        ],
+    )
+    def test_a_cut_file_is_noticed(self, tmp_path, cut, said):
+        file = write_dialogs(tmp_path) / release_of.FOLDER / "dialog-babi-task1-API-calls-tst.txt"
+        file.write_text(file.read_text()[:cut])
+        with pytest.raises(UserError, match=said):
+            load_dialogs(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("name", "text", "said"),
+        [
+            ("candidates", "1 where\n1 where\n", "line 2: expected another reply than that of line 1"),
+            ("candidates", "where\n", "line 1: expected the ID 1 and a reply"),
+            ("kb-all", "1 resto_x R_phone x_phone\n", "line 1: expected the ID 1, a name and a relation, then a tab"),
+        ],
+    )
+    def test_wrong_candidates_and_facts_are_named(self, tmp_path, name, text, said):
+        (write_dialogs(tmp_path) / release_of.FOLDER / f"dialog-babi-{name}.txt").write_text(text)
+        with pytest.raises(UserError, match=said):
+            load_dialogs(tmp_path)
+
+    def test_a_missing_file_is_named(self, world):
+        with pytest.raises(UserError, match=r"dialog-babi-task2-API-refine-trn.txt of task 2 \(updating API calls\)"):
+            load_dialogs(world, (1, 2))
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ({"ids": (7,)}, "expected different numbers from 1 to 6, which 7 is not"),
+            ({"protocol": "joint"}, "protocol=joint: the dialog tasks have a training each"),
+            ({"source": "generated"}, "task.source=generated: the dialog tasks have official data only"),
+            ({"match": "yes"}, "task.match=yes: expected true or false"),
+        ],
+    )
+    def test_an_option_that_does_not_fit_is_named(self, world, options, said):
+        with pytest.raises(UserError, match=said):
+            load_dialogs(world, **options)
+
+    def test_data_that_are_not_there_are_asked_for(self, tmp_path):
+        with pytest.raises(UserError, match=r"add task\.download=true"):
+            load_dialogs(tmp_path / "nowhere")
+
+    @pytest.mark.parametrize("name", [name for name in MODELS if name not in RANKING])
+    def test_a_model_that_cannot_rank_names_those_that_can(self, world, name):
+        with pytest.raises(UserError, match=r"choose model=gated_memn2n, kv_memnn or memn2n$"):
+            check_fits(registered()[name], load_dialogs(world))
+
+
+def network_of(name: str, corpus: Corpus, seed: int = 1):
+    model = config(f"model={name}", "model.encoding=bag")["model"]
+    return build(model, corpus.sizes, seed).double()
+
+
+def test_the_three_models_of_the_paper_rank():
+    assert RANKING == ["gated_memn2n", "kv_memnn", "memn2n"]
+
+
+@pytest.mark.parametrize("name", RANKING)
+class TestRanking:
+    @pytest.mark.parametrize("kind", ["little", "matched"])
+    def test_scores_are_sums_over_the_words_of_a_candidate_and_its_types(self, name, kind, request):
+        corpus = request.getfixturevalue(kind)
+        network = network_of(name, corpus)
+        batch = corpus.by_question(corpus.test, torch.arange(12), network.window)
+        scores = network(batch).scores
+        features = network.encode(batch)
+        recall, _ = network.read(network.write(features, batch), features, batch)
+        W = network.answer_words()
+        types = dict(zip(corpus.candidates.types.tolist(), corpus.candidates.entities.tolist(), strict=True))
+        matches = 0
+        for n in range(12):
+            story = batch.stories[n].tolist()[: int(batch.told[n])]
+            heard = {word for row in [*story, int(batch.question[n])] for word in batch.sentences[row].tolist() if word}
+            for c, reply in enumerate(corpus.candidates.words.tolist()):
+                bag = [word for word in reply if word]
+                bag += [of for of, entities in types.items() if heard.intersection(entities[c])]
+                matches += len(bag) - sum(word != PAD for word in reply)
+                expected = sum((recall[n] @ W[word] for word in bag), start=torch.zeros((), dtype=torch.double))
+                torch.testing.assert_close(scores[n, c], expected)
+        assert (matches > 0) == (kind == "matched")
+
+    def test_restarts_of_an_ensemble_are_single_networks(self, name, matched):
+        networks = [network_of(name, matched, seed) for seed in (1, 2)]
+        ensemble = Ensemble(networks)
+        batch = next(iter(training_batches(matched, ensemble.network, [1, 2], 8)))
+        losses = ensemble.learn(batch)["answer"]
+        for k, network in enumerate(networks):
+            tables = {field: getattr(batch, field) for field in batch._fields if field != "candidates"}
+            axes = {"sentences": 2, "stories": 2, "support": 2, "noise": 2}
+            alone = {
+                field: table[k] if table is not None and table.dim() > axes.get(field, 1) else table
+                for field, table in tables.items()
+            }
+            batch_of_one = batch._replace(**alone)
+            torch.testing.assert_close(losses[k], network.loss(network(batch_of_one), batch_of_one)["answer"])
+
+    def test_learns_the_little_world(self, name, matched, tmp_path):
+        given = config(
+            f"model={name}", "task=dialog", "model.encoding=bag", "model.memory_size=12", "restarts=2", "logger=none",
+            "trainer.max_epochs=60", "+model.recipe.optimizer=adam", "results_dir=nowhere",
+        )  # fmt: skip
+        given = given | {"run": {"name": name, "identity": "x"}}
+        figures = train(given, "1", matched, tmp_path, lambda **state: None)
+        k = figures["selected"]
+        assert figures["errors"]["test"][1][k] < 5
+        for part in ("test", "oov"):
+            split = matched.splits[part]
+            wrong = figures["predictions"][part].long() != split.answer
+            torch.testing.assert_close(figures["errors"][part][1], 100 * wrong.double().mean(1))
+            failed = wrong.view(2, 10, 5).any(-1)  # every dialog has five turns
+            torch.testing.assert_close(figures["dialog_errors"][part][1], 100 * failed.double().mean(1))
+        assert figures["words"] == matched.answers
+
+
+def test_words_looked_up_add_up_as_counted_ones(little, monkeypatch):
+    words = torch.randn(3, len(little.words), 6, dtype=torch.double, requires_grad=True)
+    for encode in (encoders.bag_of_words, encoders.position_encoding):
+        got, gradient = [], []
+        for limit in (0, 10_000):
+            monkeypatch.setattr(encoders, "LOOKED_UP", limit)
+            got.append(encode(little.sentences, words))
+            gradient.append(torch.autograd.grad(got[-1].square().sum(), words)[0])
+        torch.testing.assert_close(*got)
+        torch.testing.assert_close(*gradient)
+
+
+def test_evaluation_batches_with_a_small_table_say_the_same(little, monkeypatch):
+    network = network_of("memn2n", little)
+    monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 5)
+    batches = list(EvaluationBatches(little, little.test, network))
+    assert all(2 * len(batch.sentences) <= len(little.sentences) for batch in batches)
+    whole = little.by_question(little.test, torch.arange(len(little.test)), network.window)
+    torch.testing.assert_close(torch.cat([network(batch).scores for batch in batches]), network(whole).scores)
+
+
+PUBLISHED = list(csv.DictReader((ROOT / "results/published_dialog.csv").read_text().splitlines()))
+
+
+@pytest.mark.parametrize("name", ["bordes2017_memn2n_dialog", "liu2017_gated_memn2n_dialog"])
+def test_published_figures_are_those_of_the_table(name):
+    published = dict(config(f"experiment={name}")["published"])
+    rows = [row for row in PUBLISHED if row["key"] == published["key"]]
+    printed = {
+        row["figure"] + ("_match" if row["match"] == "yes" else ""): [
+            float(row[f"task_{task}"]) if row[f"task_{task}"] else None for task in range(1, 7)
+        ]
+        for row in rows
+    }
+    assert published.pop("key") in name
+    assert published == printed
+    assert all(row["model"] in name for row in rows)
+
+
+# mean errors over tasks 1 to 5 in table 1 of Seo et al. (2017), who took them from the two papers
+@pytest.mark.parametrize(
+    ("key", "means"),
+    [("memn2n_dialog", (13.9, 30.3, 6.7, 11.2)), ("gated_memn2n_dialog", (14.3, 27.9, 5.4, 10.3))],
+)
+def test_published_means_agree_with_the_tasks(key, means):
+    rows = [row for row in PUBLISHED if row["key"] == key and row["figure"].startswith("response")]
+    for row, mean in zip(rows, means, strict=True):
+        assert abs(100 - sum(float(row[f"task_{task}"]) for task in range(1, 6)) / 5 - mean) < 0.1
+
+
+@pytest.mark.slow
+class TestRun:
+    def test_a_run_leaves_its_record_and_its_row(self, world, tmp_path):
+        results = tmp_path / "results"
+        done = run(
+            world, results, "experiment=bordes2017_memn2n_dialog", "task.ids=[1,6]", "task.match=true", "restarts=2",
+            "trainer.max_epochs=3", "logger=none",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "oov dialog" in " ".join(done.stdout.split())
+        record = the_record(results)
+        assert record["family"] == "dialog"
+        assert "oov_dialog_errors" in record["tasks"]["1"]
+        assert "oov_errors" not in record["tasks"]["6"]
+        corpus = load_dialogs(world, match=True).trainings["1"]
+        stored = arrays(results)
+        assert stored["1/words"].tolist() == corpus.answers
+        wrong = stored["1/predictions_oov"] != corpus.further["oov"].answer.numpy()
+        assert json.dumps([round(100 * float(w), 4) for w in wrong.mean(1)]) == json.dumps(
+            record["tasks"]["1"]["oov_errors"]
+        )
+        assert rows_of(results) == []  # of bAbI
+        (row,) = board.rows_of(results)
+        assert (row.model, row.match, row.tasks) == ("memn2n", True, [1, 6])
+        k = record["tasks"]["1"]["selected"]
+        assert row.accuracy["dialog", 1] == 100 - record["tasks"]["1"]["test_dialog_errors"][k]
+
+    def test_a_model_that_does_not_fit_is_refused_in_one_sentence(self, world, tmp_path):
+        done = run(world, tmp_path / "results", "model=entnet", "task=dialog")
+        assert done.returncode != 0
+        assert done.stderr.strip() == (
+            "EntNet answers with one word, and dialog bAbI without match types asks for one of many replies; "
+            "choose model=gated_memn2n, kv_memnn or memn2n"
+        )
