@@ -303,6 +303,8 @@ def test_published_means_agree_with_the_tasks(key, means):
 class TestRun:
     def test_a_run_leaves_its_record_and_its_row(self, world, tmp_path):
         results = tmp_path / "results"
+        results.mkdir()
+        (results / "published_dialog.csv").write_text((ROOT / "results/published_dialog.csv").read_text())
         done = run(
             world, results, "experiment=bordes2017_memn2n_dialog", "task.ids=[1,6]", "task.match=true", "restarts=2",
             "trainer.max_epochs=3", "logger=none",
@@ -325,6 +327,12 @@ class TestRun:
         assert (row.model, row.match, row.tasks) == ("memn2n", True, [1, 6])
         k = record["tasks"]["1"]["selected"]
         assert row.accuracy["dialog", 1] == 100 - record["tasks"]["1"]["test_dialog_errors"][k]
+        assert (row.published["response", 6], row.published["dialog_oov", 1]) == ("41.0", "82.7†")
+        of_replies, of_dialogs = (row.accuracy[figure, 1] for figure in ("response_oov", "dialog_oov"))
+        page = board.as_markdown([row])
+        assert f"| task 1, unknown words | {of_replies:.1f} ({of_dialogs:.1f}) | 96.5† (82.7†) |" in page
+        assert "| task 2 | – | 98.3 (83.9†) |" in page
+        assert "tasks 1, 6 only" in page
 
     def test_a_model_that_does_not_fit_is_refused_in_one_sentence(self, world, tmp_path):
         done = run(world, tmp_path / "results", "model=entnet", "task=dialog")
@@ -333,3 +341,57 @@ class TestRun:
             "EntNet answers with one word, and dialog bAbI without match types asks for one of many replies; "
             "choose model=gated_memn2n, kv_memnn or memn2n"
         )
+
+
+class TestRealRelease:
+    """Facts of the release, counted in its files."""
+
+    def test_counts(self, official):
+        corpora = load_dialogs(official, (1, 2, 3, 4, 5, 6)).trainings
+        turns = {int(task): [len(split) for split in corpus.splits.values()] for task, corpus in corpora.items()}
+        assert turns == {
+            1: [6024, 6015, 5936, 6020],
+            2: [9498, 9513, 9464, 9460],
+            3: [9855, 9978, 10018, 9788],
+            4: [3507, 3529, 3498, 3510],
+            5: [18340, 18457, 18398, 18368],
+            6: [14404, 4159, 11237],
+        }
+        dialogs = {int(task): [len(split.lengths) for split in c.splits.values()] for task, c in corpora.items()}
+        assert dialogs == {task: [1000] * 4 for task in range(1, 6)} | {6: [1618, 500, 1117]}
+        assert {task: len(corpus.answers) - 1 for task, corpus in corpora.items()} == {
+            "1": 4212, "2": 4212, "3": 4212, "4": 4212, "5": 4212, "6": 2407,
+        }  # fmt: skip
+
+    def test_first_examples(self, official):
+        corpora = load_dialogs(official, (1, 2, 3, 4, 5, 6)).trainings
+        seen = {int(task): first_dialog(corpus) for task, corpus in corpora.items()}
+        greeting = "hello what can i help you with today"
+        assert seen[1] == [
+            (0, "hi", greeting),
+            (2, "can you book a table", "i'm on it"),
+            (4, "<silence>", "any preference on a type of cuisine"),
+            (6, "i love italian food", "where should it be"),
+            (8, "in paris", "how many people would be in your party"),
+            (10, "we will be two", "which price range are looking for"),
+            (12, "in a cheap price range please", "ok let me look into some options for you"),
+            (14, "<silence>", "api_call italian paris two cheap"),
+        ]
+        assert {task: (len(turns), *turns[-1]) for task, turns in seen.items() if task > 1} == {
+            2: (10, 18, "thanks", "you're welcome"),
+            3: (9, 37, "i love that", "great let me do the reservation"),
+            4: (
+                3, 11, "may i have the address of the restaurant",
+                "here it is resto_rome_moderate_spanish_1stars_address",
+            ),
+            5: (21, 61, "no thank you", "you're welcome"),
+            6: (6, 24, "goodbye", "you are welcome"),
+        }  # fmt: skip
+
+    def test_types_are_the_seven_of_the_paper(self, official):
+        corpus = load_dialogs(official, (1,), match=True).trainings["1"]
+        names = ("address", "cuisine", "location", "number", "phone", "price", "rating")
+        assert [corpus.words[word] for word in corpus.candidates.types] == [f"$r_{name}" for name in names]
+        call = corpus.answers.index("api_call italian paris two cheap")
+        found = [[corpus.words[word] for word in row if word] for row in corpus.candidates.entities[:, call].tolist()]
+        assert found == [[], ["italian"], ["paris"], ["two"], [], ["cheap"], []]
