@@ -121,7 +121,7 @@ def test_rates_of_restarts_hold_for_adam_too(corpus):
         batches.set_epoch(epoch)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * 0.5 ** (epoch // 2)
         for batch in batches:
-            batch = Questions(batch.sentences, *(table[0] for table in batch[1:-1]))
+            batch = Questions(batch.sentences, *(table[0] for table in batch[1:7]))
             optimizer.zero_grad()
             sum(network.loss(network(batch), batch).values()).backward()
             optimizer.step()
