@@ -11,7 +11,7 @@ from tasks.batch import PAD
 from tasks.corpus import Corpus
 from tasks.dialog import official as release_of
 from tasks.errors import UserError
-from tests.configs import MODELS, ROOT, config
+from tests.configs import EXPERIMENTS, MODELS, ROOT, config
 from tests.dialogs import load_dialogs, write_dialogs
 from tests.test_run import arrays, run, the_record
 from zoo.leaderboard import dialog as board
@@ -273,7 +273,7 @@ def test_evaluation_batches_with_a_small_table_say_the_same(little, monkeypatch)
 PUBLISHED = list(csv.DictReader((ROOT / "results/published_dialog.csv").read_text().splitlines()))
 
 
-@pytest.mark.parametrize("name", ["bordes2017_memn2n_dialog", "liu2017_gated_memn2n_dialog"])
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if "_dialog" in name])
 def test_published_figures_are_those_of_the_table(name):
     published = dict(config(f"experiment={name}")["published"])
     rows = [row for row in PUBLISHED if row["key"] == published["key"]]
