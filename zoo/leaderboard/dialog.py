@@ -5,7 +5,7 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.leaderboard.tables import as_table, marks_of, newest, setting_of
+from zoo.leaderboard.tables import marks_of, newest, setting_of, table
 from zoo.progress import clock
 
 TASKS = range(1, 7)
@@ -140,7 +140,7 @@ def as_short_markdown(rows: list[Row]) -> str:
             for row in here
         ]
         if body:
-            parts += [f"**{_title(match)}, right replies in %, mean of tasks 1 to 5**", as_table(header, body)]
+            parts += [f"**{_title(match)}, right replies in %, mean of tasks 1 to 5**", table(header, body)]
     return "\n\n".join(parts)
 
 
@@ -170,7 +170,7 @@ def _summary(rows: list[Row]) -> str:
         )
         for row in rows
     ]
-    return as_table(header, body)
+    return table(header, body)
 
 
 def _per_task(rows: list[Row]) -> str:
@@ -187,7 +187,7 @@ def _per_task(rows: list[Row]) -> str:
                 cells.append(_both(*(_number(row.accuracy.get(figure)) for figure in figures)))
                 cells.append(_both(*(row.published.get(figure, "–") for figure in figures)))
             body.append(tuple(cells))
-    return as_table(tuple(header), body)
+    return table(tuple(header), body)
 
 
 def _both(of_replies: str, of_dialogs: str) -> str:

@@ -117,6 +117,8 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     size = settings["task"]["size"]
     if settings["task"].get("variant", "en") != "en":
         size = f"{settings['task']['variant']}-{size}"
+    # they choose the table, or mark the row
+    conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")
     errors = {int(task): got["test_errors"][got["selected"]] for task, got in tasks.items()}
     of_all = [got["test_errors"] for got in tasks.values()]
     marks = marks_of(record)
@@ -124,8 +126,7 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         marks.append(f"{len(errors)} of {len(TASKS)} tasks")
     return Row(
         record["model"],
-        # what chooses the table, or marks the row
-        setting_of(record, ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")),
+        setting_of(record, conditions),
         record["source"] + (f" ({record['world']})" if record.get("world") else ""),
         size,
         settings["protocol"],
@@ -146,15 +147,16 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
 
 
 def setting_of(record: dict, conditions: tuple[str, ...]) -> str:
-    """The experiment of a run, and what was changed on the command line but for the `conditions` of its table."""
+    """The experiment, and what was changed on the command line but for what chooses the table."""
     changed = [override for override in record["overrides"] if not override.startswith(conditions)]
     return ", ".join([record["experiment"] or "default", *changed])
 
 
 def marks_of(record: dict) -> list[str]:
-    if record["dirty"] is None:
-        return ["unknown commit"]
-    return ["uncommitted code"] if record["dirty"] else []
+    """What makes a figure one that cannot be made again."""
+    if record["dirty"] or record["dirty"] is None:
+        return ["uncommitted code" if record["dirty"] else "unknown commit"]
+    return []
 
 
 def _facts_found(tasks: dict[str, dict]) -> float | None:
@@ -256,7 +258,7 @@ def as_short_markdown(rows: list[Row]) -> str:
         ]
         parts += [
             f"**bAbI {size}, {_named(source)}, {_trained(protocol)}**",
-            as_table(header, body),
+            table(header, body),
             "\n".join(_filled(here)),
         ]
     parts = filter(None, parts)
@@ -318,7 +320,7 @@ def _summary(rows: list[Row]) -> str:
                 "; ".join(row.marks),
             )
         )
-    return as_table(header, body)
+    return table(header, body)
 
 
 def _mean(row: Row) -> str:
@@ -346,7 +348,7 @@ def _per_task(rows: list[Row]) -> str:
             )
             cells.append(_published_figure(row.published, f"error_{task}", "tasks_standing"))
         body.append(tuple(cells))
-    return as_table(tuple(header), body)
+    return table(tuple(header), body)
 
 
 def _published_figure(published: dict[str, str], column: str, standing: str) -> str:
@@ -364,7 +366,7 @@ def _number(figure: float | None, places: int) -> str:
     return "" if figure is None else f"{figure:.{places}f}"
 
 
-def as_table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
+def table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
     numbers = {
         "mean error",
         "failed",
