@@ -146,7 +146,9 @@ def main(arguments: list[str]) -> None:
             show(shown, network.traces, console)
         return
     if record.get("family", "babi") != "babi":
-        raise UserError(f"story={options['story']}: {file.name} is of no bAbI task; leave story= out to see what it keeps")
+        raise UserError(
+            f"story={options['story']}: {file.name} is of no bAbI task; leave story= out to see what it keeps"
+        )
     ensemble, words, sizes = load(file, record, training)
     if options["story"] == "-":
         if sys.stdin.isatty():
