@@ -1,7 +1,8 @@
-"""What every task yields and every model reads.
+"""What every task yields and every model reads: questions about stories, or sequences.
 
-Axis letters, here and in every model: U distinct sentences, J words a sentence, B stories of a batch, T sentences of
-a story, N questions, F supporting facts, R restarts, V vocabulary, C candidate replies, d width, K hops.
+Axis letters, here and in every model: U distinct sentences, J words a sentence, B stories or sequences of a batch, T
+sentences of a story or steps of a sequence, N questions, F supporting facts, R restarts, V vocabulary, C candidate
+replies, d width, K hops.
 """
 
 from typing import NamedTuple
@@ -43,10 +44,38 @@ class Questions(NamedTuple):
     noise: Tensor | None = None  # what a model drew for this step of training, see MemoryNetwork.noise
     candidates: Candidates | None = None  # where an answer is one of these and not a word
 
+    @property
+    def asked(self) -> Tensor:
+        """How many questions it holds, with restarts (R,)."""
+        return (self.answer != PAD).sum(-1)
+
+
+class Sequences(NamedTuple):
+    """Sequences of vectors, and the bits that are to be produced while or after they are seen."""
+
+    inputs: Tensor  # (B, T, I)
+    targets: Tensor  # (B, T, O) bits, 0 or 1
+    mask: Tensor  # (B, T) true in the steps whose targets are asked for
+
+    @property
+    def asked(self) -> Tensor:
+        """How many sequences it holds, with restarts (R,)."""
+        return self.mask.any(-1).sum(-1)
+
+
+Batch = Questions | Sequences
+
 
 class Sizes(NamedTuple):
-    """How large a model's tables must be to hold a task."""
+    """How large a model's tables must be to hold a task of `Questions`."""
 
     vocabulary: int  # V, the empty word included
     sentence_length: int  # J of the longest sentence or question
     story_length: int  # sentences of the longest story
+
+
+class Widths(NamedTuple):
+    """How wide the vectors of a task of `Sequences` are."""
+
+    inputs: int  # I
+    outputs: int  # O

@@ -145,7 +145,7 @@ class Data:
         default_factory=dict
     )  # generated questions that fill a hole of a task's official data
     notice: str = ""  # what the person at the screen should know
-    family: str = "babi"  # the tables of the leaderboard in which its figures stand
+    family: str = "babi"  # of tasks: it decides how figures are taken, recorded and tabled
     label: str = ""  # its conditions within the family, as part of a file name
     title: str = ""  # for people
 

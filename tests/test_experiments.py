@@ -1,12 +1,14 @@
-"""Every conf/experiment/*.yaml: composes, quotes its paper rightly, and runs."""
+"""Every experiment on bAbI: composes, quotes its paper rightly, and runs."""
 
 import csv
 
 import pytest
 
-from tests.configs import EXPERIMENTS, ROOT, config
+from tests.configs import EXPERIMENTS as ALL
+from tests.configs import ROOT, config
 from zoo.training.train import train
 
+EXPERIMENTS = [name for name in ALL if "_babi_" in name]
 PUBLISHED = {row["key"]: row for row in csv.DictReader((ROOT / "results/published.csv").read_text().splitlines())}
 BABI = [name for name in EXPERIMENTS if "_babi_" in name]
 

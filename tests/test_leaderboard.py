@@ -61,6 +61,7 @@ def add(results: Path, *, tasks=range(1, 21), experiment=None, overrides=(), pub
         "experiment": experiment,
         "overrides": list(overrides),
         "published": published,
+        "family": "babi",
         "source": source,
         "world": world,
         "filled": filled or {},

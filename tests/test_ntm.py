@@ -9,12 +9,12 @@ from zoo.models.ntm import NTM
 
 
 @pytest.mark.parametrize("hears", ["sentences", "words"])
-@pytest.mark.parametrize("controller", ["lstm", "feedforward"])
-def test_ntm_is_its_equations(controller, hears, uneven):
+@pytest.mark.parametrize(("controller", "layers"), [("lstm", 1), ("lstm", 2), ("feedforward", 1)])
+def test_ntm_is_its_equations(controller, layers, hears, uneven):
     torch.manual_seed(5)
     network = NTM(
         **uneven.sizes._asdict(), slots=4, width=3, dim=5, embedding=4, read_heads=2, write_heads=2,
-        controller=controller, hears=hears,
+        controller=controller, layers=layers, hears=hears,
     ).double()  # fmt: skip
     with torch.no_grad():
         for parameter in network.parameters():

@@ -2,11 +2,11 @@
 
 import time
 
-from zoo.progress import Progress
+from zoo.progress import Measure, Progress
 
 
 def started(seconds_ago: float) -> Progress:
-    progress = Progress("a run", {"1": 100, "2": 100}, {"1": 1.0, "2": 3.0})
+    progress = Progress("a run", {"1": 100, "2": 100}, {"1": 1.0, "2": 3.0}, Measure("test error", "%", 1))
     progress.begin = time.monotonic() - seconds_ago
     return progress
 

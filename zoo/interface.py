@@ -1,12 +1,14 @@
 """The contract between a memory network and everything around it: I, G, O, R (Weston et al., 2015, section 2)."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from tasks.batch import PAD, Questions
+from tasks.batch import PAD, Questions, Sequences
 from tasks.errors import nearest
 from zoo.parts.candidates import score_candidates
 
@@ -24,9 +26,20 @@ class Trace(NamedTuple):
     attention: Tensor  # (N, K, T) for each sentence of the story at each hop; MemoryNetwork.traces says what
 
 
+class Tape(NamedTuple):
+    """What the heads of a network did in every step of a sequence; all empty for one that has no heads."""
+
+    reading: Tensor  # (B, T, read heads, N) weights of the memory's rows
+    writing: Tensor  # (B, T, write heads, N)
+    reads: Tensor  # (B, T, W) what was read, the sum over heads
+    adds: Tensor  # (B, T, W) what was added, the sum over heads
+
+
 class Answer(NamedTuple):
-    scores: Tensor  # (N, V) unnormalised log-probability of each word as the answer; of each candidate, (N, C)
-    trace: Trace
+    # (N, V) unnormalised log-probability of each word as the answer; of each candidate, (N, C); of sequences (B, T, O),
+    # the log-odds of each bit
+    scores: Tensor
+    trace: Trace | Tape
 
 
 class MemoryNetwork(nn.Module, ABC):
@@ -89,6 +102,11 @@ class MemoryNetwork(nn.Module, ABC):
     def state_size(self, story_length: int) -> int:
         """How many numbers the memory of a story of this many sentences holds."""
 
+    def cost(self, answer: Answer, batch: Questions) -> Tensor:
+        """What validation selects by, in percent, summed over the questions of the batch; restarts are kept apart."""
+        wrong = (answer.scores.argmax(-1) != batch.answer) & (batch.answer != PAD)
+        return 100 * wrong.sum(-1)
+
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         """Named terms, each summed (not averaged) over the questions of the batch; the trainer adds them up."""
         return {"answer": F.cross_entropy(answer.scores, batch.answer, ignore_index=PAD, reduction="sum")}
@@ -102,6 +120,39 @@ class MemoryNetwork(nn.Module, ABC):
         `batch.noise`, and hands out None when it evaluates. It is drawn here, outside of vmap, so that each restart
         has its own generator."""
         return None
+
+
+class SequenceNetwork(MemoryNetwork):
+    """A memory network that reads sequences of vectors and produces bits: the same four functions, step by step.
+
+    I  encode   inputs    -> features   what is shown in every step
+    G  write    features  -> memory     all that it did, step after step
+    O  read     memory    -> recall     what it had at hand in every step, (B, T, d), and the trace of its heads
+    R  respond  recall    -> log-odds of every bit of every step
+    """
+
+    supervision = "answers"
+    reads = Sequences
+
+    def loss(self, answer: Answer, batch: Sequences) -> dict[str, Tensor]:
+        """Cross-entropy of the bits that are asked for, in bits, summed over the batch."""
+        return {"bits": bits(answer.scores, batch).sum()}
+
+    def cost(self, answer: Answer, batch: Sequences) -> Tensor:
+        return bits(answer.scores, batch).sum(-1)
+
+
+def bits(scores: Tensor, batch: Sequences) -> Tensor:
+    """What each sequence costs, (..., B), in bits."""
+    scores, targets = torch.broadcast_tensors(scores, batch.targets)
+    nats = F.binary_cross_entropy_with_logits(scores, targets, reduction="none").sum(-1)
+    return (nats * batch.mask).sum(-1) / math.log(2)
+
+
+def wrong_bits(scores: Tensor, batch: Sequences) -> Tensor:
+    """How many bits of each sequence are wrong, (..., B), where each is taken for the likelier of the two."""
+    wrong = (scores > 0) != (batch.targets > 0.5)
+    return (wrong.sum(-1) * batch.mask).sum(-1)
 
 
 def at_least(least: float, **given: float) -> None:

@@ -69,7 +69,8 @@ def _keys() -> list[str]:
 
     keys = list(walk(OmegaConf.load(CONF / "config.yaml"), ""))
     for group in sorted(path for path in CONF.iterdir() if path.is_dir() and path.name != "experiment"):
-        keys.append(group.name)
+        name = group.name.removesuffix("_on_task")  # model_on_task sets options of the model
+        keys.append(name)
         for file in sorted(group.glob("*.yaml")):
-            keys += walk(OmegaConf.load(file), f"{group.name}.")
+            keys += walk(OmegaConf.load(file), f"{name}.")
     return list(dict.fromkeys([*keys, "experiment"]))

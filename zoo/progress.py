@@ -2,6 +2,7 @@
 
 import sys
 import time
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.live import Live
@@ -14,19 +15,31 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+class Measure(NamedTuple):
+    """What is shown of a training that has ended, and how."""
+
+    name: str
+    unit: str
+    places: int
+
+    def said(self, figure: float) -> str:
+        return f"{figure:.{self.places}f} {self.unit}"
+
+
 class Progress:
     """A live table in a terminal; in a file or a pipe one line for each training that ends."""
 
-    def __init__(self, title: str, epochs: dict[str, int], weights: dict[str, float]) -> None:
+    def __init__(self, title: str, epochs: dict[str, int], weights: dict[str, float], measure: Measure) -> None:
         """
         Args:
             title: stands above the table.
             epochs: of every training at most, by name.
             weights: how long an epoch of each takes, relative to the others.
+            measure: how its figures are shown.
         """
-        self.title, self.epochs, self.weights = title, epochs, weights
+        self.title, self.epochs, self.weights, self.measure = title, epochs, weights, measure
         self.state: dict[str, dict] = {}
-        self.done: dict[str, float] = {}  # test error of the restart that validation selected
+        self.done: dict[str, float] = {}  # the figure of the restart that validation selected
         self.console = Console(stderr=True)
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
         self.before: dict[str, int] = {}  # epochs that an interrupted attempt had already done
@@ -55,8 +68,9 @@ class Progress:
             self.draw()
         else:
             left = f", {self.left()} left" if len(self.done) < len(self.epochs) else ""
+            figure = f"{self.measure.name} {self.measure.said(error)}"
             print(
-                f"  {len(self.done)}/{len(self.epochs)}  {label(name)}: test error {error:.1f} %{left}",
+                f"  {len(self.done)}/{len(self.epochs)}  {label(name)}: {figure}{left}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -79,15 +93,15 @@ class Progress:
             return
         self.drawn = time.monotonic()
         table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
-        for column in ("training", "epoch", "validation error, mean", "best", "test error"):
+        for column in ("training", "epoch", "validation, mean", "best", self.measure.name):
             table.add_column(column, justify="left" if column == "training" else "right")
         for name in self.epochs:
             if name in self.done:
-                table.add_row(label(name), "done", "", "", f"{self.done[name]:.1f} %", style="dim")
+                table.add_row(label(name), "done", "", "", self.measure.said(self.done[name]), style="dim")
             elif name in self.state:
                 now = self.state[name]
-                best = "linear start" if now["best"] is None else f"{now['best']:.1f} %"
-                table.add_row(label(name), f"{now['epoch']}/{now['epochs']}", f"{now['error']:.1f} %", best, "")
+                best = "linear start" if now["best"] is None else self.measure.said(now["best"])
+                table.add_row(label(name), f"{now['epoch']}/{now['epochs']}", self.measure.said(now["error"]), best, "")
         waiting = len(self.epochs) - len(self.done.keys() | self.state.keys())
         passed = clock(time.monotonic() - self.begin)
         table.caption = (

@@ -24,6 +24,10 @@ SELECTION = (
     "of each restart the epoch of lowest validation error, of equals the last; of the restarts the one of lowest "
     "validation error, of equals that of lowest validation loss in the last epoch; test read once, at the end"
 )
+SEQUENCE_SELECTION = (
+    "of each restart the epoch of fewest bits on validation sequences, of equals the last; of the restarts the one of "
+    "fewest bits; test sequences read once, at the end"
+)
 PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 
@@ -33,7 +37,8 @@ def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
     if data.source == "official" and not data.filled:  # then nothing was generated
         without += ["generator", "fill_missing"]
     task = {key: value for key, value in config["task"].items() if key not in without}
-    task["ids"] = sorted(task["ids"])
+    if "ids" in task:
+        task["ids"] = sorted(task["ids"])
     return {
         "experiment": experiment,
         "model": config["model"],
@@ -47,9 +52,13 @@ def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
     }
 
 
-def identity(settings: dict) -> str:
+def selection_of(family: str) -> str:
+    return SEQUENCE_SELECTION if family == "algorithmic" else SELECTION
+
+
+def identity(settings: dict, family: str) -> str:
     """Ten hexadecimal digits that two runs share only if they are to give the same figures for the same row."""
-    text = json.dumps({"schema": SCHEMA, "selection": SELECTION} | settings, sort_keys=True)
+    text = json.dumps({"schema": SCHEMA, "selection": selection_of(family)} | settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
@@ -77,27 +86,13 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
         run: what the runner knows: identity, settings, labels, times.
         figures: of every training, as `zoo.training.train.train` returns them.
     """
-    tasks, arrays = {}, {}
-    for training, got in figures.items():
-        for part in ("train_loss", "valid_loss", "valid_error"):
-            arrays[f"{training}/{part}"] = got["curves"][part].numpy().astype(np.float16)
-        for part, predicted in got["predictions"].items():
-            arrays[f"{training}/predictions" + ("" if part == "test" else f"_{part}")] = predicted.numpy()
-        arrays[f"{training}/words"] = np.array(got["words"])
-        for part, of_question in got["questions"].items():
-            arrays[f"{training}/{part}"] = of_question.numpy()
-        arrays[f"{training}/looks"] = np.array(json.dumps(got["looks"]))
-        for task in got["errors"]["test"]:
-            tasks[str(task)] = {
-                **{f"{part}_errors": _rounded(errors[task]) for part, errors in got["errors"].items()},
-                **{f"{part}_dialog_errors": _rounded(errors[task]) for part, errors in got["dialog_errors"].items()},
-                "facts_found": None if got["facts_found"][task] is None else _rounded(got["facts_found"][task]),
-                "selected": got["selected"],
-                "best_epochs": got["best_epoch"].tolist(),
-                "training": training,
-            }
-    record = {"schema": SCHEMA, "selection": SELECTION} | run
-    record["tasks"] = {task: tasks[task] for task in sorted(tasks, key=int)}
+    arrays = {
+        f"{training}/{part}": got["curves"][part].numpy().astype(np.float16)
+        for training, got in figures.items()
+        for part in ("train_loss", "valid_loss", "valid_error")
+    }
+    add = _sequences if run["family"] == "algorithmic" else _stories
+    record = {"schema": SCHEMA, "selection": selection_of(run["family"])} | run | add(figures, arrays)
     record["trainings"] = {
         training: {name: got[name] for name in ("parameters", "state_size", "examples")}
         | {"seconds": round(got["seconds"], 2)}
@@ -113,7 +108,10 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
     write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **arrays))
     write_atomically(file, lambda stream: stream.write(dump(record).encode()))
     # what `zoo.explain` asks; too large to be committed, and made again from the record
-    kept = {training: {name: got[name] for name in ("weights", "words", "sizes")} for training, got in figures.items()}
+    kept = {
+        training: {name: got[name] for name in ("weights", "words", "sizes") if name in got}
+        for training, got in figures.items()
+    }
     write_atomically(weights_of(file), lambda stream: torch.save(kept, stream))
     return file
 
@@ -121,6 +119,43 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
 def weights_of(file: Path) -> Path:
     """Where the weights of the selected restarts of a record lie, on the machine that made it."""
     return file.parent.parent / "weights" / f"{file.stem}.pt"
+
+
+def _stories(figures: dict[str, dict], arrays: dict[str, np.ndarray]) -> dict:
+    """Errors task by task; the predictions that they follow from go to `arrays`."""
+    tasks = {}
+    for training, got in figures.items():
+        for part, predicted in got["predictions"].items():
+            arrays[f"{training}/predictions" + ("" if part == "test" else f"_{part}")] = predicted.numpy()
+        arrays[f"{training}/words"] = np.array(got["words"])
+        for part, of_question in got["questions"].items():
+            arrays[f"{training}/{part}"] = of_question.numpy()
+        arrays[f"{training}/looks"] = np.array(json.dumps(got["looks"]))
+        for task in got["errors"]["test"]:
+            tasks[str(task)] = {
+                **{f"{part}_errors": _rounded(errors[task]) for part, errors in got["errors"].items()},
+                **{f"{part}_dialog_errors": _rounded(errors[task]) for part, errors in got["dialog_errors"].items()},
+                "facts_found": None if got["facts_found"][task] is None else _rounded(got["facts_found"][task]),
+                "selected": got["selected"],
+                "best_epochs": got["best_epoch"].tolist(),
+                "training": training,
+            }
+    return {"tasks": {task: tasks[task] for task in sorted(tasks, key=int)}}
+
+
+def _sequences(figures: dict[str, dict], arrays: dict[str, np.ndarray]) -> dict:
+    """Bits form by form; what the heads did with one sequence of each form goes to `arrays`, as `FORM/reading`."""
+    (got,) = figures.values()
+    for form, tape in got["tapes"].items():
+        arrays |= {f"{form}/{name}": table.numpy() for name, table in tape.items()}
+    return {
+        "validation": {name: _rounded(of_all) for name, of_all in got["valid"].items()}
+        | {"selected": got["selected"], "best_epochs": got["best_epoch"].tolist()},
+        "tests": {
+            form: {name: _rounded(of_all) for name, of_all in costs.items()} | {"optimal_bits": got["optimal"][form]}
+            for form, costs in got["test"].items()
+        },
+    }
 
 
 def dump(record: dict) -> str:

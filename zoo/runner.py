@@ -1,12 +1,14 @@
 """A run: trainings in worker processes, their figures in one record."""
 
 import contextlib
+import inspect
 import json
 import multiprocessing
 import os
 import queue
 import shutil
 import signal
+import statistics
 import sys
 import threading
 import time
@@ -18,18 +20,17 @@ from typing import NamedTuple
 
 import torch
 from filelock import FileLock, Timeout
-from hydra.utils import instantiate
+from hydra.utils import get_method, instantiate
 from rich.console import Console
 from rich.table import Table
 
-from tasks.batch import Sizes
 from tasks.corpus import Data
 from tasks.errors import UserError, check_type
 from tasks.files import write_atomically
 from zoo import records
 from zoo.leaderboard.tables import PASS_MARK
-from zoo.progress import Progress, clock, label
-from zoo.training.build import build, check_fits
+from zoo.progress import Measure, Progress, clock, label
+from zoo.training.build import build, check_fits, smallest
 from zoo.training.recipe import Recipe
 
 
@@ -43,7 +44,9 @@ class Plan(NamedTuple):
     settings: dict  # all that decides its figures
     name: str  # of its record, without identity and moment
     identity: str
-    windows: dict[str, int]  # of each training, how many sentences its network is shown
+    facts: dict[str, str]  # of the model's class
+    measure: Measure  # how its figures are shown on the way
+    weights: dict[str, float]  # of each training, how long an epoch takes, relative to the others
 
     def recorded(self) -> list[Path]:
         """Its records, the oldest first."""
@@ -64,29 +67,34 @@ def plan(config: dict, labels: dict) -> Plan:
     """
     check(config)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
-    network = build(config["model"], Sizes(2, 1, 1), seed=0)  # refuses wrong options before any data are read
+    network = smallest(config["model"])  # refuses wrong options before any data are read
+    facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
     data = load_data(config)
-    check_fits(type(network), data)
+    check_fits(labels["model"], type(network), data)
     # what was found now is what every worker reads
     config = config | {"task": config["task"] | {"source": data.source, "download": False}}
     settings = records.settings_of(config, labels["experiment"], data)
-    identity = records.identity(settings)
+    identity = records.identity(settings, data.family)
     name = f"{labels['model']}-{data.label}-{config['protocol']}"
+    if data.family == "algorithmic":
+        measure, weights = Measure("bits on validation", "bits", 3), dict.fromkeys(data.trainings, 1.0)
+    else:
+        measure = Measure("test error", "%", 1)
+        # the time of an epoch grows with the questions and, more slowly, with the slots
+        weights = {
+            training: len(corpus.train) * (20 + build(config["model"], corpus.sizes, seed=0).window) / 20
+            for training, corpus in data.trainings.items()
+        }
     config = config | {"run": {"name": name, "identity": identity}}
-    windows = {
-        training: build(config["model"], corpus.sizes, seed=0).window for training, corpus in data.trainings.items()
-    }
-    return Plan(config, labels, data, recipe, settings, name, identity, windows)
+    return Plan(config, labels, data, recipe, settings, name, identity, facts, measure, weights)
 
 
 def run(plan: Plan) -> Path:
     """Makes a run, or goes on with one that was interrupted, and returns the path of its record."""
-    config, labels, data = plan.config, plan.labels, plan.data
+    config, labels, data, weights = plan.config, plan.labels, plan.data, plan.weights
     results = Path(config["results_dir"])
     if data.notice:
         print(data.notice, file=sys.stderr)
-    network = build(config["model"], Sizes(2, 1, 1), seed=0)
-    facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
     home = results / "unfinished" / f"{plan.name}-{plan.identity}"
     home.parent.mkdir(parents=True, exist_ok=True)
     with _alone(home):
@@ -104,15 +112,13 @@ def run(plan: Plan) -> Path:
         title = f"{labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
         if resumed:
             title += ", continued"
-        # the time of an epoch grows with the questions and, more slowly, with the slots
-        weights = {name: len(corpus.train) * (20 + plan.windows[name]) / 20 for name, corpus in data.trainings.items()}
-        with Progress(title, dict.fromkeys(data.trainings, plan.recipe.all_epochs), weights) as progress:
+        with Progress(title, dict.fromkeys(data.trainings, plan.recipe.all_epochs), weights, plan.measure) as progress:
             order = sorted(data.trainings, key=lambda name: -weights[name])
             figures = _train_all(config, order, work, progress)
         record = {
             "identity": plan.identity,
             **labels,
-            **facts,
+            **plan.facts,
             "family": data.family,
             "source": data.source,
             "world": data.world,
@@ -165,10 +171,9 @@ def load_data(config: dict, training: str | None = None) -> Data:
     task = dict(config["task"])
     if training is not None and config["protocol"] == "per_task":
         task["ids"] = [int(training)]
-    return instantiate(
-        task | {"protocol": config["protocol"], "data_dir": config["data_dir"], "cache_dir": config["cache_dir"]},
-        _convert_="all",
-    )
+    given = task | {name: config[name] for name in ("protocol", "data_dir", "cache_dir")}
+    wanted = inspect.signature(get_method(task["_target_"])).parameters  # what is drawn needs no folder
+    return instantiate({name: value for name, value in given.items() if name in ("_target_", *wanted)}, _convert_="all")
 
 
 def workers_of(config: dict, trainings: int) -> int:
@@ -236,7 +241,9 @@ def _train_all(config: dict, names: list[str], work: Path, progress: Progress) -
 
 
 def selected_error(figures: dict) -> float:
-    """Mean test error over the tasks of a training, of the restart that validation selected."""
+    """Mean test error over the tasks of a training, of the restart that validation selected; of sequences its bits."""
+    if "tapes" in figures:
+        return float(figures["valid"]["bits"][figures["selected"]])
     errors = [float(of_all[figures["selected"]]) for of_all in figures["errors"]["test"].values()]
     return sum(errors) / len(errors)
 
@@ -271,6 +278,29 @@ def _train_in_worker(config: dict, name: str, work: Path) -> None:
 
 def show(record: dict) -> None:
     """The figures of a record, as a table in the terminal."""
+    (_show_sequences if record.get("family") == "algorithmic" else _show_stories)(record)
+    speed = f"{record['examples_per_second']:,} training examples a second in each, all restarts together"
+    print(f"{clock(record['wall_seconds'])} in {record['workers']} process(es), {speed}")
+
+
+def _show_sequences(record: dict) -> None:
+    k, validation = record["validation"]["selected"], record["validation"]
+    print(
+        f"{record['model']}, {record['settings']['task']['name']}: bits a sequence, and how many of its bits are wrong"
+    )
+    table = Table()
+    for column in ("test", "selected", "wrong", "median of restarts", "wrong", "optimum"):
+        table.add_column(column, justify="left" if column == "test" else "right")
+    for form, got in record["tests"].items():
+        cells = []
+        for choose in (lambda of_all: of_all[k], statistics.median):
+            cells += [f"{choose(got['bits']):.3f}", f"{choose(got['wrong_bits']):.2f}"]
+        table.add_row(form, *cells, "0" if got["optimal_bits"] is None else f"{got['optimal_bits']:.3f}")
+    Console().print(table)
+    print(f"selected by {validation['bits'][k]:.3f} bits on validation, in epoch {validation['best_epochs'][k] + 1}")
+
+
+def _show_stories(record: dict) -> None:
     world = f" ({record['world']})" if record.get("world") else ""
     print(f"{record['model']}, {record['source']} data{world}: error in %, of the restart that validation selects")
     table = Table()
@@ -300,5 +330,3 @@ def show(record: dict) -> None:
         table.add_section()
         table.add_row(f"mean{failed}", "", f"{sum(chosen) / len(chosen):.2f}")
     Console().print(table)
-    speed = f"{record['examples_per_second']:,} training examples a second in each, all restarts together"
-    print(f"{clock(record['wall_seconds'])} in {record['workers']} process(es), {speed}")

@@ -21,3 +21,20 @@ def answer(network, story: list[list[int]], question: list[int]) -> Tensor:
         for word in sentence:
             h, c = step(network, network.words[word], h, c)
     return network.answers @ h
+
+
+def bits(network, inputs: Tensor) -> Tensor:
+    """Log-odds of every bit after every step of one sequence, (T, O); layer above layer."""
+    d = network.U.shape[2]
+    states = [tuple(state.split(d)) for state in network.first_state]
+    scores = []
+    for heard in inputs:
+        for layer, (h, c) in enumerate(states):
+            W = network.W if layer == 0 else network.W_up[layer - 1]
+            gates = (W @ heard + network.U[layer] @ h + network.b[layer]).split(d)
+            i, f, o = (torch.sigmoid(gate) for gate in gates[:3])
+            c = f * c + i * torch.tanh(gates[3])
+            heard = o * torch.tanh(c)
+            states[layer] = heard, c
+        scores.append(network.answers @ heard + network.b_answers)
+    return torch.stack(scores)

@@ -9,14 +9,14 @@ from tests.reference.dmn_plus import encode
 class Machine:
     def __init__(self, network) -> None:
         self.network = network
-        dtype = network.words.dtype
+        dtype = network.b.dtype
         self.rows = [torch.full((network.width,), 1e-6, dtype=dtype) for _ in range(network.slots)]
         first = torch.zeros(network.slots, dtype=dtype)
         first[0] = 1
         self.weights = [first for _ in range(network.heads)]
         self.reads = list(network.first_reads)
         if network.U is not None:
-            self.h, self.c = network.first_state.split(network.dim)
+            self.layers = [state.split(network.dim) for state in network.first_state]
 
     def head(self, number: int, h: Tensor) -> Tensor:
         network, size = self.network, self.network.width + 6
@@ -25,7 +25,7 @@ class Machine:
         k, beta, g = torch.tanh(out[: network.width]), out[-6], out[-5]
         shift, gamma = torch.softmax(out[-4:-1], dim=0), out[-1]
         beta, g, gamma = torch.log1p(torch.exp(beta)), torch.sigmoid(g), 1 + torch.log1p(torch.exp(gamma))
-        cosines = [k @ row / (torch.sqrt(k @ k) * torch.sqrt(row @ row) + 1e-8) for row in self.rows]
+        cosines = [k @ row / (torch.sqrt(k @ k) * torch.sqrt(row @ row + 1e-16) + 1e-8) for row in self.rows]
         content = torch.softmax(beta * torch.stack(cosines), dim=0)
         before = g * content + (1 - g) * self.weights[number]
         n = len(before)
@@ -40,9 +40,13 @@ class Machine:
         if network.U is None:
             h = torch.tanh(x)
         else:
-            i, f, o, candidate = (x + network.U @ self.h).split(network.dim)
-            self.c = torch.sigmoid(f) * self.c + torch.sigmoid(i) * torch.tanh(candidate)
-            h = self.h = torch.sigmoid(o) * torch.tanh(self.c)
+            for layer, (h, c) in enumerate(self.layers):
+                if layer:
+                    x = network.W_up[layer - 1] @ self.layers[layer - 1][0] + network.b_up[layer - 1]
+                i, f, o, candidate = (x + network.U[layer] @ h).split(network.dim)
+                c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(candidate)
+                self.layers[layer] = torch.sigmoid(o) * torch.tanh(c), c
+            h = self.layers[-1][0]
         self.weights = [self.head(number, h) for number in range(network.heads)]
         readers = self.weights[: network.read_heads]
         self.reads = [sum(w[i] * row for i, row in enumerate(self.rows)) for w in readers]
@@ -55,6 +59,15 @@ class Machine:
             add = torch.tanh(ea[network.width :])
             self.rows = [row + w[i] * add for i, row in enumerate(self.rows)]
         return h
+
+
+def bits(network, inputs: Tensor) -> Tensor:
+    """Log-odds of every bit after every step of one sequence, (T, O)."""
+    machine, scores = Machine(network), []
+    for x in inputs:
+        h = machine.hear(network.W_x @ x)
+        scores.append(network.answers @ torch.cat([h, *machine.reads]) + network.b_answers)
+    return torch.stack(scores)
 
 
 def answer(network, story: list[list[int]], question: list[int], length: int) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tasks.errors import UserError
 from tasks.files import write_atomically
-from zoo.leaderboard import dialog
+from zoo.leaderboard import dialog, sequences
 from zoo.leaderboard.tables import as_csv, as_markdown, as_short_markdown, rows_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -15,9 +15,13 @@ BEGIN, END = "<!-- leaderboard: made by python -m zoo.leaderboard -->\n\n", "\n\
 
 def pages(results_dir: Path) -> dict[Path, str]:
     """What every generated file should hold; the README too, if these are the results that it shows."""
-    rows, dialogs = rows_of(results_dir), dialog.rows_of(results_dir)
-    page = "\n".join(filter(None, [as_markdown(rows), dialog.as_markdown(dialogs)]))
-    found = {results_dir / "leaderboard.md": page, results_dir / "leaderboard.csv": as_csv(rows)}
+    rows, dialogs, algorithmic = rows_of(results_dir), dialog.rows_of(results_dir), sequences.rows_of(results_dir)
+    sections = as_markdown(rows), dialog.as_markdown(dialogs), sequences.as_markdown(algorithmic)
+    found = {
+        results_dir / "leaderboard.md": "\n".join(filter(None, sections)),
+        results_dir / "leaderboard.csv": as_csv(rows),
+        results_dir / "leaderboard_algorithmic.csv": sequences.as_csv(algorithmic),
+    }
     readme = ROOT / "README.md"
     if results_dir.resolve() == ROOT / "results" and readme.exists():
         before, begin, rest = readme.read_text().partition(BEGIN)

@@ -78,8 +78,8 @@ class Row:
 
     @property
     def order(self) -> tuple:
-        table = self.source != "official", self.source, self.size, self.protocol != "per_task"
-        return (*table, self.mean is None, self.mean or 0.0, self.model, self.experiment)
+        place = self.source != "official", self.source, self.size, self.protocol != "per_task"
+        return (*place, self.mean is None, self.mean or 0.0, self.model, self.experiment)
 
 
 def read_published(file: Path) -> list[dict[str, str]]:
@@ -224,9 +224,8 @@ def as_markdown(rows: list[Row]) -> str:
     ]
     if not rows:
         parts.append("No records yet: `python run.py model=gated_memn2n task=babi_all` makes the first.")
-    for table in dict.fromkeys(row.table for row in rows):
-        here = [row for row in rows if row.table == table]
-        source, size, protocol = table
+    for source, size, protocol in dict.fromkeys(row.table for row in rows):
+        here = [row for row in rows if row.table == (source, size, protocol)]
         settings = {row.published["key"]: row.published for row in here if row.published}
         sources = (
             f"- Published, {got['name']}: {got['setting']}; {got['conditions']}. Source of the mean: {got['source']}."
@@ -366,22 +365,13 @@ def _number(figure: float | None, places: int) -> str:
     return "" if figure is None else f"{figure:.{places}f}"
 
 
-def table(header: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
-    numbers = {
-        "mean error",
-        "failed",
-        "published",
-        "all restarts",
-        "restarts",
-        "facts found",
-        "parameters",
-        "memory size",
-        "training",
-        "task",
-        "replies",
-        "unknown words",
-        "task 6",
-    }
+NUMBERS = {
+    "mean error", "failed", "published", "all restarts", "restarts", "facts found", "parameters", "memory size",
+    "training", "task", "replies", "unknown words", "task 6",
+}  # fmt: skip
+
+
+def table(header: tuple[str, ...], body: list[tuple[str, ...]], numbers: set[str] = NUMBERS) -> str:
     rule = ("--:" if name in numbers else "---" for name in header)
     lines = (f"| {' | '.join(cells)} |" for cells in (header, tuple(rule), *body))
     return "\n".join(lines)

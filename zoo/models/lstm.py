@@ -5,14 +5,19 @@ A Set of Prerequisite Toy Tasks" (arXiv:1502.05698), section 5, which prints its
 is that of Gers, Schmidhuber and Cummins, 2000, with a forget gate and without peepholes.
 Symbols: x a word vector, h hidden state, c cell, i f o the gates.
 Deviations: sizes and training are ours; the paper doesn't give them.
+
+`SequenceLSTM` is the yardstick of Graves, Wayne and Danihelka, 2014, "Neural Turing Machines" (arXiv:1410.5401),
+section 4: layers of the same cell, one above the other, at the sizes of their table 3.
+Deviation: a layer hears the one below it, and the last one answers; the numbers of weights in their table suggest that
+theirs also had connections past layers, and peepholes.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.batch import PAD, Questions
-from zoo.interface import MemoryNetwork, Paper, Trace, at_least
+from tasks.batch import PAD, Questions, Sequences
+from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least
 from zoo.parts.cells import lstm, rows
 
 
@@ -83,3 +88,60 @@ class LSTM(MemoryNetwork):
 
     def state_size(self, story_length: int) -> int:
         return 2 * self.U.shape[1]
+
+
+class SequenceLSTM(SequenceNetwork):
+    """Layers of LSTM cells: a vector in, bits out, in every step.
+
+    Args:
+        inputs: width of the vectors of the task.
+        outputs: bits that it asks for.
+        dim: d of a layer.
+        layers: one above the other.
+    """
+
+    paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
+    memory = "dynamic"
+
+    def __init__(self, inputs: int, outputs: int, dim: int = 256, layers: int = 3) -> None:
+        super().__init__()
+        at_least(1, dim=dim, layers=layers)
+        bound = dim**-0.5
+        self.W = nn.Parameter(torch.empty(4 * dim, inputs).uniform_(-bound, bound))
+        self.W_up = nn.Parameter(torch.empty(layers - 1, 4 * dim, dim).uniform_(-bound, bound)) if layers > 1 else None
+        self.U = nn.Parameter(torch.empty(layers, 4 * dim, dim).uniform_(-bound, bound))
+        forget_little = torch.cat([torch.zeros(dim), torch.ones(dim), torch.zeros(2 * dim)])
+        self.b = nn.Parameter(forget_little.repeat(layers, 1))
+        self.first_state = nn.Parameter(torch.zeros(layers, 2 * dim))
+        self.answers = nn.Parameter(torch.empty(outputs, dim).uniform_(-bound, bound))
+        self.b_answers = nn.Parameter(torch.zeros(outputs))
+
+    def encode(self, batch: Sequences) -> Tensor:
+        """I: what the first layer hears in every step, (B, T, 4d)."""
+        return batch.inputs @ self.W.T + self.b[0]
+
+    def write(self, features: Tensor, batch: Sequences) -> Tensor:
+        """G: the hidden state of the last layer after every step, (B, T, d)."""
+        states = self.hear(0, features)
+        for layer in range(1, len(self.U)):
+            states = self.hear(layer, states @ self.W_up[layer - 1].T + self.b[layer])
+        return states
+
+    def hear(self, layer: int, heard: Tensor) -> Tensor:
+        """The hidden states of a layer, (B, T, d)."""
+        state, hidden = self.first_state[layer].expand(len(heard), -1), []
+        for x in heard.unbind(1):
+            state = lstm(x, state, self.U[layer])
+            hidden.append(state.chunk(2, dim=-1)[0])
+        return torch.stack(hidden, dim=1)
+
+    def read(self, memory: Tensor, features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
+        """O: the state; there are no heads."""
+        nothing = memory.new_zeros(*memory.shape[:2], 0)
+        return memory, Tape(nothing[..., None], nothing[..., None], nothing, nothing)
+
+    def respond(self, recall: Tensor) -> Tensor:
+        return recall @ self.answers.T + self.b_answers
+
+    def state_size(self, story_length: int) -> int:
+        return 2 * self.U.shape[0] * self.U.shape[2]

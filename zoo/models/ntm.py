@@ -5,11 +5,14 @@ are the paper's.
 Symbols: M memory of N rows of width W, h controller output, k key, beta key strength, g interpolation gate, s shift
 weights, gamma sharpening, w weighting of the rows, e erase and a add vector, r what is read.
 Deviations:
-- The paper's tasks are algorithms. Here a story is heard sentence by sentence (a sum of word vectors with position
-  encoding, as in MemN2N) or word by word, then the question, by a map of its own, in one step, and the answer is scored
-  from the controller's output and the reads of that step.
 - Key and add vectors pass through tanh, which keeps training stable (as others do).
-- Memory begins at a small constant, heads at the first row, reads and the controller's state at learned values.
+- Memory begins at a small constant (Collier and Beel, 2018, found that best), heads at the first row, reads and the
+  controller's state at learned values. Before it learns, a head would rather stay than shift: otherwise the read heads
+  of most machines learn to walk through blank rows while they listen, away from the write head, until the two meet
+  where the memory closes its circle, and copies longer than half the memory fail.
+- The paper's tasks are algorithms, which `SequenceNTM` reads. `NTM` reads stories: it hears them sentence by sentence
+  (a sum of word vectors with position encoding, as in MemN2N) or word by word, then the question, by a map of its own,
+  in one step, and the answer is scored from the controller's output and the reads of that step.
 """
 
 from typing import NamedTuple
@@ -18,21 +21,191 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.batch import PAD, Questions
-from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
+from tasks.batch import PAD, Questions, Sequences
+from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least, one_of
 from zoo.parts.cells import lstm, rows
 from zoo.parts.encoders import position_encoding
 
 
 class State(NamedTuple):
-    controller: Tensor  # (B, 2d) hidden state and cell of an LSTM; of a feed-forward controller nothing
-    memory: Tensor  # (B, N, W)
+    output: Tensor  # (B, d) h
+    controller: Tensor  # (B, layers, 2d) hidden state and cell of each LSTM; of a feed-forward controller nothing
+    memory: Tensor  # (B, W, N) a row is a column here, so that the longer axis is the inner one, which is faster
     weights: Tensor  # (B, heads, N) of the read heads, then of the write heads
     reads: Tensor  # (B, read heads, W)
 
 
-class NTM(MemoryNetwork):
+class Machine(MemoryNetwork):
     """A controller that reads and writes the rows of a memory through heads, by what they hold and by where they are.
+
+    What it hears in a step, and what becomes of its output, is left to the classes below.
+
+    Args:
+        hears: width of the vectors that it hears.
+        slots: N.
+        width: W.
+        dim: d of the controller.
+        read_heads: number of heads that read.
+        write_heads: number of heads that write.
+        controller: `lstm` or `feedforward`.
+        layers: of the LSTM, one above the other.
+    """
+
+    paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
+    memory = "dynamic"
+
+    def __init__(
+        self,
+        hears: int,
+        slots: int,
+        width: int,
+        dim: int,
+        read_heads: int,
+        write_heads: int,
+        controller: str,
+        layers: int,
+    ) -> None:
+        super().__init__()
+        at_least(1, slots=slots, width=width, dim=dim, layers=layers)
+        at_least(1, read_heads=read_heads, write_heads=write_heads)
+        one_of(("lstm", "feedforward"), controller=controller)
+        self.slots, self.width, self.dim = slots, width, dim
+        self.read_heads, self.heads = read_heads, read_heads + write_heads
+        recurrent = controller == "lstm"
+        gates = 4 if recurrent else 1
+        self.W_x = uniform(gates * dim, hears)
+        self.W_r, self.b = uniform(gates * dim, read_heads * width), nn.Parameter(torch.zeros(gates * dim))
+        self.U = uniform(layers, 4 * dim, dim) if recurrent else None
+        self.W_up = uniform(layers - 1, 4 * dim, dim) if recurrent and layers > 1 else None
+        self.b_up = nn.Parameter(torch.zeros(layers - 1, 4 * dim)) if recurrent and layers > 1 else None
+        self.first_state = nn.Parameter(torch.zeros(layers, 2 * dim)) if recurrent else None
+        self.first_reads = nn.Parameter(torch.randn(read_heads, width) * 0.1)
+        # k, beta, g, s and gamma of every head, e and a of those that write
+        self.W_head, self.W_write = uniform(self.heads * (width + 6), dim), uniform(write_heads * 2 * width, dim)
+        first = torch.zeros(self.heads, width + 6)
+        first[:, width + 3] = 2.0  # of s: to stay
+        self.b_head = nn.Parameter(first.flatten())
+        self.b_write = nn.Parameter(torch.zeros(write_heads * 2 * width))
+
+    def begin(self, count: int) -> State:
+        at_first = F.one_hot(torch.zeros(self.heads, dtype=torch.long, device=self.b.device), self.slots)
+        return State(
+            self.b.new_zeros(count, self.dim),
+            self.b.new_zeros(count, 0) if self.first_state is None else self.first_state.expand(count, -1, -1),
+            self.b.new_full((count, self.width, self.slots), 1e-6),
+            at_first.to(self.b.dtype).expand(count, -1, -1),
+            self.first_reads.expand(count, -1, -1),
+        )
+
+    def step(self, x: Tensor, state: State) -> State:
+        """Hears `x`, (B, gates d), addresses with every head, reads, then writes."""
+        h, controller = self.control(x + state.reads.flatten(1) @ self.W_r.T + self.b, state.controller)
+        weights = self.address(h, state)
+        reads = weights[:, : self.read_heads] @ state.memory.transpose(1, 2)  # eq. 2: r = sum_i w(i) M(i)
+        erase, add = self.erase_and_add(h)
+        writing = weights[:, self.read_heads :]
+        memory = state.memory
+        for w, e in zip(writing.unbind(1), erase.unbind(1), strict=True):
+            memory = memory * (1 - e[:, :, None] * w[:, None])  # eq. 3
+        for w, a in zip(writing.unbind(1), add.unbind(1), strict=True):
+            memory = memory + a[:, :, None] * w[:, None]  # eq. 4
+        return State(h, controller, memory, weights, reads)
+
+    def control(self, x: Tensor, controller: Tensor) -> tuple[Tensor, Tensor]:
+        """The controller's output and its next state."""
+        if self.U is None:
+            return torch.tanh(x), controller
+        states = []
+        for layer, state in enumerate(controller.unbind(1)):
+            if layer:
+                x = states[-1][:, : self.dim] @ self.W_up[layer - 1].T + self.b_up[layer - 1]
+            states.append(lstm(x, state, self.U[layer]))
+        return states[-1][:, : self.dim], torch.stack(states, dim=1)
+
+    def erase_and_add(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """e and a of every write head, (..., heads, W) each, from outputs of the controller, (..., d)."""
+        e, a = (h @ self.W_write.T + self.b_write).unflatten(-1, (-1, 2 * self.width)).chunk(2, dim=-1)
+        return torch.sigmoid(e), torch.tanh(a)
+
+    def address(self, h: Tensor, state: State) -> Tensor:
+        """The weighting of every head, (B, heads, N)."""
+        k, beta, g, s, gamma = (
+            (h @ self.W_head.T + self.b_head)
+            .view(len(h), self.heads, self.width + 6)
+            .split([self.width, 1, 1, 3, 1], dim=-1)
+        )
+        k = torch.tanh(k)
+        lengths = ((state.memory * state.memory).sum(1) + 1e-16).sqrt()  # `norm` takes many times as long
+        cosine = k @ state.memory / (k.norm(dim=-1)[:, :, None] * lengths[:, None] + 1e-8)  # eq. 6
+        w = (F.softplus(beta) * cosine).softmax(dim=-1)  # eq. 5
+        g = torch.sigmoid(g)
+        w = g * w + (1 - g) * state.weights  # eq. 7
+        back, stay, forth = s.softmax(dim=-1).split(1, dim=-1)
+        w = back * w.roll(-1, -1) + stay * w + forth * w.roll(1, -1)  # eq. 8
+        return ((1 + F.softplus(gamma)) * w.clamp(min=1e-12).log()).softmax(dim=-1)  # eq. 9: w^gamma / sum w^gamma
+
+    def state_size(self, story_length: int) -> int:
+        """The rows of the memory; the controller and the heads come on top."""
+        return self.slots * self.width
+
+
+class SequenceNTM(Machine, SequenceNetwork):
+    """The machine of the paper: a vector in, bits out, in every step.
+
+    Args:
+        inputs: width of the vectors of the task.
+        outputs: bits that it asks for.
+        slots: N.
+        width: W.
+        dim: d of the controller.
+        read_heads: number of heads that read.
+        write_heads: number of heads that write.
+        controller: `lstm` or `feedforward`.
+        layers: of the LSTM, one above the other.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        slots: int = 128,
+        width: int = 20,
+        dim: int = 100,
+        read_heads: int = 1,
+        write_heads: int = 1,
+        controller: str = "lstm",
+        layers: int = 1,
+    ) -> None:
+        super().__init__(inputs, slots, width, dim, read_heads, write_heads, controller, layers)
+        self.answers = uniform(outputs, dim + read_heads * width)
+        self.b_answers = nn.Parameter(torch.zeros(outputs))
+
+    def encode(self, batch: Sequences) -> Tensor:
+        """I: what the controller hears in every step, (B, T, gates d)."""
+        return batch.inputs @ self.W_x.T
+
+    def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
+        """G: output, reads and weightings of every step, (B, T, ...); the memory itself is not kept."""
+        state, done = self.begin(len(features)), []
+        for x in features.unbind(1):
+            state = self.step(x, state)
+            done.append((state.output, state.reads, state.weights))
+        outputs, reads, weights = (torch.stack(parts, dim=1) for parts in zip(*done, strict=True))
+        return outputs, reads, weights
+
+    def read(self, memory: tuple[Tensor, Tensor, Tensor], features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
+        """O: the controller's output and what was read, in every step."""
+        outputs, reads, weights = memory
+        adds = self.erase_and_add(outputs)[1].sum(-2)
+        tape = Tape(weights[:, :, : self.read_heads], weights[:, :, self.read_heads :], reads.sum(2), adds)
+        return torch.cat([outputs, reads.flatten(2)], dim=-1), tape
+
+    def respond(self, recall: Tensor) -> Tensor:
+        return recall @ self.answers.T + self.b_answers
+
+
+class NTM(Machine):
+    """A machine that hears a story, then a question.
 
     Args:
         vocabulary: V of the task.
@@ -45,11 +218,10 @@ class NTM(MemoryNetwork):
         read_heads: number of heads that read.
         write_heads: number of heads that write.
         controller: `lstm` or `feedforward`.
+        layers: of the LSTM, one above the other.
         hears: `sentences` or `words`, one in each step.
     """
 
-    paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
-    memory = "dynamic"
     drawn_by = "story"
     traces = "writing"
 
@@ -65,31 +237,15 @@ class NTM(MemoryNetwork):
         read_heads: int = 2,
         write_heads: int = 1,
         controller: str = "lstm",
+        layers: int = 1,
         hears: str = "sentences",
     ) -> None:
-        super().__init__()
-        at_least(1, slots=slots, width=width, dim=dim, embedding=embedding)
-        at_least(1, read_heads=read_heads, write_heads=write_heads)
-        one_of(("lstm", "feedforward"), controller=controller)
+        super().__init__(embedding, slots, width, dim, read_heads, write_heads, controller, layers)
+        at_least(1, embedding=embedding)
         one_of(("sentences", "words"), hears=hears)
-        self.window = story_length
-        self.slots, self.width, self.dim, self.hears = slots, width, dim, hears
-        self.read_heads, self.heads = read_heads, read_heads + write_heads
-
-        def uniform(*shape: int) -> nn.Parameter:
-            return nn.Parameter((torch.rand(*shape) * 2 - 1) * shape[-1] ** -0.5)
-
+        self.window, self.hears = story_length, hears
         self.words = nn.Parameter(torch.randn(vocabulary, embedding) * 0.1)
-        gates = 4 if controller == "lstm" else 1
-        self.W_x, self.W_q = uniform(gates * dim, embedding), uniform(gates * dim, embedding)
-        self.W_r, self.b = uniform(gates * dim, read_heads * width), nn.Parameter(torch.zeros(gates * dim))
-        self.U = uniform(4 * dim, dim) if controller == "lstm" else None
-        self.first_state = nn.Parameter(torch.zeros(2 * dim)) if controller == "lstm" else None
-        self.first_reads = nn.Parameter(torch.randn(read_heads, width) * 0.1)
-        # k, beta, g, s and gamma of every head, e and a of those that write
-        self.W_head, self.W_write = uniform(self.heads * (width + 6), dim), uniform(write_heads * 2 * width, dim)
-        self.b_head = nn.Parameter(torch.zeros(self.heads * (width + 6)))
-        self.b_write = nn.Parameter(torch.zeros(write_heads * 2 * width))
+        self.W_q = uniform(*self.W_x.shape)
         self.answers = uniform(vocabulary - 1, dim + read_heads * width)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
@@ -103,7 +259,7 @@ class NTM(MemoryNetwork):
         state = self.begin(len(batch.stories))
         states, written = [], []
         for sentence in batch.stories.unbind(1):
-            here = torch.zeros_like(state.memory[..., 0])
+            here = torch.zeros_like(state.weights[:, 0])
             if self.hears == "sentences":
                 state = self.step(rows(features[0], sentence), state)
                 here = state.weights[:, self.read_heads :].sum(1)
@@ -122,52 +278,6 @@ class NTM(MemoryNetwork):
             written.append(here)
         return torch.stack(states, dim=1), torch.stack(written, dim=1)
 
-    def begin(self, count: int) -> State:
-        at_first = F.one_hot(torch.zeros(self.heads, dtype=torch.long, device=self.words.device), self.slots)
-        nothing = self.words.new_zeros(count, 0)
-        return State(
-            nothing if self.first_state is None else self.first_state.expand(count, -1),
-            self.words.new_full((count, self.slots, self.width), 1e-6),
-            at_first.to(self.words.dtype).expand(count, -1, -1),
-            self.first_reads.expand(count, -1, -1),
-        )
-
-    def step(self, x: Tensor, state: State) -> State:
-        """Hears, addresses with every head, reads, then writes."""
-        x = x + state.reads.flatten(1) @ self.W_r.T + self.b
-        if self.U is None:
-            controller, h = state.controller, torch.tanh(x)
-        else:
-            controller = lstm(x, state.controller, self.U)
-            h = controller[:, : self.dim]
-        weights = self.address(h, state)
-        reads = weights[:, : self.read_heads] @ state.memory  # eq. 2: r = sum_i w(i) M(i)
-        e, a = (h @ self.W_write.T + self.b_write).view(len(x), -1, 2 * self.width).chunk(2, dim=-1)
-        memory = state.memory
-        writing = weights[:, self.read_heads :]
-        for w, erase in zip(writing.unbind(1), torch.sigmoid(e).unbind(1), strict=True):
-            memory = memory * (1 - w[:, :, None] * erase[:, None])  # eq. 3
-        memory = memory + writing.transpose(1, 2) @ torch.tanh(a)  # eq. 4
-        return State(controller, memory, weights, reads)
-
-    def address(self, h: Tensor, state: State) -> Tensor:
-        """The weighting of every head, (B, heads, N)."""
-        k, beta, g, s, gamma = (
-            (h @ self.W_head.T + self.b_head)
-            .view(len(h), self.heads, self.width + 6)
-            .split([self.width, 1, 1, 3, 1], dim=-1)
-        )
-        k = torch.tanh(k)
-        norms = k.norm(dim=-1)[:, :, None] * state.memory.norm(dim=-1)[:, None]
-        cosine = k @ state.memory.transpose(1, 2) / (norms + 1e-8)  # eq. 6
-        w = (F.softplus(beta) * cosine).softmax(dim=-1)  # eq. 5
-        g = torch.sigmoid(g)
-        w = g * w + (1 - g) * state.weights  # eq. 7
-        back, stay, forth = s.softmax(dim=-1).split(1, dim=-1)
-        w = back * w.roll(-1, -1) + stay * w + forth * w.roll(1, -1)  # eq. 8
-        w = w.clamp(min=1e-12) ** (1 + F.softplus(gamma))
-        return w / w.sum(-1, keepdim=True)  # eq. 9
-
     def read(
         self, memory: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions
     ) -> tuple[Tensor, Trace]:
@@ -178,22 +288,17 @@ class NTM(MemoryNetwork):
         shapes = [part.shape[1:] for part in self.begin(1)]
         parts = flat.split([shape.numel() for shape in shapes], dim=1)
         state = State(*(part.view(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)))
-        x = rows(features[1], batch.question)
-        after = self.step(x, state)
-        if self.U is None:
-            h = torch.tanh(x + state.reads.flatten(1) @ self.W_r.T + self.b)
-        else:
-            h = after.controller[:, : self.dim]
+        after = self.step(rows(features[1], batch.question), state)
         # what a sentence has written to the rows that are read
         wrote = rows(written.flatten(1), batch.story).view(-1, length, self.slots)
         trace = after.weights[:, : self.read_heads] @ wrote.transpose(1, 2)
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         trace = torch.where(heard[:, None], trace, 0.0)
-        return torch.cat([h, after.reads.flatten(1)], dim=1), Trace(trace)
+        return torch.cat([after.output, after.reads.flatten(1)], dim=1), Trace(trace)
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))
 
-    def state_size(self, story_length: int) -> int:
-        """The rows of the memory; the controller and the heads come on top."""
-        return self.slots * self.width
+
+def uniform(*shape: int) -> nn.Parameter:
+    return nn.Parameter((torch.rand(*shape) * 2 - 1) * shape[-1] ** -0.5)

@@ -6,13 +6,17 @@ import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from tasks.batch import Questions, Sizes
+from tasks.batch import Questions, Sequences, Sizes, Widths
 from tasks.corpus import Data
 from tasks.errors import UserError, check_type, nearest
 from zoo.interface import MemoryNetwork
 from zoo.mistakes import CONF
 
-SIZES = Sizes._fields
+KINDS = {  # of what a model reads and a task has: the least sizes, and its name
+    Questions: (Sizes(2, 1, 1), "questions about stories, as of task=babi"),
+    Sequences: (Widths(1, 1), "sequences of vectors, as of task=copy"),
+}
+SIZES = Sizes._fields + Widths._fields
 
 
 def options_of(model: type) -> dict[str, inspect.Parameter]:
@@ -21,9 +25,27 @@ def options_of(model: type) -> dict[str, inspect.Parameter]:
     return {name: parameter for name, parameter in parameters.items() if name not in SIZES}
 
 
-def check_fits(model: type[MemoryNetwork], data: Data) -> None:
-    """Refuses a model that cannot give the answers that the data ask for."""
-    if any(corpus.candidates is not None for corpus in data.trainings.values()) and not model.ranks:
+def smallest(model: dict) -> MemoryNetwork:
+    """The least network of this configuration: it has the facts of its class, and has checked the options."""
+    least, _ = KINDS[get_class(model["_target_"]).reads]
+    return build(model, least, seed=0)
+
+
+def check_fits(name: str, model: type[MemoryNetwork], data: Data) -> None:
+    """Refuses a model that cannot read what the data hold, or cannot give the answers that they ask for."""
+    (sizes,) = {type(corpus.sizes) for corpus in data.trainings.values()}
+    has = next(kind for kind, (least, _) in KINDS.items() if type(least) is sizes)
+    if model.reads is not has:
+        fitting = [name for name, target in registered(data.label).items() if target.reads is has]
+        raise UserError(
+            f"model={name} reads {KINDS[model.reads][1]}, and {data.title} has {KINDS[has][1].partition(',')[0]}; "
+            f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"
+        )
+    if (
+        has is Questions
+        and any(corpus.candidates is not None for corpus in data.trainings.values())
+        and not model.ranks
+    ):
         fitting = [name for name, target in registered().items() if target.ranks]
         raise UserError(
             f"{model.__name__} answers with one word, and {data.title} asks for one of many replies; "
@@ -31,17 +53,19 @@ def check_fits(model: type[MemoryNetwork], data: Data) -> None:
         )
 
 
-def registered() -> dict[str, type[MemoryNetwork]]:
-    """The models that stand in conf/model/, by name."""
-    return {file.stem: get_class(OmegaConf.load(file)["_target_"]) for file in sorted((CONF / "model").glob("*.yaml"))}
+def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
+    """The models that stand in conf/model/, by name, as they are on a task that they may have another class for."""
+    models = {}
+    for file in sorted((CONF / "model").glob("*.yaml")):
+        on_task = CONF / "model_on_task" / f"{file.stem}_{task}.yaml"
+        models[file.stem] = get_class(OmegaConf.load(on_task if on_task.exists() else file)["_target_"])
+    return models
 
 
-def build(model: dict, sizes: Sizes, seed: int) -> MemoryNetwork:
-    """A network as the configuration describes it, its weights drawn from `seed`."""
-    given = {name: value for name, value in model.items() if name not in ("_target_", "recipe")}
+def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
+    """The network of a configuration, its weights drawn from `seed`; options that are null are left out."""
+    given = {name: value for name, value in model.items() if name not in ("_target_", "recipe") and value is not None}
     target = get_class(model["_target_"])
-    if target.reads is not Questions:
-        raise UserError(f"{target.__name__} reads {target.reads.__name__}; the tasks here have Questions")
     options = options_of(target)
     for name, value in given.items():
         if name not in options:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import Generator, Tensor
 
-from tasks.batch import Questions
+from tasks.algorithmic.task import Algorithm, Fixed
+from tasks.batch import Batch, Questions
 from tasks.corpus import Corpus, Split, only_used
 from zoo.interface import MemoryNetwork
 
@@ -21,7 +22,9 @@ class TrainingBatches(ABC):
     draws what it would have drawn, and restart k of an ensemble what the single run with its seed draws.
     """
 
-    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], rows: int, batch_size: int) -> None:
+    def __init__(
+        self, corpus: Corpus | Algorithm, network: MemoryNetwork, seeds: list[int], rows: int, batch_size: int
+    ) -> None:
         self.corpus, self.network, self.seeds = corpus, network, seeds
         self.rows, self.batch_size = rows, batch_size  # what is drawn, of how much, how much at once
         self.epoch = 0
@@ -42,7 +45,7 @@ class TrainingBatches(ABC):
         return only_used(batch) if len(self.corpus.sentences) > 2 * used else batch
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Questions]: ...
+    def __iter__(self) -> Iterator[Batch]: ...
 
 
 class QuestionBatches(TrainingBatches):
@@ -95,7 +98,23 @@ class StoryBatches(TrainingBatches):
             yield batch if noises[0] is None else batch._replace(noise=torch.stack(noises))
 
 
-def training_batches(corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> TrainingBatches:
+class SequenceBatches(TrainingBatches):
+    """Sequences that nobody has seen before; those of a step follow from the restart's seed and the step alone."""
+
+    def __init__(self, corpus: Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
+        super().__init__(corpus, network, seeds, len(corpus.train), batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        first = self.epoch * len(self)
+        for step in range(first, first + len(self)):
+            yield self.corpus.train.draw(step, self.seeds, self.batch_size)
+
+
+def training_batches(
+    corpus: Corpus | Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int
+) -> TrainingBatches:
+    if isinstance(corpus, Algorithm):
+        return SequenceBatches(corpus, network, seeds, batch_size)
     kind = StoryBatches if network.drawn_by == "story" else QuestionBatches
     return kind(corpus, network, seeds, batch_size)
 
@@ -113,9 +132,15 @@ def _with_own_table(batch: Questions) -> Questions:
 
 
 class EvaluationBatches:
-    """All questions of a split, in order, the same for all restarts; places without a question have the answer PAD."""
+    """All questions of a split, in order, the same for all restarts; places without a question have the answer PAD.
 
-    def __init__(self, corpus: Corpus, split: Split, network: MemoryNetwork) -> None:
+    Or all sequences of a part of an algorithmic task.
+    """
+
+    def __init__(self, corpus: Corpus | Algorithm, split: Split | Fixed, network: MemoryNetwork) -> None:
+        if isinstance(split, Fixed):
+            self.batches = list(split)
+            return
         device = split.question.device
         if network.drawn_by == "story":
             stories = len(split.lengths)
@@ -130,5 +155,5 @@ class EvaluationBatches:
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[Questions]:
+    def __iter__(self) -> Iterator[Batch]:
         return iter(self.batches)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from tasks.batch import Candidates, Questions
+from tasks.batch import Batch, Candidates
 from zoo.interface import Answer, MemoryNetwork
 
 
@@ -18,7 +18,7 @@ class _Callable(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, batch: Questions, learning: bool) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
+    def forward(self, batch: Batch, learning: bool) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
         if learning:
             return self.network.learn(batch)
         answer = self.network(batch)
@@ -63,7 +63,7 @@ class Ensemble(nn.Module):
             name: part.view(len(self), *shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
-    def forward(self, batch: Questions) -> tuple[Answer, dict[str, Tensor]]:
+    def forward(self, batch: Batch) -> tuple[Answer, dict[str, Tensor]]:
         """Answers and named loss terms of every restart, (R, ...).
 
         Args:
@@ -71,21 +71,29 @@ class Ensemble(nn.Module):
         """
         return self._each(batch, learning=False)
 
-    def learn(self, batch: Questions) -> dict[str, Tensor]:
+    def learn(self, batch: Batch) -> dict[str, Tensor]:
         """Named loss terms of every restart, (R,), as a step of training needs them."""
         return self._each(batch, learning=True)
 
-    def _each(self, batch: Questions, learning: bool) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
+    def _each(self, batch: Batch, learning: bool) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
         buffers = {name: getattr(self, stored) for name, stored in self.stored.items()}
-        axes = Questions(*map(_restart_axis, batch._fields, batch))
+        axes = type(batch)(*map(_restart_axis, batch._fields, batch))
 
-        def one(parameters: dict, buffers: dict, batch: Questions) -> dict[str, Tensor] | tuple:
+        def one(parameters: dict, buffers: dict, batch: Batch) -> dict[str, Tensor] | tuple:
             return functional_call(self._skeleton[0], (parameters, buffers), (batch, learning))
 
         return vmap(one, in_dims=(0, 0, axes))(self.parameters_of_all(), buffers, batch)
 
 
-AXES = {"sentences": 2, "stories": 2, "support": 2, "noise": 2}  # of a batch's tables; the others have one
+AXES = {
+    "sentences": 2,
+    "stories": 2,
+    "support": 2,
+    "noise": 2,
+    "inputs": 3,
+    "targets": 3,
+    "mask": 2,
+}  # of a batch's tables; the others have one
 
 
 def _restart_axis(name: str, table: Tensor | Candidates | None) -> int | None:

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from tasks.batch import PAD, Questions
+from tasks.batch import PAD, Batch, Questions
 from zoo.training.ensemble import Ensemble
 from zoo.training.recipe import Recipe, Schedule
 
@@ -73,7 +73,7 @@ class EnsembleTraining(pl.LightningModule):
         self._loss = torch.zeros(len(self.ensemble), device=self.device)
         self._asked = torch.zeros(len(self.ensemble), dtype=torch.long, device=self.device)
 
-    def training_step(self, batch: Questions) -> None:
+    def training_step(self, batch: Batch) -> None:
         loss = sum(self.ensemble.learn(batch).values())  # (R,)
         optimizer = self.optimizers()
         optimizer.zero_grad()
@@ -91,22 +91,21 @@ class EnsembleTraining(pl.LightningModule):
             with torch.no_grad():
                 weights.copy_(before.lerp(weights, self._rates))
         self._loss += loss.detach()
-        self._asked += (batch.answer != PAD).sum(1)
+        self._asked += batch.asked
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated = 0
         self._valid_loss = torch.zeros(len(self.ensemble), device=self.device)
-        self._valid_wrong = torch.zeros(len(self.ensemble), device=self.device)
+        self._valid_cost = torch.zeros(len(self.ensemble), device=self.device)
 
-    def validation_step(self, batch: Questions) -> None:
+    def validation_step(self, batch: Batch) -> None:
         answer, terms = self.ensemble(batch)
         self._valid_loss += sum(terms.values())
-        asked = batch.answer != PAD
-        self._valid_wrong += ((answer.scores.argmax(-1) != batch.answer) & asked).sum(-1)
-        self._evaluated += int(asked.sum())
+        self._valid_cost += self.ensemble.network.cost(answer, batch)
+        self._evaluated += int(batch.asked)
 
     def on_validation_epoch_end(self) -> None:
-        loss, error = self._valid_loss / self._evaluated, 100 * self._valid_wrong / self._evaluated
+        loss, error = self._valid_loss / self._evaluated, self._valid_cost / self._evaluated
         epoch = self.current_epoch
         self._loss /= self._asked
         self.train_loss_curve[epoch] = self._loss

@@ -4,7 +4,7 @@ import io
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -13,9 +13,11 @@ from hydra.utils import get_method
 from lightning_fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
-from tasks.batch import NONE
+from tasks.algorithmic.task import Algorithm, Fixed
+from tasks.batch import NONE, Sequences
 from tasks.corpus import Corpus, Split
 from tasks.files import write_atomically
+from zoo.interface import bits, wrong_bits
 from zoo.training import loggers
 from zoo.training.build import build
 from zoo.training.data import EvaluationBatches, training_batches
@@ -25,7 +27,7 @@ from zoo.training.module import EnsembleTraining, predict
 from zoo.training.recipe import Recipe
 
 
-def train(config: dict, name: str, corpus: Corpus, folder: Path, report: Callable[..., None]) -> dict:
+def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, report: Callable[..., None]) -> dict:
     """Trains one ensemble, tests the best epoch of each restart, and returns the figures.
 
     Args:
@@ -81,13 +83,33 @@ def train(config: dict, name: str, corpus: Corpus, folder: Path, report: Callabl
     return figures
 
 
-def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
+def _test(training: EnsembleTraining, corpus: Corpus | Algorithm) -> dict:
     """Reads the test splits, once, with the best epoch of every restart."""
     ensemble, best = training.ensemble, training.best
     with torch.no_grad():
         ensemble.weights.copy_(best.weights)
         if ensemble.linear is not None:
             ensemble.linear.fill_(False)
+    epochs = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
+    selected = best.restart()
+    figures = (_sequence_figures if isinstance(corpus, Algorithm) else _answer_figures)(ensemble, corpus, selected)
+    return figures | {
+        "selected": selected,
+        "best_epoch": best.epoch.cpu(),
+        "curves": {
+            name: getattr(training, f"{name}_curve")[:epochs].cpu()
+            for name in ("train_loss", "valid_loss", "valid_error")
+        },
+        "weights": ensemble.weights[selected].detach().cpu(),
+        "sizes": list(corpus.sizes),
+        "parameters": ensemble.weights.shape[1],
+        "seconds": float(training.seconds),
+        "examples": epochs * len(corpus.train) * len(ensemble),
+    }
+
+
+def _answer_figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
+    """Errors task by task, the answers that they follow from, and what the selected restart looked at."""
     splits = {part: split for part, split in corpus.splits.items() if part != "train"}
     predicted = {
         part: predict(ensemble, EvaluationBatches(corpus, split, ensemble.network)) for part, split in splits.items()
@@ -99,13 +121,10 @@ def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
         if corpus.candidates is not None:
             dialog_errors[part] = _by_task(*_dialogs(wrong, split))
     answers, found = predicted["test"]
-    selected, test = best.restart(), corpus.test
-    epochs = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
+    test = corpus.test
     return {
         "errors": errors,
         "dialog_errors": dialog_errors,
-        "selected": selected,
-        "best_epoch": best.epoch.cpu(),
         "predictions": {part: predicted[part][0].to(torch.int16).cpu() for part in ("test", *corpus.further)},
         "questions": {
             "answer": test.answer.to(torch.int16).cpu(),
@@ -114,21 +133,12 @@ def _test(training: EnsembleTraining, corpus: Corpus) -> dict:
             "oldest_fact": _ago(test).to(torch.int16).cpu(),
         },
         "looks": looks(ensemble, selected, corpus, answers[selected]),
-        "weights": ensemble.weights[selected].detach().cpu(),
-        "sizes": list(corpus.sizes),
         "facts_found": {
             task: None if found is None else 100 * found[:, corpus.test.task == task].double().mean(1).cpu()
             for task in errors["test"]
         },
         "words": corpus.answers,
-        "curves": {
-            name: getattr(training, f"{name}_curve")[:epochs].cpu()
-            for name in ("train_loss", "valid_loss", "valid_error")
-        },
-        "parameters": ensemble.weights.shape[1],
         "state_size": ensemble.network.state_size(corpus.sizes.story_length),
-        "seconds": float(training.seconds),
-        "examples": epochs * len(corpus.train) * len(ensemble),
     }
 
 
@@ -154,6 +164,42 @@ def _dialogs(wrong: Tensor, split: Split) -> tuple[Tensor, Tensor]:
     none = wrong.new_zeros(len(wrong), len(split.lengths), dtype=torch.long)
     mistakes = none.scatter_add(1, split.story.expand(len(wrong), -1), wrong.long())
     return mistakes > 0, torch.zeros_like(none[0]).scatter(0, split.story, split.task)
+
+
+@torch.inference_mode()
+def _sequence_figures(ensemble: Ensemble, task: Algorithm, selected: int) -> dict:
+    """Costs and wrong bits, form by form, and what the heads of the selected restart did with one sequence of each."""
+    forms = range(len(task.test.forms))
+    return {
+        "valid": _costs(ensemble, task.valid, range(len(task.valid.forms))),
+        "test": {task.test.name(form): _costs(ensemble, task.test, [form]) for form in forms},
+        "optimal": {task.test.name(form): task.test.optimal(form) for form in forms},
+        "tapes": {task.test.name(form): _tape(ensemble, next(task.test.of_form(form)), selected) for form in forms},
+        "state_size": ensemble.network.state_size(0),
+    }
+
+
+def _costs(ensemble: Ensemble, part: Fixed, forms: Iterable[int]) -> dict[str, torch.Tensor]:
+    """Means over the sequences of some forms, for every restart, (R,)."""
+    costs, wrong = [], []
+    for form in forms:
+        for batch in part.of_form(form):
+            answer, _ = ensemble(batch)
+            costs.append(bits(answer.scores, batch))
+            wrong.append(wrong_bits(answer.scores, batch))
+    return {
+        "bits": torch.cat(costs, dim=1).double().mean(1).cpu(),
+        "wrong_bits": torch.cat(wrong, dim=1).double().mean(1).cpu(),
+    }
+
+
+def _tape(ensemble: Ensemble, batch: Sequences, restart: int) -> dict[str, torch.Tensor]:
+    """What was shown, what came out and what the heads did, for the first sequence of a batch."""
+    first = Sequences(*(table[:1] for table in batch))
+    answer, _ = ensemble(first)
+    shown = {"inputs": first.inputs[0], "targets": first.targets[0]}
+    done = {"outputs": answer.scores.sigmoid()} | answer.trace._asdict()
+    return {name: table.half().cpu() for name, table in (shown | {n: t[restart, 0] for n, t in done.items()}).items()}
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

@@ -1,0 +1,178 @@
+"""What `task=copy` and its like name: sequences without end for training, and fixed ones to choose and to test by."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Generator
+
+from tasks.algorithmic.generators import TASKS, DynamicNGrams, Task, optimal_bits
+from tasks.batch import Sequences, Widths
+from tasks.corpus import Data
+from tasks.errors import UserError, check_type, nearest
+
+VALIDATION_FORMS = 40  # drawn as those of training are
+STEPS_AT_ONCE = 8000  # of all sequences of a batch that is evaluated, together
+
+Form = tuple[int, ...]  # the arguments of Task.draw, a length for example
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Sequences without end: every step of training has a form of its own, and every restart draws by itself."""
+
+    task: Task
+    ranges: list[tuple[int, int]]  # of each number of the form, both ends included
+    size: int  # sequences of an epoch
+    device: torch.device
+
+    def __len__(self) -> int:
+        return self.size
+
+    def form(self, purpose: str, number: int) -> Form:
+        """The form of a batch, the same for all restarts: so nothing of a batch is padding."""
+        generator = Generator().manual_seed(_seed(purpose, number))
+        return tuple(int(torch.randint(low, high + 1, (), generator=generator)) for low, high in self.ranges)
+
+    def draw(self, step: int, seeds: list[int], count: int) -> Sequences:
+        """`count` sequences for each restart, (R, B, ...), which follow from its seed and the step alone."""
+        form = self.form("training", step)
+        generators = (Generator(self.device).manual_seed(_seed("training", step, seed)) for seed in seeds)
+        drawn = [self.task.draw(count, generator, *form) for generator in generators]
+        return Sequences(*(torch.stack(tables) for tables in zip(*drawn, strict=True)))
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Sequences to evaluate: `each` of every form, the same for all restarts and in every epoch."""
+
+    task: Task
+    forms: list[Form]
+    each: int
+    seed: tuple[str, int]
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.forms) * self.each
+
+    def of_form(self, number: int) -> Iterator[Sequences]:
+        generator = Generator(self.device).manual_seed(_seed(*self.seed, number))
+        tables = self.task.draw(self.each, generator, *self.forms[number])
+        at_once = max(1, STEPS_AT_ONCE // tables.mask.shape[1])
+        yield from (Sequences(*some) for some in zip(*(table.split(at_once) for table in tables), strict=True))
+
+    def __iter__(self) -> Iterator[Sequences]:
+        for number in range(len(self.forms)):
+            yield from self.of_form(number)
+
+    def name(self, number: int) -> str:
+        """As in `length=10 repeats=20`."""
+        return " ".join(f"{name}={value}" for name, value in zip(self.task.form, self.forms[number], strict=True))
+
+    def optimal(self, number: int) -> float | None:
+        """Bits a sequence that nobody can do without; None where that is none at all."""
+        if not isinstance(self.task, DynamicNGrams):
+            return None
+        return float(torch.cat([optimal_bits(some, self.task.context) for some in self.of_form(number)]).mean())
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A task as a training sees it, as `tasks.corpus.Corpus` is one of stories."""
+
+    train: Fresh
+    valid: Fixed
+    test: Fixed
+
+    @property
+    def sizes(self) -> Widths:
+        return self.train.task.widths
+
+    def to(self, device: torch.device | str) -> "Algorithm":
+        return Algorithm(*(replace(part, device=torch.device(device)) for part in vars(self).values()))
+
+
+def load(
+    name: str,
+    options: dict[str, int],
+    train: dict[str, list[int]],
+    test: list[dict[str, int]],
+    epoch: int,
+    valid_size: int,
+    test_size: int,
+    seed: int,
+) -> Data:
+    """A task with its forms; see conf/task/copy.yaml."""
+    kind = TASKS[name]
+    _names("task.options", options, tuple(field.name for field in fields(kind)))
+    _names("task.train", train, kind.form)
+    for option, value in options.items():
+        _whole(f"task.options.{option}", value, 1)
+    _whole("task.epoch", epoch, 1)
+    _whole("task.valid_size", valid_size, VALIDATION_FORMS)
+    _whole("task.test_size", test_size, 1)
+    _whole("task.seed", seed, 0)
+    task = kind(**options)
+    ranges = [_range(f"task.train.{number}", train[number]) for number in kind.form]
+    if not isinstance(test, list) or not test:
+        example = ",".join(f"{number}:{value[1]}" for number, value in train.items())
+        raise UserError(f"task.test={test}: expected a list of forms, as in task.test=[{{{example}}}]")
+    forms = []
+    for number, given in enumerate(test):
+        _names(f"task.test.{number}", given, kind.form)
+        for part, value in given.items():
+            _whole(f"task.test.{number}.{part}", value, 1)
+        forms.append(tuple(given[part] for part in kind.form))
+    for option, form in (("task.train", tuple(low for low, _ in ranges)), *(("task.test", form) for form in forms)):
+        wrong = task.wrong(*form)
+        if wrong:
+            raise UserError(f"{option}: {wrong}")
+    device = torch.device("cpu")
+    fresh = Fresh(task, ranges, epoch, device)
+    chosen_by = [fresh.form("validation", number) for number in range(VALIDATION_FORMS)]
+    valid = Fixed(task, chosen_by, valid_size // VALIDATION_FORMS, ("validation", seed), device)
+    algorithm = Algorithm(fresh, valid, Fixed(task, forms, test_size, ("test", seed), device))
+    return Data({name: algorithm}, "generated", fingerprint(algorithm), family="algorithmic", label=name, title=name)
+
+
+def fingerprint(algorithm: Algorithm) -> str:
+    """Of the sequences that choose and test, and of the first that a restart learns from."""
+    digest = hashlib.sha256()
+    for batch in (algorithm.train.draw(0, [0], 4), *algorithm.valid, *algorithm.test):
+        for table in batch:
+            digest.update(table.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _seed(*names: str | int) -> int:
+    return int.from_bytes(hashlib.sha256(repr(names).encode()).digest()[:7], "big")
+
+
+def _names(option: str, given: object, known: tuple[str, ...]) -> None:
+    """Refuses a mapping that lacks a name or has one too many."""
+    said = ", ".join(known)
+    if not isinstance(given, dict):
+        raise UserError(f"{option}={given}: expected {said}")
+    for name in given:
+        if name not in known:
+            raise UserError(f"{option}.{name} is not an option{nearest(str(name), list(known))} ({said})")
+    for name in known:
+        if name not in given:
+            raise UserError(f"{option} lacks {name}: expected {said}")
+
+
+def _range(option: str, given: object) -> tuple[int, int]:
+    if not isinstance(given, list) or len(given) != 2:
+        raise UserError(f"{option}={given}: expected the least and the greatest, as in {option}=[1,20]")
+    for value in given:
+        _whole(option, value, 1)
+    if given[0] > given[1]:
+        raise UserError(f"{option}={given}: expected the least first, as in {option}=[{given[1]},{given[0]}]")
+    return given[0], given[1]
+
+
+def _whole(option: str, value: object, least: int) -> None:
+    check_type(option, value, int, least)
+    if value < least:
+        raise UserError(f"{option}={value}: expected at least {least}")

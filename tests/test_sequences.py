@@ -1,0 +1,296 @@
+"""Everything that must hold for every network that reads sequences: the sweep over conf/model_on_task/*.yaml."""
+
+import csv
+import json
+import math
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra.utils import get_class
+
+from tasks.batch import Sequences, Widths
+from tasks.errors import UserError
+from tests.configs import EXPERIMENTS, ON_TASKS, ROOT, config
+from tests.reference import lstm as lstm_reference
+from tests.reference import ntm as ntm_reference
+from zoo.interface import SequenceNetwork, bits, wrong_bits
+from zoo.leaderboard import sequences
+from zoo.models.lstm import SequenceLSTM
+from zoo.models.ntm import SequenceNTM
+from zoo.pictures import picture, tapes_of
+from zoo.runner import load_data, plan, run
+from zoo.training.build import build, options_of
+from zoo.training.data import EvaluationBatches, training_batches
+from zoo.training.ensemble import Ensemble
+from zoo.training.module import EnsembleTraining
+from zoo.training.recipe import Recipe
+
+SMALL = {
+    "ntm": ("model.slots=12", "model.width=6", "model.dim=12"),
+    "lstm": ("model.dim=12",),
+}
+SHORT = {
+    "copy": ("task.train.length=[1,4]", "task.test=[{length:5}]"),
+    "repeat_copy": ("task.train.length=[1,3]", "task.train.repeats=[1,3]", "task.test=[{length:3,repeats:4}]"),
+    "associative_recall": ("task.train.items=[2,3]", "task.test=[{items:4}]"),
+    "dynamic_ngrams": ("task.train.length=[10,10]", "task.test=[{length:12}]"),
+    "priority_sort": ("task.train.length=[5,5]", "task.train.kept=[3,3]", "task.test=[{length:6,kept:4}]"),
+}
+LITTLE = ("task.valid_size=40", "task.test_size=6")
+
+
+@pytest.fixture(params=ON_TASKS)
+def pair(request) -> tuple[str, str]:
+    model, _, task = request.param.partition("_")
+    return model, task
+
+
+def small(model: str, task: str, *overrides: str) -> dict:
+    return config(f"model={model}", f"task={task}", *SMALL[model], *SHORT[task], *LITTLE, *overrides)
+
+
+def network_of(given: dict, seed: int = 1) -> SequenceNetwork:
+    (algorithm,) = load_data(given).trainings.values()
+    return build(given["model"], algorithm.sizes, seed)
+
+
+def some(given: dict, count: int = 4) -> Sequences:
+    (algorithm,) = load_data(given).trainings.values()
+    return Sequences(*(table[0] for table in algorithm.train.draw(0, [0], count)))
+
+
+def test_yaml_has_every_option_and_the_sizes_of_the_paper(pair):
+    given = config(*(f"{name}={value}" for name, value in zip(("model", "task"), pair, strict=True)))["model"]
+    target = get_class(given["_target_"])
+    said = {name for name, value in given.items() if value is not None}
+    assert said - {"_target_", "recipe"} == set(options_of(target))
+    assert target.paper.link.rpartition("/")[2] == "1410.5401"
+    Recipe.from_config(given["recipe"])
+
+
+def test_every_parameter_gets_a_gradient(pair):
+    given = small(*pair)
+    network, batch = network_of(given), some(given)
+    network.learn(batch)["bits"].backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_others_in_a_batch_change_nothing(pair):
+    given = small(*pair)
+    network, batch = network_of(given).double(), some(given)
+    batch = batch._replace(inputs=batch.inputs.double(), targets=batch.targets.double())
+    together = network(batch)
+    for n in range(4):
+        alone = network(Sequences(*(table[n : n + 1] for table in batch)))
+        torch.testing.assert_close(alone.scores[0], together.scores[n])
+        torch.testing.assert_close(alone.trace.reading[0], together.trace.reading[n])
+
+
+def test_what_is_shown_later_changes_nothing_before(pair):
+    given = small(*pair)
+    network, batch = network_of(given), some(given)
+    later = batch._replace(inputs=torch.cat([batch.inputs[:, :-1], 1 - batch.inputs[:, -1:]], dim=1))
+    torch.testing.assert_close(network(batch).scores[:, :-1], network(later).scores[:, :-1])
+
+
+def test_weightings_sum_to_one(pair):
+    given = small(*pair)
+    tape = network_of(given)(some(given)).trace
+    heads = given["model"].get("read_heads", 0)
+    assert tape.reading.shape[2] == heads
+    for weights in (tape.reading, tape.writing):
+        if heads:
+            torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
+
+
+def test_restart_k_is_the_single_run_with_its_seed(pair):
+    given = small(*pair, "task.epoch=24")
+    (algorithm,) = load_data(given).trainings.values()
+    recipe = Recipe(optimizer="adam", learning_rate=0.01, batch_size=4, epochs=2, anneal_every=1, clip=2.0)
+
+    def trained(seeds: list[int]) -> EnsembleTraining:
+        ensemble = Ensemble([build(given["model"], algorithm.sizes, seed) for seed in seeds])
+        training = EnsembleTraining(ensemble, recipe)
+        pl.Trainer(
+            max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, num_sanity_val_steps=0,
+        ).fit(
+            training,
+            training_batches(algorithm, ensemble.network, seeds, recipe.batch_size),
+            EvaluationBatches(algorithm, algorithm.valid, ensemble.network),
+        )  # fmt: skip
+        return training
+
+    together, alone = trained([3, 4]), trained([4])
+    torch.testing.assert_close(together.ensemble.weights[1], alone.ensemble.weights[0], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(together.best.error[1], alone.best.error[0], rtol=1e-3, atol=1e-3)
+    assert together.best.error[0] != together.best.error[1]
+
+
+def test_learns_the_shortest_sequences(pair):
+    given = small(*pair)
+    network, batch = network_of(given), some(given)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    first = float(network.learn(batch)["bits"])
+    for _ in range(250):
+        optimizer.zero_grad()
+        network.learn(batch)["bits"].backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 20.0)
+        optimizer.step()
+    assert float(network.learn(batch)["bits"]) < 0.5 * first
+
+
+def held_against(network: SequenceNetwork, expected, batch: Sequences) -> None:
+    """In value and in gradient; `expected` gives the log-odds of one sequence."""
+    scores = torch.stack([expected(inputs) for inputs in batch.inputs])
+    torch.testing.assert_close(network(batch).scores, scores)
+    odds = torch.where(batch.targets > 0.5, scores, -scores)
+    loss = -(torch.sigmoid(odds).log2().sum(-1) * batch.mask).sum()
+    got = network.learn(batch)["bits"]
+    torch.testing.assert_close(got, loss)
+    ours, theirs = (torch.autograd.grad(value, list(network.parameters())) for value in (got, loss))
+    for (name, _), one, other in zip(network.named_parameters(), ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, msg=name)
+
+
+def doubled(task: str, network: SequenceNetwork) -> Sequences:
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=0.6)
+    batch = some(small("ntm", task), 3)
+    return batch._replace(inputs=batch.inputs.double(), targets=batch.targets.double())
+
+
+@pytest.mark.parametrize(
+    ("controller", "layers", "heads"), [("lstm", 1, (1, 1)), ("lstm", 2, (2, 3)), ("feedforward", 1, (2, 1))]
+)
+def test_ntm_is_its_equations(controller, layers, heads):
+    torch.manual_seed(5)
+    network = SequenceNTM(
+        *Widths(9, 8), slots=5, width=3, dim=4, read_heads=heads[0], write_heads=heads[1], controller=controller,
+        layers=layers,
+    ).double()  # fmt: skip
+    batch = doubled("copy", network)
+    held_against(network, lambda inputs: ntm_reference.bits(network, inputs), batch)
+
+
+def test_lstm_is_its_equations():
+    torch.manual_seed(6)
+    network = SequenceLSTM(*Widths(9, 8), dim=4, layers=3).double()
+    batch = doubled("copy", network)
+    held_against(network, lambda inputs: lstm_reference.bits(network, inputs), batch)
+
+
+def test_a_run_that_goes_on_sees_what_it_would_have_seen():
+    given = small("ntm", "copy", "task.epoch=12")
+    (algorithm,) = load_data(given).trainings.values()
+    network = build(given["model"], algorithm.sizes, 0)
+    whole, continued = (training_batches(algorithm, network, [3, 4], 4) for _ in range(2))
+    seen = []
+    for epoch in range(3):
+        whole.set_epoch(epoch)
+        seen += list(whole)
+    continued.set_epoch(2)
+    assert len(seen) == 9
+    for one, other in zip(seen[6:], continued, strict=True):
+        assert one.inputs.equal(other.inputs)
+    assert len({batch.inputs.numpy().tobytes() for batch in seen}) == 9  # nothing comes twice
+
+
+def test_costs_are_those_of_the_bits_that_are_asked_for():
+    scores = torch.tensor([[[0.0, 2.0], [1.0, -1.0], [5.0, 5.0]]])
+    batch = Sequences(
+        torch.zeros(1, 3, 1), torch.tensor([[[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]]), torch.tensor([[True, True, False]])
+    )
+    odds = [math.log2(2), math.log2(1 + math.exp(2)), math.log2(1 + math.exp(-1)), math.log2(1 + math.exp(1))]
+    assert bits(scores, batch).tolist() == [pytest.approx(sum(odds))]
+    # a zero is guessed where the odds are even
+    assert wrong_bits(scores, batch).tolist() == [3]
+    assert wrong_bits(scores.expand(4, 1, 3, 2), batch).tolist() == [[3]] * 4
+
+
+PUBLISHED = {
+    row["key"]: row for row in csv.DictReader((ROOT / "results/published_sequences.csv").read_text().splitlines())
+}
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if config(f"experiment={name}")["protocol"] == "fresh"])
+def test_an_experiment_says_what_the_table_says_and_has_about_the_weights_of_the_paper(name):
+    given = config(f"experiment={name}")
+    row = PUBLISHED[given["published"]["key"]]
+    assert (given["published"]["parameters"], given["published"]["said"]) == (int(row["parameters"]), row["said"])
+    assert name == f"graves2014_{row['key']}"
+    assert given["task"]["name"] == row["task"]
+    weights = sum(parameter.numel() for parameter in network_of(given).parameters())
+    assert 0.75 < weights / int(row["parameters"]) < 1.05
+
+
+def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
+    labels = {"model": "entnet", "experiment": None, "overrides": [], "published": None, "command": ""}
+    with pytest.raises(UserError) as caught:
+        plan(config("model=entnet", "task=copy", f"results_dir={tmp_path}"), labels)
+    assert str(caught.value) == (
+        "model=entnet reads questions about stories, as of task=babi, and copy has sequences of vectors; "
+        "choose model=lstm or ntm"
+    )
+    given = config(
+        "model=ntm", "task=babi", "task.source=generated", "task.size=50", f"results_dir={tmp_path}",
+        f"cache_dir={tmp_path}",
+    )  # fmt: skip
+    given["model"] = config("model=ntm", "task=copy")["model"]
+    with pytest.raises(UserError, match="model=ntm reads sequences of vectors, as of task=copy, and bAbI.* has questions about stories; choose"):
+        plan(given, labels | {"model": "ntm"})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The results of a short run of ntm on short sequences."""
+    results = tmp_path_factory.mktemp("results")
+    given = small(
+        "ntm", "copy", "restarts=2", "trainer.max_epochs=3", "task.epoch=64", "logger=none", "trainer.workers=1",
+        "trainer.threads=1", "model.recipe.learning_rate=0.01", f"results_dir={results}",
+    )  # fmt: skip
+    labels = {"model": "ntm", "experiment": "e", "overrides": [], "published": "ntm_copy", "command": "python run.py"}
+    run(plan(given, labels))
+    (results / "published_sequences.csv").write_text((ROOT / "results/published_sequences.csv").read_text())
+    return results
+
+
+class TestRun:
+    def test_leaves_a_record_of_bits(self, finished):
+        (file,) = (finished / "runs").glob("*.json")
+        assert file.name.startswith("ntm-copy-fresh-")
+        record = json.loads(file.read_text())
+        assert record["family"] == "algorithmic"
+        assert record["validation"]["bits"][record["validation"]["selected"]] == min(record["validation"]["bits"])
+        assert record["tests"].keys() == {"length=5"}
+        assert len(record["tests"]["length=5"]["wrong_bits"]) == 2
+        with np.load(file.with_suffix(".npz")) as stored:
+            assert stored["copy/valid_error"].shape == (3, 2)
+            # bits fall from one for each
+            assert (stored["copy/valid_error"][-1] < stored["copy/valid_error"][0]).all()
+
+    def test_has_a_row_in_a_table_of_its_own(self, finished):
+        (row,) = sequences.rows_of(finished)
+        page = sequences.as_markdown([row])
+        assert "## copy" in page
+        assert f"| ntm | e | 2 | selected | {row.tests['length=5']['bits'][row.selected]:.2f} (" in page
+        assert "near-perfect copies up to length 50" in page
+        (line,) = csv.DictReader(sequences.as_csv([row]).splitlines())
+        assert float(line["bits"]) == pytest.approx(row.tests["length=5"]["bits"][row.selected], abs=1e-4)
+        assert line["form"] == "length=5"
+
+    def test_can_be_drawn(self, finished):
+        (file,) = (finished / "runs").glob("*.json")
+        tapes = tapes_of(file)
+        assert tapes["length=5"]["writing"].shape == (11, 1, 12)
+        drawn = ElementTree.fromstring(picture(tapes["length=5"], "length < 6"))
+        texts = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+        for name in ("length < 6", "inputs", "outputs", "targets", "adds", "reads", "write weightings"):
+            assert name in texts
+        assert len(list(drawn.iter("{http://www.w3.org/2000/svg}image"))) == 7

@@ -1,0 +1,149 @@
+"""The algorithmic tasks' tables: bits a sequence, form by form; the same records give the same bytes."""
+
+import csv
+import io
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.leaderboard.tables import marks_of, newest, read_published, setting_of, table
+from zoo.progress import clock
+
+COLUMNS = (
+    "task", "changed", "form", "model", "experiment", "restarts", "bits", "wrong_bits", "median_bits",
+    "median_wrong_bits", "optimal_bits", "validation_bits", "parameters", "train_seconds", "published", "record",
+    "marks",
+)  # fmt: skip
+CONDITIONS = ("task.options", "task.test", "task.seed")  # they choose the table; what else is changed marks the row
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model under one setting, in the table that `task` and `changed` name."""
+
+    model: str
+    experiment: str  # name of the experiment, or "default", and what was changed on the command line
+    task: str
+    changed: str  # what was changed of the task
+    restarts: int
+    selected: int  # the restart that validation selected
+    tests: dict[str, dict]  # by form: bits and wrong bits of every restart, and the bits of the optimum
+    validation_bits: float  # of the restart that it selected
+    parameters: int
+    train_seconds: float
+    published: dict[str, str]  # a row of results/published_sequences.csv, or nothing
+    record: str
+    marks: tuple[str, ...]
+
+    @property
+    def table(self) -> tuple[str, str]:
+        return self.task, self.changed
+
+    @property
+    def key(self) -> tuple:
+        return self.model, self.experiment, self.table
+
+    @property
+    def tasks(self) -> list[str]:
+        return [self.task]
+
+    @property
+    def order(self) -> tuple:
+        return self.table, self.validation_bits, self.model, self.experiment
+
+
+def rows_of(results_dir: Path) -> list[Row]:
+    """One row a model, setting and table: of several records of the same the newest."""
+    published = {row["key"]: row for row in read_published(results_dir / "published_sequences.csv")}
+    return newest(results_dir, "algorithmic", lambda record, name: _row(record, name, published))
+
+
+def _row(record: dict, name: str, published: dict[str, dict[str, str]]) -> Row:
+    (training,) = record["trainings"].values()
+    validation, selected = record["validation"], record["validation"]["selected"]
+    return Row(
+        record["model"],
+        setting_of(record, CONDITIONS),
+        record["settings"]["task"]["name"],
+        ", ".join(override for override in record["overrides"] if override.startswith(CONDITIONS)),
+        record["settings"]["restarts"],
+        selected,
+        record["tests"],
+        validation["bits"][selected],
+        training["parameters"],
+        record["train_seconds"],
+        published.get(record["published"] or "", {}),
+        name,
+        tuple(marks_of(record)),
+    )
+
+
+def as_csv(rows: list[Row]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        for form, got in row.tests.items():
+            writer.writerow(
+                {
+                    **{name: getattr(row, name) for name in ("task", "changed", "model", "experiment", "restarts")},
+                    "form": form,
+                    "bits": f"{got['bits'][row.selected]:.4f}",
+                    "wrong_bits": f"{got['wrong_bits'][row.selected]:.4f}",
+                    "median_bits": f"{statistics.median(got['bits']):.4f}",
+                    "median_wrong_bits": f"{statistics.median(got['wrong_bits']):.4f}",
+                    "optimal_bits": "" if got["optimal_bits"] is None else f"{got['optimal_bits']:.4f}",
+                    "validation_bits": f"{row.validation_bits:.4f}",
+                    "parameters": row.parameters,
+                    "train_seconds": f"{row.train_seconds:.1f}",
+                    "published": row.published.get("said", ""),
+                    "record": row.record,
+                    "marks": "; ".join(row.marks),
+                }
+            )
+    return stream.getvalue()
+
+
+def as_markdown(rows: list[Row]) -> str:
+    """A section of the leaderboard; nothing where there are no records."""
+    if not rows:
+        return ""
+    parts = [
+        "# Algorithmic tasks",
+        "Cross-entropy in bits a sequence, and in brackets how many of its bits are wrong, on test sequences that are "
+        "read once, at the end. Fewest bits on validation sequences select the epoch of a restart, and the restart. "
+        "*Median* is over the restarts, each at its own best epoch. The papers show curves; what they say in words "
+        "stands below each table, and what is marked † is known from memory of the paper only.",
+    ]
+    for task, changed in dict.fromkeys(row.table for row in rows):
+        here = [row for row in rows if row.table == (task, changed)]
+        forms = list(dict.fromkeys(form for row in here for form in row.tests))
+        title = f"## {task.replace('_', ' ')}" + (f" ({changed})" if changed else "")
+        said = dict.fromkeys(
+            f"- Published, {row.published['name']}: {row.published['said']}"
+            f"{'' if row.published['standing'] == 'verified' else '†'}; {row.published['parameters']}† parameters. "
+            f"Source: {row.published['source']}."
+            for row in here
+            if row.published
+        )
+        parts += [title, _table(here, forms), "\n".join(said)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _table(rows: list[Row], forms: list[str]) -> str:
+    header = ("model", "experiment", "restarts", "of them", *forms, "parameters", "training", "notes")
+    body = []
+    for row in rows:
+        facts = f"{row.parameters:,}", clock(row.train_seconds), "; ".join(row.marks)
+        for name, choose in (("selected", lambda of_all, row=row: of_all[row.selected]), ("median", statistics.median)):
+            cells = [
+                f"{choose(row.tests[form]['bits']):.2f} ({choose(row.tests[form]['wrong_bits']):.1f})"
+                if form in row.tests
+                else "–"
+                for form in forms
+            ]
+            body.append((row.model, row.experiment, str(row.restarts), name, *cells, *facts))
+    optima = {form: got["optimal_bits"] for row in rows for form, got in row.tests.items()}
+    if any(optimum is not None for optimum in optima.values()):
+        body.append(("optimum", "", "", "", *(f"{optima[form]:.2f}" for form in forms), "", "", ""))
+    return table(header, body, numbers={"restarts", *forms, "parameters", "training"})
