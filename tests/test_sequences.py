@@ -243,7 +243,10 @@ def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
         f"cache_dir={tmp_path}",
     )  # fmt: skip
     given["model"] = config("model=ntm", "task=copy")["model"]
-    with pytest.raises(UserError, match="model=ntm reads sequences of vectors, as of task=copy, and bAbI.* has questions about stories; choose"):
+    with pytest.raises(
+        UserError,
+        match="model=ntm reads sequences of vectors, as of task=copy, and bAbI.* has questions about stories; choose",
+    ):
         plan(given, labels | {"model": "ntm"})
 
 

@@ -139,6 +139,8 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"{missing[0]}= is missing\n\n{__doc__.strip()}")
     file = find(options["run"], Path(options["results_dir"]))
     record, console = records.read(file), Console()
+    if record.get("family") == "algorithmic":
+        raise UserError(f"{file.name} is a run on sequences: python -m zoo.pictures {file.stem} draws it")
     training = training_of(record, options["task"])
     network = build(record["settings"]["model"], Sizes(2, 1, 1), seed=0)
     if "story" not in options:

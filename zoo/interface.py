@@ -134,6 +134,12 @@ class SequenceNetwork(MemoryNetwork):
     supervision = "answers"
     reads = Sequences
 
+    def forward(self, batch: Sequences) -> Answer:
+        features = self.encode(batch)  # I
+        memory = self.write(features, batch)  # G
+        recall, tape = self.read(memory, features, batch)  # O
+        return Answer(self.respond(recall), tape)  # R
+
     def loss(self, answer: Answer, batch: Sequences) -> dict[str, Tensor]:
         """Cross-entropy of the bits that are asked for, in bits, summed over the batch."""
         return {"bits": bits(answer.scores, batch).sum()}
