@@ -235,7 +235,7 @@ def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
     with pytest.raises(UserError) as caught:
         plan(config("model=entnet", "task=copy", f"results_dir={tmp_path}"), labels)
     assert str(caught.value) == (
-        "model=entnet reads questions about stories, as of task=babi, and copy has sequences of vectors; "
+        "EntNet reads questions about stories, as of task=babi, and copy has sequences of vectors; "
         "choose model=lstm or ntm"
     )
     given = config(
@@ -245,7 +245,7 @@ def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
     given["model"] = config("model=ntm", "task=copy")["model"]
     with pytest.raises(
         UserError,
-        match="model=ntm reads sequences of vectors, as of task=copy, and bAbI.* has questions about stories; choose",
+        match=r"SequenceNTM reads sequences of vectors, as of task=copy, and bAbI.* has questions about",
     ):
         plan(given, labels | {"model": "ntm"})
 

@@ -70,7 +70,7 @@ def plan(config: dict, labels: dict) -> Plan:
     network = smallest(config["model"])  # refuses wrong options before any data are read
     facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
     data = load_data(config)
-    check_fits(labels["model"], type(network), data)
+    check_fits(type(network), data)
     # what was found now is what every worker reads
     config = config | {"task": config["task"] | {"source": data.source, "download": False}}
     settings = records.settings_of(config, labels["experiment"], data)

@@ -31,14 +31,14 @@ def smallest(model: dict) -> MemoryNetwork:
     return build(model, least, seed=0)
 
 
-def check_fits(name: str, model: type[MemoryNetwork], data: Data) -> None:
+def check_fits(model: type[MemoryNetwork], data: Data) -> None:
     """Refuses a model that cannot read what the data hold, or cannot give the answers that they ask for."""
     (sizes,) = {type(corpus.sizes) for corpus in data.trainings.values()}
     has = next(kind for kind, (least, _) in KINDS.items() if type(least) is sizes)
     if model.reads is not has:
         fitting = [name for name, target in registered(data.label).items() if target.reads is has]
         raise UserError(
-            f"model={name} reads {KINDS[model.reads][1]}, and {data.title} has {KINDS[has][1].partition(',')[0]}; "
+            f"{model.__name__} reads {KINDS[model.reads][1]}, and {data.title} has {KINDS[has][1].partition(',')[0]}; "
             f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"
         )
     if (
