@@ -106,11 +106,11 @@ class KVMemNN(MemoryNetwork):
         """G: tables of keys and of values, the rows that make up each memory, and which memories can be seen.
 
         Returns:
-            Two tables (rows, d), rows of them (parts, B, M), and (B, M); M is T, or T J with windows.
+            Two tables (rows, d), rows of them (B, parts, M), and (B, M); M is T, or T J with windows.
         """
         if self.centre is None:
             keys, values = features
-            slots = batch.stories[None]
+            slots = batch.stories[:, None]
         else:  # a row for each word of each distinct sentence
             here, there, value = (
                 torch.where(batch.sentences[..., None] == PAD, 0.0, rows(words, batch.sentences))
@@ -120,14 +120,14 @@ class KVMemNN(MemoryNetwork):
             keys, values = (whole[:, None] - here + there).flatten(0, 1), value.flatten(0, 1)
             length = batch.sentences.shape[1]
             place = torch.arange(length, device=batch.stories.device)
-            slots = (batch.stories[..., None] * length + place).flatten(1)[None]
+            slots = (batch.stories[..., None] * length + place).flatten(1)[:, None]
         seen = self.hashed(batch) if self.hashing else batch.stories != PAD
         if self.centre is not None:
             seen = (seen[..., None] & (rows(batch.sentences, batch.stories) != PAD)).flatten(1)
         if self.key_times is not None:
             time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
             time = time.repeat_interleave(slots.shape[2] // self.window, dim=1)
-            slots = torch.stack([slots[0], time + len(keys)])
+            slots = torch.cat([slots, (time + len(keys))[:, None]], dim=1)
             keys, values = (
                 torch.cat([table, F.pad(times, (0, 0, 1, 0))])
                 for table, times in ((keys, self.key_times), (values, self.value_times))

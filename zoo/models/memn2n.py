@@ -27,6 +27,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
+from zoo.parts.cells import rows
 from zoo.parts.encoders import ENCODERS
 from zoo.parts.slots import look, recall, time_index, time_with_gaps
 
@@ -97,27 +98,29 @@ class MemN2N(MemoryNetwork):
         """I: every distinct sentence in every embedding, (tables, U, d)."""
         return self.encode_sentences(batch.sentences, self.words[: self.embeds])
 
-    def write(self, features: Tensor, batch: Questions) -> tuple[Tensor, Tensor]:
+    def write(self, features: Tensor, batch: Questions) -> tuple[tuple[Tensor, ...], Tensor]:
         """G: keeps every sentence in a slot of its own, as its row among the features and that of its time.
 
         A slot is m_i = sum_j l_j * A x_ij + T_A(i) and c_i = sum_j l_j * C x_ij + T_C(i) (section 4.1): the sum of two
         rows, which `look` and `recall` look up in a table of all sentences and times.
 
         Returns:
-            The table, (tables, U + slots + 1, d), and two rows of it for each slot, (2, B, T).
+            The tables, (U + slots + 1, d) each, and two rows of them for each slot, (B, 2, T).
         """
         if self.times is None:
-            return features, batch.stories[None]
+            return features.unbind(0), batch.stories[:, None]
         time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
         times = F.pad(self.times, (0, 0, 1, 0))  # an empty slot has no time
         timed = features[: len(times)]
-        return torch.cat([timed, times], dim=1), torch.stack([batch.stories, time + timed.shape[1]])
+        slots = torch.stack([batch.stories, time + timed.shape[1]], dim=1)
+        return torch.cat([timed, times], dim=1).unbind(0), slots
 
-    def read(self, memory: tuple[Tensor, Tensor], features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
+    def read(
+        self, memory: tuple[tuple[Tensor, ...], Tensor], features: Tensor, batch: Questions
+    ) -> tuple[Tensor, Trace]:
         """O: K hops."""
         table, slots = memory
-        dim = table.shape[-1]
-        u = features[self.question_of].gather(0, batch.question[:, None].expand(-1, dim))  # u = B q
+        u = rows(features[self.question_of], batch.question)  # u = B q
         attention = []
         for hop in range(self.hops):
             scores = look(u, table[self.input_of[hop]], slots)  # u^T m_i

@@ -30,22 +30,32 @@ def count_words(sentences: Tensor, vocabulary: int, weights: Tensor) -> Tensor:
     return counted.new_zeros(*sentences.shape[:-1], vocabulary).scatter_add(-1, sentences, counted)
 
 
-def weighted_sums(sentences: Tensor, words: Tensor, weights: list[Tensor]) -> list[Tensor]:
-    """sum_j w_j x_j for each sentence and each of several w, (J,): (U, J) and (..., V, d) to (..., U, d) each."""
-    vocabulary, dim = words.shape[-2:]
-    if vocabulary <= LOOKED_UP * sentences.shape[-1]:
-        counts = [count_words(sentences, vocabulary, w) for w in weights]
-        return list((torch.cat(counts) @ words).split(len(sentences), dim=-2))  # one product for all
-    tables = F.pad(words[..., 1:, :], (0, 0, 1, 0)).movedim(-2, 0)  # (V, ..., d), nothing for the empty word
-    found = rows(tables.reshape(vocabulary, -1), sentences)  # (U, J, ... * d)
-    summed = ((found * w[:, None]).sum(1) for w in weights)
-    return [s.view(len(sentences), *words.shape[:-2], dim).movedim(0, -2) for s in summed]
+def weighted_sum(sentences: Tensor, words: Tensor, terms: list[tuple[Tensor, Tensor | None]]) -> Tensor:
+    """sum_j l_j * x_j for each sentence, l_j a vector for place j: (U, J) and (..., V, d) to (..., U, d).
+
+    Args:
+        sentences: (U, J) word ids.
+        words: (..., V, d) tables of word vectors.
+        terms: what l is the sum of, products of a number for each place, (J,), and one for each dimension, (d,); None
+            is 1 for all dimensions.
+    """
+    lead, (vocabulary, dim) = words.shape[:-2], words.shape[-2:]
+    if vocabulary <= LOOKED_UP * sentences.shape[-1]:  # one product for all terms and tables
+        counts = torch.cat([count_words(sentences, vocabulary, place) for place, _ in terms], dim=-1)
+        tables = torch.cat([words if scale is None else words * scale for _, scale in terms], dim=-2)
+        summed = counts @ tables.movedim(-2, 0).flatten(1)
+    else:
+        tables = F.pad(words[..., 1:, :], (0, 0, 1, 0)).movedim(-2, 0)  # (V, ..., d), nothing for the empty word
+        found = rows(tables.reshape(vocabulary, -1), sentences).unflatten(-1, (-1, dim))  # (U, J, ..., d)
+        weights = sum(place[:, None, None] * (1.0 if scale is None else scale) for place, scale in terms)  # (J, 1, d)
+        summed = (found * weights).sum(1)
+    return summed.view(len(sentences), *lead, dim).movedim(0, -2)
 
 
 def bag_of_words(sentences: Tensor, words: Tensor) -> Tensor:
     """sum_j x_j for each sentence: (U, J) and tables of vectors (..., V, d) to (..., U, d)."""
-    (bag,) = weighted_sums(sentences, words, [torch.ones(sentences.shape[-1], dtype=words.dtype, device=words.device)])
-    return bag
+    ones = torch.ones(sentences.shape[-1], dtype=words.dtype, device=words.device)
+    return weighted_sum(sentences, words, [(ones, None)])
 
 
 def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
@@ -65,8 +75,8 @@ def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
     length, dim = sentences.shape[-1], words.shape[-1]
     j = torch.arange(1, length + 1, dtype=words.dtype, device=words.device)
     k = torch.arange(1, dim + 1, dtype=words.dtype, device=words.device)
-    plain, tilted = weighted_sums(sentences, words, [torch.ones_like(j), (j - (length + 1) / 2) / length])
-    return plain + 4 / dim * (k - (dim + 1) / 2) * tilted
+    tilt = (j - (length + 1) / 2) / length, 4 / dim * (k - (dim + 1) / 2)
+    return weighted_sum(sentences, words, [(torch.ones_like(j), None), tilt])
 
 
 def masked_sum(sentences: Tensor, words: Tensor, masks: Tensor) -> Tensor:

@@ -14,18 +14,15 @@ def look(u: Tensor, table: Tensor, slots: Tensor) -> Tensor:
     Args:
         u: (B, d)
         table: (rows, d)
-        slots: (parts, B, T) rows of the table; m_i is the sum of the rows of slot i.
+        slots: (B, parts, T) rows of the table; m_i is the sum of the rows of slot i.
     """
-    scores = u @ table.T
-    return torch.stack([scores.gather(1, rows) for rows in slots]).sum(0)
+    return (u @ table.T).gather(1, slots.flatten(1)).view(slots.shape).sum(1)
 
 
 def recall(p: Tensor, table: Tensor, slots: Tensor) -> Tensor:
     """sum_i p_i c_i, (B, d): the weights of each row of the table are added up, then multiplied with it at once."""
-    weights = p.new_zeros(len(p), len(table))
-    for rows in slots:
-        weights = weights.scatter_add(1, rows, p)
-    return weights @ table
+    each = p[:, None].expand(slots.shape).flatten(1)
+    return p.new_zeros(len(p), len(table)).scatter_add(1, slots.flatten(1), each) @ table
 
 
 def time_index(told: Tensor, slots: int) -> Tensor:
