@@ -13,6 +13,8 @@ from torch import Tensor
 
 from tasks.batch import NONE, PAD, Candidates, Questions, Sizes
 
+ROUNDED = 64  # the size of a table that is cut for a batch, so that few sizes occur and few programs are compiled
+
 
 @dataclass(frozen=True)
 class Split:
@@ -174,7 +176,7 @@ def only_used(batch: Questions) -> Questions:
     used[:, 0] = 1
     used.scatter_(1, batch.stories.flatten(1), 1).scatter_(1, batch.question, 1)
     place = used.cumsum(1) - 1  # where each sentence goes in its restart's own table
-    size = int(place.max()) + 1
+    size = -(-(int(place.max()) + 1) // ROUNDED) * ROUNDED
     rows = used.new_zeros(restarts, size)
     restart, sentence = used.nonzero(as_tuple=True)
     rows[restart, place[restart, sentence]] = sentence

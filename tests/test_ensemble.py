@@ -5,9 +5,10 @@ import pytorch_lightning as pl
 import torch
 
 from tasks.batch import NONE, PAD, Questions
+from tasks.corpus import only_used
 from tests.configs import MODELS, config
 from zoo.training.build import build
-from zoo.training.data import EvaluationBatches, training_batches
+from zoo.training.data import Blocks, EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import Best, EnsembleTraining, finds
 from zoo.training.recipe import Recipe, Schedule
@@ -22,7 +23,7 @@ def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTrai
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
     ).fit(
         training,
-        training_batches(corpus, ensemble.network, seeds, recipe.batch_size),
+        Blocks(training_batches(corpus, ensemble.network, seeds, recipe.batch_size)),
         EvaluationBatches(corpus, corpus.valid, ensemble.network),
     )  # fmt: skip
     return training
@@ -196,3 +197,27 @@ def test_facts_are_found_where_they_get_most_attention():
     # the best hops give 0.5, 0.3 and 0.7
     assert got.tolist() == [True, True, False, False, False]
     assert finds(attention.flip(0).expand(4, 5, 2, 3), support).equal(got.expand(4, 5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_compiled_step_has_the_same_loss_and_gradient(cut, corpus):
+    ensemble = Ensemble([build(config("model=memn2n")["model"], corpus.sizes, seed) for seed in (1, 2)])
+    batches = list(training_batches(corpus, ensemble.network, [1, 2], 32))
+    if cut:
+        batches = [only_used(batch) if batch.sentences.dim() == 2 else batch for batch in batches]
+    assert len(batches[-1].answer[0]) < 32  # the last is not compiled
+    expected = [(ensemble.differentiate(batch), ensemble.weights.grad) for batch in batches]
+    torch._dynamo.reset()
+    ensemble.compile_for(32)
+    with torch._dynamo.config.patch(error_on_recompile=True):  # whatever the size of the cut tables
+        got = [(ensemble.differentiate(batch), ensemble.weights.grad) for batch in batches]
+    for (loss, gradient), (same_loss, same_gradient) in zip(expected, got, strict=True):
+        torch.testing.assert_close(same_loss, loss)
+        torch.testing.assert_close(same_gradient, gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_that_reads_by_story_is_not_compiled(corpus):
+    ensemble = Ensemble([build(config("model=entnet")["model"], corpus.sizes, 1)])
+    with pytest.raises(ValueError, match="EntNet reads as many sentences as come"):
+        ensemble.compile_for(32)

@@ -23,7 +23,7 @@ from zoo.models.ntm import SequenceNTM
 from zoo.pictures import picture, tapes_of
 from zoo.runner import load_data, plan, run
 from zoo.training.build import build, options_of
-from zoo.training.data import EvaluationBatches, training_batches
+from zoo.training.data import Blocks, EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import EnsembleTraining
 from zoo.training.recipe import Recipe
@@ -121,7 +121,7 @@ def test_restart_k_is_the_single_run_with_its_seed(pair):
             enable_model_summary=False, num_sanity_val_steps=0,
         ).fit(
             training,
-            training_batches(algorithm, ensemble.network, seeds, recipe.batch_size),
+            Blocks(training_batches(algorithm, ensemble.network, seeds, recipe.batch_size)),
             EvaluationBatches(algorithm, algorithm.valid, ensemble.network),
         )  # fmt: skip
         return training

@@ -48,6 +48,7 @@ def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
         "seed": config["seed"],
         "max_epochs": config["trainer"]["max_epochs"],
         "accelerator": config["trainer"]["accelerator"],
+        **({"compile": True} if config["trainer"]["compile"] else {}),  # it rounds otherwise
         "data_sha256": data.fingerprint,
     }
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 from torch import Generator, Tensor
@@ -13,6 +14,8 @@ from zoo.interface import MemoryNetwork
 
 EVALUATED_AT_ONCE = 500  # questions, or places for them
 SORTED_AT_ONCE = 16  # batches of stories
+DRAWN_AT_ONCE = 16  # batches of questions
+SHARED = ("sentences", "candidates")  # of a batch, by all restarts and batches
 
 
 class TrainingBatches(ABC):
@@ -28,7 +31,6 @@ class TrainingBatches(ABC):
         self.corpus, self.network, self.seeds = corpus, network, seeds
         self.rows, self.batch_size = rows, batch_size  # what is drawn, of how much, how much at once
         self.epoch = 0
-        self.sampler = self  # where Lightning looks for set_epoch
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -58,10 +60,25 @@ class QuestionBatches(TrainingBatches):
         orders, noises = zip(*map(self._draw, self.generators()), strict=True)
         order = torch.stack(orders)
         noise = None if noises[0] is None else torch.stack(noises)
-        for begin in range(0, self.rows, self.batch_size):
-            step = slice(begin, begin + self.batch_size)
-            batch = self.cut(self.corpus.by_question(self.corpus.train, order[:, step], self.network.window))
-            yield batch if noise is None else batch._replace(noise=noise[:, step])
+        whole = self.rows - self.rows % self.batch_size
+        for begin in range(0, whole, DRAWN_AT_ONCE * self.batch_size):  # one gather for many batches
+            here = slice(begin, min(begin + DRAWN_AT_ONCE * self.batch_size, whole))
+            yield from self._batches(order[:, here], None if noise is None else noise[:, here], self.batch_size)
+        if whole < self.rows:
+            yield from self._batches(order[:, whole:], None if noise is None else noise[:, whole:], self.rows - whole)
+
+    def _batches(self, order: Tensor, noise: Tensor | None, size: int) -> Iterator[Questions]:
+        """Batches of `size` of the questions `order`, (R, batches size), with their noise."""
+
+        def apart(table: Tensor) -> Tensor:
+            return table.unflatten(1, (-1, size)).transpose(0, 1).contiguous()  # (batches, R, size, ...)
+
+        together = self.corpus.by_question(self.corpus.train, apart(order), self.network.window)
+        if noise is not None:
+            together = together._replace(noise=apart(noise))
+        own = {name: table for name, table in together._asdict().items() if name not in SHARED and table is not None}
+        for number in range(len(together.answer)):
+            yield self.cut(together._replace(**{name: table[number] for name, table in own.items()}))
 
     def _draw(self, generator: Generator) -> tuple[Tensor, Tensor | None]:
         """The order of the questions, and the noise for each of them in that order."""
@@ -129,6 +146,21 @@ def _with_own_table(batch: Questions) -> Questions:
     if 2 * cut.sentences.shape[1] > len(batch.sentences):
         return batch
     return batch._replace(sentences=cut.sentences[0], stories=cut.stories[0], question=cut.question[0])
+
+
+class Blocks:
+    """Batches by the handful: Lightning's loop costs as much for one as for many."""
+
+    def __init__(self, batches: TrainingBatches) -> None:
+        self.batches, self.sampler = batches, batches  # the second for Lightning's set_epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.batches) // DRAWN_AT_ONCE)
+
+    def __iter__(self) -> Iterator[list[Batch]]:
+        batches = iter(self.batches)
+        while block := list(islice(batches, DRAWN_AT_ONCE)):
+            yield block
 
 
 class EvaluationBatches:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from tasks.batch import Batch, Candidates
+from tasks.batch import Batch, Candidates, Questions
+from tasks.errors import UserError
 from zoo.interface import Answer, MemoryNetwork
 
 
@@ -40,6 +41,7 @@ class Ensemble(nn.Module):
         self.stored = {name: name.replace(".", "_") for name in buffers}  # a buffer's name must not hold a dot
         for name, stacked in buffers.items():
             self.register_buffer(self.stored[name], stacked)
+        self._program, self._batch_size = None, 0
         # the architecture without its weights; in a list, so that it is no submodule with parameters of its own
         self._skeleton = [_Callable(copy.deepcopy(networks[0])).to("meta")]
 
@@ -56,9 +58,9 @@ class Ensemble(nn.Module):
         """(R,) which restarts are in their linear start; None for a model that has none."""
         return getattr(self, "network_linear", None)
 
-    def parameters_of_all(self) -> dict[str, Tensor]:
+    def parameters_of_all(self, weights: Tensor) -> dict[str, Tensor]:
         """Views into the weights, each with a leading axis of restarts, by name."""
-        parts = self.weights.split([shape.numel() for shape in self.shapes.values()], dim=1)
+        parts = weights.split([shape.numel() for shape in self.shapes.values()], dim=1)
         return {
             name: part.view(len(self), *shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
@@ -69,20 +71,54 @@ class Ensemble(nn.Module):
         Args:
             batch: tables with a leading axis of restarts, or without one where all restarts see the same.
         """
-        return self._each(batch, learning=False)
+        return self._each(self.weights, self._buffers_of_all(), batch, learning=False)
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
         """Named loss terms of every restart, (R,), as a step of training needs them."""
-        return self._each(batch, learning=True)
+        return self._each(self.weights, self._buffers_of_all(), batch, learning=True)
 
-    def _each(self, batch: Batch, learning: bool) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
-        buffers = {name: getattr(self, stored) for name, stored in self.stored.items()}
+    def differentiate(self, batch: Batch) -> Tensor:
+        """The loss of every restart, (R,), with its gradient left in `weights.grad`."""
+        if self._program and batch.answer.shape[1] == self._batch_size:
+            gradient, (_, loss) = self._program(self.weights.detach(), self._buffers_of_all(), batch)
+            self.weights.grad = gradient
+            return loss
+        self.weights.grad = None
+        total, loss = self._loss(self.weights, self._buffers_of_all(), batch)
+        total.backward()
+        return loss.detach()
+
+    def compile_for(self, batch_size: int) -> None:
+        """Lets `differentiate` make one program of forward and backward, for batches of this many questions.
+
+        What comes in another size, as the last batch of an epoch does, is differentiated without it.
+        """
+        if self.network.drawn_by == "story" or self.network.reads is not Questions:
+            raise UserError(
+                f"trainer.compile=true: {type(self.network).__name__} reads as many sentences as come, and would be "
+                "compiled for each number of them; type trainer.compile=false"
+            )
+        torch._dynamo.config.recompile_limit = 64  # sizes of sentence tables that were cut for their batches
+        self._program = torch.compile(grad_and_value(self._loss, has_aux=True), fullgraph=True, dynamic=False)
+        self._batch_size = batch_size
+
+    def _loss(self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+        """The sum over all restarts, which share no weight, so that each gets the gradient of its own; and of each."""
+        of_each = sum(self._each(weights, buffers, batch, learning=True).values())
+        return of_each.sum(), of_each
+
+    def _buffers_of_all(self) -> dict[str, Tensor]:
+        return {name: getattr(self, stored) for name, stored in self.stored.items()}
+
+    def _each(
+        self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch, learning: bool
+    ) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
         axes = type(batch)(*map(_restart_axis, batch._fields, batch))
 
         def one(parameters: dict, buffers: dict, batch: Batch) -> dict[str, Tensor] | tuple:
             return functional_call(self._skeleton[0], (parameters, buffers), (batch, learning))
 
-        return vmap(one, in_dims=(0, 0, axes))(self.parameters_of_all(), buffers, batch)
+        return vmap(one, in_dims=(0, 0, axes))(self.parameters_of_all(weights), buffers, batch)
 
 
 AXES = {

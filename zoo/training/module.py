@@ -73,11 +73,16 @@ class EnsembleTraining(pl.LightningModule):
         self._loss = torch.zeros(len(self.ensemble), device=self.device)
         self._asked = torch.zeros(len(self.ensemble), dtype=torch.long, device=self.device)
 
-    def training_step(self, batch: Batch) -> None:
-        loss = sum(self.ensemble.learn(batch).values())  # (R,)
-        optimizer = self.optimizers()
-        optimizer.zero_grad()
-        self.manual_backward(loss.sum())  # restarts share no weight, so each gets the gradient of its own loss
+    def transfer_batch_to_device(self, batch: object, device: torch.device, dataloader_idx: int) -> object:
+        return batch  # it was cut from tables that lie there
+
+    def training_step(self, block: list[Batch]) -> None:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        for batch in block:
+            self.step(batch, optimizer)
+
+    def step(self, batch: Batch, optimizer: torch.optim.Optimizer) -> None:
+        loss = self.ensemble.differentiate(batch)
         weights = self.ensemble.weights
         norm = torch.linalg.vector_norm(weights.grad, dim=1, keepdim=True)
         clip = (self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0)
@@ -90,7 +95,7 @@ class EnsembleTraining(pl.LightningModule):
             optimizer.step()
             with torch.no_grad():
                 weights.copy_(before.lerp(weights, self._rates))
-        self._loss += loss.detach()
+        self._loss += loss
         self._asked += batch.asked
 
     def on_validation_epoch_start(self) -> None:

@@ -20,7 +20,7 @@ from tasks.files import write_atomically
 from zoo.interface import bits, wrong_bits
 from zoo.training import loggers
 from zoo.training.build import build
-from zoo.training.data import EvaluationBatches, training_batches
+from zoo.training.data import Blocks, EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.look import looks
 from zoo.training.module import EnsembleTraining, predict
@@ -48,6 +48,8 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
     seeds = [config["seed"] + k for k in range(config["restarts"])]
     ensemble = Ensemble([build(config["model"], corpus.sizes, seed) for seed in seeds])
+    if config["trainer"]["compile"]:
+        ensemble.compile_for(recipe.batch_size)
     training = EnsembleTraining(ensemble, recipe)
     run = f"{config['run']['name']}-{config['run']['identity']}"
     options = {key: value for key, value in config["logger"].items() if key != "_target_"}
@@ -71,7 +73,7 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
         corpus = corpus.to(device)
         trainer.fit(
             training,
-            training_batches(corpus, ensemble.network, seeds, recipe.batch_size),
+            Blocks(training_batches(corpus, ensemble.network, seeds, recipe.batch_size)),
             EvaluationBatches(corpus, corpus.valid, ensemble.network),
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=True,
