@@ -27,11 +27,11 @@ def test_dmn_plus_is_its_equations(uneven):
 def test_dropout_drops_its_share_and_keeps_the_mean(uneven):
     network = DMNPlus(**uneven.sizes._asdict(), dropout=0.25)
     batch = uneven.by_question(uneven.train, torch.arange(len(uneven.train)), network.window)
-    noise = network.noise(batch, torch.Generator().manual_seed(0))
+    noise = network.noise(batch.told, torch.Generator().manual_seed(0))
     assert set(noise.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
     assert abs(float((noise == 0).float().mean()) - 0.25) < 0.02
     plain, dropped = network(batch), network(batch._replace(noise=noise))
     assert not torch.allclose(plain.scores, dropped.scores)
     whole = network(batch._replace(noise=torch.ones_like(noise)))
     torch.testing.assert_close(plain.scores, whole.scores)
-    assert DMNPlus(**uneven.sizes._asdict(), dropout=0.0).noise(batch, torch.Generator()) is None
+    assert DMNPlus(**uneven.sizes._asdict(), dropout=0.0).noise(batch.told, torch.Generator()) is None

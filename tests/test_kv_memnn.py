@@ -43,6 +43,6 @@ def test_kv_memnn_is_its_equations(memories, hashing, uneven):
 def test_time_can_be_left_out(uneven):
     network = KVMemNN(**uneven.sizes._asdict(), time=False)
     batch = uneven.by_question(uneven.train, torch.arange(4), network.window)
-    assert network.noise(batch, torch.Generator()) is None
+    assert network.noise(batch.told, torch.Generator()) is None
     turned = batch._replace(stories=torch.where(batch.stories > 0, batch.stories, 0).flip(1))
     torch.testing.assert_close(network(batch).scores, network(turned).scores)

@@ -146,7 +146,7 @@ def test_finite_through_200_steps_of_the_recipe(model, corpus):
             network.linear.fill_(step < 100)
         numbers = torch.randint(rows, (recipe.batch_size,), generator=generator)
         batch = some(corpus, network, numbers.tolist())
-        batch = batch._replace(noise=network.noise(batch, generator))
+        batch = batch._replace(noise=network.noise(batch.told, generator))
         optimizer.zero_grad()
         loss = sum(network.loss(network(batch), batch).values())
         loss.backward()

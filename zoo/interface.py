@@ -115,10 +115,11 @@ class MemoryNetwork(nn.Module, ABC):
         """The terms of the loss alone, for a step of training; to be overridden where they need no answers."""
         return self.loss(self(batch), batch)
 
-    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
-        """What is random about training on these questions, one row a question; the trainer hands it back as
-        `batch.noise`, and hands out None when it evaluates. It is drawn here, outside of vmap, so that each restart
-        has its own generator."""
+    def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
+        """What is random about training on questions before which `told` (N,) sentences are shown, one row a question.
+
+        The trainer hands it back as `batch.noise`, and hands out None when it evaluates. It is drawn here, outside of
+        vmap, so that each restart has its own generator."""
         return None
 
 

@@ -128,11 +128,11 @@ class DMNPlus(MemoryNetwork):
         squares = sum((weights**2).sum() for weights in decayed)
         return super().loss(answer, batch) | {"l2": self.l2 * (batch.answer != PAD).sum() * squares}
 
-    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+    def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
         if not self.dropout:
             return None
-        kept = torch.rand(len(batch.question), 3 * self.dim, generator=generator) >= self.dropout
-        return (kept / (1 - self.dropout)).to(batch.question.device)
+        kept = torch.rand(len(told), 3 * self.dim, generator=generator) >= self.dropout
+        return (kept / (1 - self.dropout)).to(told.device)
 
     def state_size(self, story_length: int) -> int:
         """The facts, and the memory of the passes."""

@@ -167,10 +167,10 @@ class KVMemNN(MemoryNetwork):
     def answer_words(self) -> Tensor:
         return F.pad(self.B, (0, 0, 1, 0))
 
-    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+    def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
         if self.key_times is None or not self.time_noise:
             return None
-        return time_with_gaps(batch.told, self.window, self.time_noise, generator)
+        return time_with_gaps(told, self.window, self.time_noise, generator)
 
     def state_size(self, story_length: int) -> int:
         """A key and a value for each memory; the longest sentence decides how many windows it has."""

@@ -141,11 +141,11 @@ class MemN2N(MemoryNetwork):
     def answer_words(self) -> Tensor:
         return F.pad(self.words[-1, 1:], (0, 0, 1, 0))  # W
 
-    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
+    def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
         """Time indices with gaps, as if up to `time_noise` empty memories had been told among the sentences."""
         if self.times is None or not self.time_noise:
             return None
-        return time_with_gaps(batch.told, self.window, self.time_noise, generator)
+        return time_with_gaps(told, self.window, self.time_noise, generator)
 
     def state_size(self, story_length: int) -> int:
         """Every slot holds m and c of each hop; with tied embeddings some are the same numbers."""

@@ -123,8 +123,8 @@ class Transformer(MemoryNetwork):
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))
 
-    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
-        return time_with_gaps(batch.told, self.window, self.time_noise, generator) if self.time_noise else None
+    def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
+        return time_with_gaps(told, self.window, self.time_noise, generator) if self.time_noise else None
 
     def state_size(self, story_length: int) -> int:
         """A token a sentence."""

@@ -135,8 +135,8 @@ class WMN(MemoryNetwork):
         decayed = (self.W_head, self.W_out, self.t_down, self.t_up, self.g_1, self.g_2, self.g_3, self.f)
         return super().loss(answer, batch) | {"l2": self.l2 * sum((weights**2).sum() for weights in decayed)}
 
-    def noise(self, batch: Questions, generator: Generator) -> Tensor | None:
-        return time_with_gaps(batch.told, self.window, self.time_noise, generator) if self.time_noise else None
+    def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
+        return time_with_gaps(told, self.window, self.time_noise, generator) if self.time_noise else None
 
     def state_size(self, story_length: int) -> int:
         """The memories, and the buffer."""

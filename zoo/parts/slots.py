@@ -35,7 +35,7 @@ def time_with_gaps(told: Tensor, slots: int, share: float, generator: Generator)
 
     That is the random noise of MemN2N (section 4.1). What lies beyond the last time index is given the last one.
     """
-    time, told = time_index(told, slots), told[:, None]
+    time, told = time_index(told, slots).int(), told[:, None]
     most = math.ceil(share * slots)
 
     def draw(*shape: int) -> Tensor:
@@ -43,8 +43,7 @@ def time_with_gaps(told: Tensor, slots: int, share: float, generator: Generator)
 
     # n = 0 ... ceil(share * told) empty memories, each put at a random place among those already there
     empty = (draw(len(told), 1) * ((share * told).ceil() + 1)).long()
-    place = (draw(len(told), most) * (told + torch.arange(1, most + 1, device=told.device))).long() + 1
+    place = (draw(len(told), most) * (told + torch.arange(1, most + 1, device=told.device))).int() + 1
     for i in range(most):
-        later = (time >= place[:, i : i + 1]) & (i < empty)
-        time = time + later
-    return time.clamp(max=slots)
+        time += (time >= place[:, i : i + 1]) & (i < empty)
+    return time.clamp(max=slots).long()

@@ -84,7 +84,7 @@ class QuestionBatches(TrainingBatches):
         """The order of the questions, and the noise for each of them in that order."""
         train = self.corpus.train
         order = torch.randperm(self.rows, generator=generator).to(train.question.device)
-        return order, self.network.noise(self.corpus.by_question(train, order, self.network.window), generator)
+        return order, self.network.noise(train.told[order].clamp(max=self.network.window), generator)
 
 
 class StoryBatches(TrainingBatches):
@@ -110,7 +110,9 @@ class StoryBatches(TrainingBatches):
             batches += alike.split(self.batch_size, dim=1)
         for number in torch.randperm(len(batches), generator=Generator().manual_seed(self.epoch)).tolist():
             batch = self.corpus.by_story(train, batches[number].to(train.question.device))
-            noises = [self.network.noise(_of_restart(batch, k), generator) for k, generator in enumerate(generators)]
+            noises = [
+                self.network.noise(told, generator) for told, generator in zip(batch.told, generators, strict=True)
+            ]
             batch = self.cut(batch)
             yield batch if noises[0] is None else batch._replace(noise=torch.stack(noises))
 
@@ -134,10 +136,6 @@ def training_batches(
         return SequenceBatches(corpus, network, seeds, batch_size)
     kind = StoryBatches if network.drawn_by == "story" else QuestionBatches
     return kind(corpus, network, seeds, batch_size)
-
-
-def _of_restart(batch: Questions, k: int) -> Questions:
-    return Questions(batch.sentences, *(table[k] for table in batch[1:7]), candidates=batch.candidates)
 
 
 def _with_own_table(batch: Questions) -> Questions:

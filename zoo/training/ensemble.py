@@ -93,7 +93,7 @@ class Ensemble(nn.Module):
 
         What comes in another size, as the last batch of an epoch does, is differentiated without it.
         """
-        if self.network.drawn_by == "story" or self.network.reads is not Questions:
+        if self.network.drawn_by == "story" or type(self.network).reads is not Questions:
             raise UserError(
                 f"trainer.compile=true: {type(self.network).__name__} reads as many sentences as come, and would be "
                 "compiled for each number of them; type trainer.compile=false"
