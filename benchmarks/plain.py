@@ -5,9 +5,9 @@ anew; a story is read again for each of its questions; attention multiplies memo
 recurrent layers are `nn.GRU`, `nn.GRUCell` and `nn.LSTM`. One network, eager, a `DataLoader` with a collate function,
 `torch.optim`.
 
-A plain form is made from a network of the zoo, has its weights, and answers the same (a test holds them together) in the
-setting of conf/model/*.yaml, the only one that is here. It owns its loops, so that what makes the zoo faster does not
-make its baseline faster. `nn.GRU` resets behind a matrix, the papers' GRU before it, so there the answers agree only
+A plain form is made from a network of the zoo, has its weights, and answers the same (a test holds them together) in
+the setting of conf/model/*.yaml, the only one that is here. It owns its loops, so that what makes the zoo faster leaves
+its baseline alone. `nn.GRU` resets behind a matrix, the papers' GRU before it, so there the answers agree only
 where that matrix is zero. Of what is random in training, plain forms have dropout alone.
 """
 
