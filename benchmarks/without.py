@@ -1,9 +1,10 @@
 """What makes the zoo fast, switched off: the same answers by the longer way; tests hold it beside the usual form."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from tasks.batch import PAD, Questions
+from tasks.batch import NONE, PAD, Questions
 from tasks.corpus import Corpus
 from zoo.interface import Trace
 from zoo.models.gated_memn2n import GatedMemN2N
@@ -33,19 +34,17 @@ def told_apart(batch: Questions) -> Questions:
     )
 
 
-def read_for_each_question(corpus: Corpus, batches: list[Tensor]) -> list[Questions]:
-    """Batches by question of the stories that the tables name, (R, B): a story stands there once for each question.
+def read_for_each_question(corpus: Corpus, stories: Tensor) -> Questions:
+    """A batch by question of the training stories (R, B): a story stands there once for each of its questions.
 
-    Questions of a restart that has fewer of them than another are filled up with places without one.
+    A restart that has fewer questions than another is filled up with places without one.
     """
-    split, made = corpus.train, []
-    for stories in batches:
-        asked = [torch.isin(split.story, some).nonzero()[:, 0] for some in stories]
-        most = max(map(len, asked))
-        number = torch.stack([torch.nn.functional.pad(some, (0, most - len(some)), value=-1) for some in asked])
-        batch = corpus.by_question(split, number.clamp(min=0), int(split.lengths[stories].max()))
-        made.append(batch._replace(answer=torch.where(number < 0, PAD, batch.answer)))
-    return made
+    split = corpus.train
+    asked = [torch.isin(split.story, some).nonzero()[:, 0] for some in stories]
+    most = max(map(len, asked))
+    number = torch.stack([F.pad(some, (0, most - len(some)), value=NONE) for some in asked])
+    batch = corpus.by_question(split, number.clamp(min=0), int(split.lengths[stories].max()))
+    return batch._replace(answer=torch.where(number == NONE, PAD, batch.answer))
 
 
 class Gathered:
@@ -70,3 +69,6 @@ class GatheredMemN2N(Gathered, MemN2N):
 
 class GatheredGatedMemN2N(Gathered, GatedMemN2N):
     pass
+
+
+GATHERED = {MemN2N: GatheredMemN2N, GatedMemN2N: GatheredGatedMemN2N}
