@@ -1,5 +1,6 @@
 """What the benchmarks share: the configuration, processes that measure when they are asked, and memory."""
 
+import argparse
 import logging
 import multiprocessing
 import os
@@ -15,6 +16,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from zoo import records
+
 ROOT = Path(__file__).parent.parent
 MODELS = sorted(file.stem for file in (ROOT / "conf/model").glob("*.yaml"))
 # glibc gives memory back to the system and fetches it again, which makes eager steps up to three times slower, some of
@@ -26,6 +29,25 @@ def config(*overrides: str) -> dict:
     """The configuration that `python run.py` would run."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+
+
+def options(parser: argparse.ArgumentParser, arguments: list[str]) -> tuple[argparse.Namespace, Path]:
+    """The arguments of a benchmark, and the folder that its record and the page go to."""
+    parser.add_argument("--quick", action="store_true", help="little of everything, once: does it run?")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL", help="only these")
+    parser.add_argument("--results", type=Path, help="folder for the record and the page (default: results)")
+    given = parser.parse_args(arguments)
+    if given.results is None and (given.quick or given.models != MODELS):
+        parser.error("what is not measured whole does not go into results: say where with --results FOLDER")
+    return given, given.results or ROOT / "results"
+
+
+def finish(began: float) -> dict:
+    """What ends the record of a benchmark: how long it took, on what, with which code."""
+    environment = records.environment()
+    del environment["peak_memory_mb"]  # of this process, which has measured nothing itself
+    seconds = round(time.monotonic() - began, 1)
+    return {"wall_seconds": seconds, "environment": environment, **records.commit()}
 
 
 class Stopwatch:
@@ -81,7 +103,7 @@ class Measurer:
         os.environ.update(ALLOCATOR)
         # a server that has imported everything forks the processes: they start at once, and hold little of their own
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["benchmarks.throughput", "zoo.training.train"])
+        context.set_forkserver_preload(["benchmarks.sides"])
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_measure, args=(other, prepare, given), daemon=True)
         self.process.start()

@@ -31,7 +31,7 @@ from zoo.models.gated_memn2n import GatedMemN2N
 from zoo.models.kv_memnn import KVMemNN
 from zoo.models.lstm import LSTM
 from zoo.models.memn2n import MemN2N
-from zoo.models.memnn import ANSWER_CHOSEN, ANSWER_QUESTION, CANDIDATE, CHOSEN, QUESTION, MemNN
+from zoo.models.memnn import ANSWER_CHOSEN, ANSWER_LAST, ANSWER_QUESTION, CANDIDATE, CHOSEN, QUESTION, MemNN
 from zoo.models.ntm import NTM
 from zoo.models.transformer import Transformer
 from zoo.models.wmn import WMN
@@ -220,11 +220,20 @@ class PlainKVMemNN(Plain):
 
 
 class PlainMemNN(Plain):
+    def __init__(self, network: MemNN) -> None:
+        super().__init__(network)
+        zero_first_row(*network.U)
+
     def embed(self, sentences: Tensor, role: int) -> Tensor:
         """U phi of sentences (..., J) in one of their roles, (..., n)."""
-        features = self.net.features(sentences.flatten(0, -2))
-        vectors = F.embedding(features.clamp(min=0), self.net.U[:, role]) * (features != NONE)[..., None]
-        return vectors.sum(1).view(*sentences.shape[:-1], -1)
+        net, vectors = self.net, embed(sentences, self.net.U[role]).sum(-2)
+        key, before = sentences, net.vocabulary
+        for n in range(2, min(net.ngrams, sentences.shape[-1]) + 1):
+            last = sentences[..., n - 1 :]
+            key = key[..., :-1] * 8191 + last  # of n words in a row
+            vectors = vectors + (F.embedding(before + key % net.buckets, net.U[role]) * (last != PAD)[..., None]).sum(-2)
+            before += net.buckets
+        return vectors
 
     def match(self, x: Tensor, side: int) -> Tensor:
         return torch.tanh(F.linear(torch.tanh(x), self.net.W[side]))
@@ -251,12 +260,11 @@ class PlainMemNN(Plain):
                 better = better + time[:, 0] * ((winner > when) & (winner < slots)) + time[:, 1] * x_older
                 winner = torch.where((better + time[:, 2] * y_older < 0) & there, other, winner)
             going = going & (winner < slots)
-            chosen = torch.where(going, winner, chosen)
-            sentence = at(batch.story, chosen)
-            x = x + self.embed(sentence, CHOSEN) * going[:, None]
-            recall = recall + self.embed(sentence, ANSWER_CHOSEN) * going[:, None]
-            when = chosen
-        return self.answers(recall)
+            if k > 0:
+                recall = recall + self.embed(at(batch.story, chosen), ANSWER_CHOSEN) * going[:, None]
+            when = chosen = torch.where(going, winner, chosen)
+            x = x + self.embed(at(batch.story, chosen), CHOSEN) * going[:, None]
+        return self.answers(recall + self.embed(at(batch.story, chosen), ANSWER_LAST))
 
     def answers(self, recall: Tensor) -> Tensor:
         return F.pad(self.match(recall, 2) @ self.net.answers.T, (1, 0))
@@ -269,7 +277,7 @@ class PlainMemNN(Plain):
         there = (place < batch.told[:, None]) | (place == slots)
         support = F.pad(batch.support, (0, self.net.reads), value=NONE)
         was_fact = torch.zeros_like(when, dtype=torch.bool)
-        for k in range(self.net.reads):
+        for k in range(min(self.net.reads, batch.support.shape[1] + 1)):
             is_fact = support[:, k] != NONE
             fact = torch.where(is_fact, support[:, k], fact)
             right = torch.where(is_fact, fact, slots)[:, None]
@@ -285,11 +293,11 @@ class PlainMemNN(Plain):
             costs = (margin - forth).relu() + (margin + back).relu()
             counts = there & (place != right) & (is_fact | was_fact)[:, None]
             total = total + (costs * counts).sum()
-            sentence = at(batch.story, fact.clamp(max=slots - 1))
-            x = x + self.embed(sentence, CHOSEN) * is_fact[:, None]
-            recall = recall + self.embed(sentence, ANSWER_CHOSEN) * is_fact[:, None]
+            if k > 0:
+                recall = recall + self.embed(at(batch.story, when), ANSWER_CHOSEN) * is_fact[:, None]
+            x = x + self.embed(at(batch.story, fact), CHOSEN) * is_fact[:, None]
             when, was_fact = fact, is_fact
-        scores = self.answers(recall)[:, 1:]
+        scores = self.answers(recall + self.embed(at(batch.story, when), ANSWER_LAST))[:, 1:]
         costs = (margin - scores.gather(1, batch.answer[:, None] - 1) + scores).relu()
         return total + costs.sum() - margin * len(scores)  # the right answer has cost its own margin
 

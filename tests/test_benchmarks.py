@@ -29,6 +29,9 @@ def test_every_model_of_a_paper_has_a_plain_form():
 
 def test_plain_form_answers_and_learns_the_same(model, uneven):
     network = build(model, uneven.sizes, 3).double()
+    with torch.no_grad():
+        for parameter in network.parameters():  # some begin at zero
+            parameter.add_(0.1 * torch.randn_like(parameter))
     if type(network).__name__ in ("DMN", "DMNPlus", "WMN"):  # where nn.GRU resets elsewhere than the paper's GRU
         with torch.no_grad():
             for U in network.U:
