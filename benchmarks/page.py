@@ -142,8 +142,7 @@ def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
         "about 100 GFLOP/s); plain and zoo stand side by side in this run.",
         goals(cells, record["copying"]),
         f"Ten restarts in one ensemble are to train {GAIN[1]:g} times as many examples a second as one on task 1, and "
-        f"nowhere fewer; at most {OUTSIDE} % of a step with ten restarts may go outside the model. "
-        + missed(cells),
+        f"nowhere fewer; at most {OUTSIDE} % of a step with ten restarts may go outside the model. " + missed(cells),
         f"![Training examples a second]({plot})",
     ]
     for number in cells.threads:
@@ -151,9 +150,9 @@ def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
         if number == 1:
             parts.append(
                 "*Outside* is the share of a zoo form's time spent on anything but the model's forward and backward "
-                "pass and the optimizer's step: loader, Lightning, logging, clip, an epoch's end. Where batches were "
-                "sampled, these few bear the whole of an epoch's end. *Peak* is what a process has held at most, in "
-                "MB, beyond what it held when nothing but libraries was loaded. Bold: a goal missed."
+                "pass and the optimizer's step: loader, Lightning, logging, the clip, a batch's share of the epoch's end. "
+                "*Peak* is what a process has held at most, in MB, beyond what it held when nothing but libraries was "
+                "loaded. Bold: a goal missed."
             )
     parts += ["### Evaluation", "The validation questions, answered.", evaluation(cells)]
     if record["copying"]:
@@ -212,6 +211,7 @@ def missed(cells: Cells) -> str:
 def training(cells: Cells, number: int) -> str:
     rows = []
     for model, task in cells.models_and_tasks:
+
         def of(what: str, model: str = model, task: int = task) -> dict[str, float | None]:
             return {form: cells.get(model, task, form, number, what) for form in cells.forms}
 
@@ -233,7 +233,11 @@ def training(cells: Cells, number: int) -> str:
 
 def evaluation(cells: Cells) -> str:
     rows = [
-        (model, str(task), *(rate(cells.get(model, task, f, n, "evaluate")) for n in cells.threads for f in cells.forms))
+        (
+            model,
+            str(task),
+            *(rate(cells.get(model, task, f, n, "evaluate")) for n in cells.threads for f in cells.forms),
+        )
         for model, task in cells.models_and_tasks
     ]
     return table(("model", "task", *(f"{form}, {threads_of(n)}" for n in cells.threads for form in cells.forms)), rows)
@@ -278,37 +282,31 @@ def scaling(record: dict) -> tuple[list[str], dict[str, str]]:
     parts = [
         "## Growth",
         made_by(record, SCALING),
-        "One thread, random stories of random sentences, models as in `conf/model/` but for what is varied. Time is "
-        f"the best of {record['goes']} goes; memory is what the process has held at most, beyond what it held after a "
-        "question about four sentences; both are divided by the questions, those of all restarts counted. A curve ends "
-        f"where the next point would take more than {record['seconds']:g} s or {record['gigabytes']:g} GB. Exponents "
-        "are fitted to the larger half of a curve's points. *Equations* is the exponent that the model's equations "
-        "give for the arithmetic, and for what is kept.",
+        "One thread, random stories, models as in `conf/model/` but for what is varied. Time is the best of "
+        f"{record['goes']} goes, fewer where one is long; memory is what the process has held at most, beyond what it "
+        "held after a question about four sentences, weights included; both are divided by the questions, those of all "
+        f"restarts counted. A curve ends where the next point could take more than {record['seconds']:g} s or "
+        f"{record['gigabytes']:g} GB. An exponent is the slope between the logarithms, fitted to the larger half of a "
+        "curve's points. *Equations* is the exponent, fitted to the same points, of the multiplications that the model's "
+        "equations ask for ([docs/models.md](../docs/models.md)), and of the numbers that its memory holds. Over each plot "
+        "stand the exponents of time and memory, and in brackets those of the equations; dashed lines have the shape of "
+        "the equations, and are drawn through the last point measured.",
     ]
     files = {}
     for axis, about in record["axes"].items():
-        of_axis = [curve for curve in record["curves"] if curve["axis"] == axis]
-        if not of_axis:
+        curves = [curve for curve in record["curves"] if curve["axis"] == axis]
+        if not curves:
             continue
         name = f"benchmarks/scaling_{axis.replace(' ', '_')}.svg"
-        found = {curve["model"]: (slope(curve["x"], curve["ms"]), slope(curve["x"], curve["mb"])) for curve in of_axis}
-        panels = []
-        for i, (what, label) in enumerate((("ms", "ms a question"), ("mb", "MB a question"))):
-            lines = []
-            for curve in of_axis:
-                points = [(x, y) for x, y in zip(curve["x"], curve[what], strict=True) if y]
-                if len(points) > 1:
-                    lines.append(plots.Line(curve["model"], exponent(found[curve["model"]][i]), points))
-            panels.append(plots.Panel(label, lines, sorted({curve["expected"][i] for curve in of_axis})))
-        files[name] = plots.curves(panels, axis)
-        rows = [
-            (
-                curve["model"], f"{curve['x'][0]:,} … {curve['x'][-1]:,}", f"{curve['ms'][0]:.3g} … {curve['ms'][-1]:.3g}",
-                exponent(found[curve["model"]][0]), f"{curve['expected'][0]:.2g}",
-                exponent(found[curve["model"]][1]), f"{curve['expected'][1]:.2g}",
-            )
-            for curve in of_axis
-        ]  # fmt: skip
+        panels, rows = [], []
+        for curve in curves:
+            x = curve["x"]
+            time, cost, memory, state = (exponent(slope(x, curve[what])) for what in ("ms", "cost", "mb", "state"))
+            spans = (f"{x[0]:,} … {x[-1]:,}", f"{curve['ms'][0]:.3g} … {curve['ms'][-1]:.3g}")
+            rows.append((curve["model"], *spans, time, cost, memory, state))
+            lines = [plots.Line(x, curve["ms"], curve["cost"]), plots.Line(x, curve["mb"], curve["state"])]
+            panels.append(plots.Panel(f"{curve['model']}: {time} ({cost}), {memory} ({state})", lines))
+        files[name] = plots.grid(panels, axis, ("ms a question", "MB a question"))
         head = ("model", axis, "ms a question", "time, exponent", "equations", "memory, exponent", "equations")
         parts += [f"### {axis.capitalize()}", about, f"![{axis}]({name})", table(head, rows)]
     return parts, files

@@ -231,7 +231,9 @@ class PlainMemNN(Plain):
         for n in range(2, min(net.ngrams, sentences.shape[-1]) + 1):
             last = sentences[..., n - 1 :]
             key = key[..., :-1] * 8191 + last  # of n words in a row
-            vectors = vectors + (F.embedding(before + key % net.buckets, net.U[role]) * (last != PAD)[..., None]).sum(-2)
+            vectors = vectors + (F.embedding(before + key % net.buckets, net.U[role]) * (last != PAD)[..., None]).sum(
+                -2
+            )
             before += net.buckets
         return vectors
 

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
-           "#000000")  # fmt: skip
+COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
 
 
 class Line(NamedTuple):
-    name: str
     x: Sequence[float]
-    y: Sequence[float]
+    y: Sequence[float]  # 0 where nothing was measured
+    shape: Sequence[float]  # what it should look like, but for a factor
+
+
+class Panel(NamedTuple):
+    title: str
+    lines: list[Line]
 
 
 class Axis:
@@ -76,32 +80,44 @@ def dots(rows: list[tuple[str, list[float | None]]], series: Sequence[str], labe
     return whole(width, bottom + 42, parts)
 
 
-def curves(panels: list[tuple[str, list[Line]]], x_label: str) -> str:
-    """Panels side by side, both axes logarithmic, with one legend."""
-    names = sorted({one.name for _, lines in panels for one in lines})
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
-    wide, high, left, top, gap = 340, 260, 60, 30, 60
+def grid(panels: list[Panel], x_label: str, series: Sequence[str]) -> str:
+    """Small plots of the same scales, both logarithmic, three in a row; a colour is a series."""
+    wide, high, left, top, gap_x, gap_y = 250, 170, 50, 60, 45, 50
+    points = [(x, y) for panel in panels for one in panel.lines for x, y in zip(one.x, one.y, strict=True) if y]
+    x_scale, y_scale = Axis([x for x, _ in points], 0, wide), Axis([y for _, y in points], high, 0)
     parts = []
-    for i, (title, lines) in enumerate(panels):
-        begin = left + i * (wide + gap)
-        x = Axis([value for one in lines for value in one.x], begin, begin + wide)
-        y = Axis([value for one in lines for value in one.y], top + high, top)
-        parts += [line(x(tick), top, x(tick), top + high) for tick in x.ticks()]
-        parts += [text(x(tick), top + high + 14, number(tick)) for tick in x.ticks()]
-        parts += [line(begin, y(tick), begin + wide, y(tick)) for tick in y.ticks()]
-        parts += [text(begin - 5, y(tick) + 4, number(tick), "end") for tick in y.ticks()]
-        parts += [text(begin + wide / 2, top - 10, title), text(begin + wide / 2, top + high + 32, x_label)]
-        for one in lines:
-            points = " ".join(f"{x(a)},{y(b)}" for a, b in zip(one.x, one.y, strict=True))
-            colour = colours[one.name]
-            parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-            parts += [
-                f'<circle cx="{x(a)}" cy="{y(b)}" r="2.5" fill="{colour}"/>' for a, b in zip(one.x, one.y, strict=True)
-            ]
-    right = left + len(panels) * (wide + gap) - 30
-    for i, name in enumerate(names):
+    for i, name in enumerate(series):
         parts += [
-            line(right, top + 10 + 18 * i, right + 18, top + 10 + 18 * i, colours[name]),
-            text(right + 24, top + 14 + 18 * i, name, "start"),
+            line(left + 180 * i, 16, left + 180 * i + 20, 16, COLOURS[i]),
+            text(left + 180 * i + 26, 20, name, "start"),
         ]
-    return whole(right + 130, top + high + 45, parts)
+    for i, panel in enumerate(panels):
+        begin, over = left + i % 3 * (wide + gap_x), top + i // 3 * (high + gap_y)
+
+        def place(x: float, y: float, begin: float = begin, over: float = over) -> str:
+            return f"{begin + x_scale(x):.1f},{over + min(max(y_scale(y), 0), high):.1f}"
+
+        for tick in x_scale.ticks():
+            at = begin + x_scale(tick)
+            parts += [line(at, over, at, over + high), text(at, over + high + 13, number(tick))]
+        for tick in y_scale.ticks():
+            at = over + y_scale(tick)
+            parts += [line(begin, at, begin + wide, at), text(begin - 4, at + 4, number(tick), "end")]
+        parts.append(text(begin + wide / 2, over - 7, panel.title))
+        for colour, one in zip(COLOURS, panel.lines, strict=False):
+            known = [(x, y) for x, y in zip(one.x, one.y, strict=True) if y]
+            if known:
+                last = one.x.index(known[-1][0])
+                shape = " ".join(
+                    place(x, one.y[last] * v / one.shape[last]) for x, v in zip(one.x, one.shape, strict=True)
+                )
+                parts.append(f'<polyline points="{shape}" fill="none" stroke="{colour}" stroke-dasharray="3 3"/>')
+                drawn = " ".join(place(x, y) for x, y in known)
+                parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
+                parts += [
+                    f'<circle cx="{c[0]}" cy="{c[1]}" r="2.5" fill="{colour}"/>'
+                    for c in (place(*p).split(",") for p in known)
+                ]
+    bottom = top + -(-len(panels) // 3) * (high + gap_y)
+    width = left + 3 * (wide + gap_x)
+    return whole(width, bottom, [*parts, text(width / 2, bottom - 14, x_label)])

@@ -69,8 +69,11 @@ class EpochClock(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.began = time.perf_counter()
 
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
+        self.stepped = time.perf_counter()
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.seconds = time.perf_counter() - self.began
+        self.ended = time.perf_counter()
 
 
 def questions_in(batch: Questions) -> int:
@@ -120,7 +123,8 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
         )  # fmt: skip
         training.model.seconds = training.validation.seconds = 0.0
         trainer.fit(training, Drawn(drawn), brief)
-        whole = clock.seconds - training.validation.seconds + drawing * len(drawn)
+        end = (clock.ended - clock.stepped - training.validation.seconds) / len(loader)  # a batch's share of it
+        whole = clock.stepped - clock.began + (end + drawing) * len(drawn)
         return Rate(sum(map(questions_in, drawn)), whole, 1 - training.model.seconds / whole)
 
     evaluation = EvaluationBatches(corpus, corpus.valid, ensemble.network)

@@ -8,14 +8,13 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from hydra.utils import get_class
 
 from benchmarks import page
-from benchmarks.measure import MODELS, Measurer, config, finish, options
+from benchmarks.measure import Measurer, config, finish, options
 from benchmarks.plain import PLAIN
 from benchmarks.sides import Rate, of_copying, of_plain, of_zoo, switched
 from tasks.errors import UserError
@@ -28,10 +27,12 @@ class Plan(NamedTuple):
     data: tuple[str, ...]  # options of the data
     rounds: int  # everything is measured so often, in turn
     seconds: float  # of one measurement, but a batch at least
+    threads: tuple[int, ...]
 
 
-USUAL = Plan((1, 2, 3), ("task.source=auto",), 5, 0.1)
-QUICK = Plan((1,), ("task.source=generated", "task.size=64", "task.generator.test=20"), 1, 0.0)
+USUAL = Plan((1, 2, 3), ("task.source=auto",), 5, 0.1, tuple(sorted({1, records.cores()})))
+# several threads wait for one another where other processes, or other tests, have the cores
+QUICK = Plan((1,), ("task.source=generated", "task.size=64", "task.generator.test=20"), 1, 0.0, (1,))
 
 
 class Form(NamedTuple):
@@ -102,7 +103,6 @@ def measure(plan: Plan, models: list[str]) -> dict:
     data = load_data(settings(models[0]))
     if data.notice:
         print(data.notice, file=sys.stderr)
-    threads = tuple(sorted({1, records.cores()}))
     cells, switches, copying = [], [], []
     for model in models:
         has_plain = get_class(settings(model)["model"]["_target_"]) in PLAIN
@@ -117,7 +117,7 @@ def measure(plan: Plan, models: list[str]) -> dict:
                 )
                 for form in forms
             ]
-            got = in_turn(sides, plan.rounds, threads)
+            got = in_turn(sides, plan.rounds, plan.threads)
             cells += got
             rates = (f"{cell['form']} {median(cell['train']):,.0f}" for cell in got if cell["threads"] == 1)
             say(f"{model}, task {task}: {', '.join(rates)}")
@@ -130,7 +130,7 @@ def measure(plan: Plan, models: list[str]) -> dict:
         say(f"with and without: {what}")
     if "ntm" in models:
         sides = [Side({"form": f.name}, Measurer(of_copying, f.name, f.restarts), ("train",)) for f in FORMS]
-        copying = in_turn(sides, plan.rounds, threads)
+        copying = in_turn(sides, plan.rounds, plan.threads)
         say("the copy task")
     return {
         "schema": 1,
