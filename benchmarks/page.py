@@ -1,0 +1,312 @@
+"""Records of benchmarks → results/benchmarks.md and its plots; the same records give the same bytes."""
+
+import json
+import math
+from pathlib import Path
+from statistics import fmean, median
+
+from benchmarks import plots
+from tasks.files import write_atomically
+
+PAGE = "benchmarks.md"
+THROUGHPUT, SCALING = "benchmarks/throughput.json", "benchmarks/scaling.json"
+SWITCHES = {
+    "sentences": "each distinct sentence encoded once, against every sentence told",
+    "story": "a story read once, against once for each of its questions",
+    "attention": "scores as a product with the table of sentences, against slots gathered from it",
+}
+# examples a second on one thread: the best public code, where there is any, as others have measured it on a machine
+# like the one meant, and what the zoo is to reach with ten restarts, all of them counted
+GOALS = {
+    "memn2n": ("domluna/memn2n, TensorFlow", {1: (32_800, 300_000), 2: (8_700, 100_000)}),
+    "gated_memn2n": ("a PyTorch port", {1: (18_000, 250_000), 2: (6_000, 85_000)}),
+    "kv_memnn": ("siyuanzhao, TensorFlow, 20 slots", {1: (34_400, 250_000), 2: (23_700, 85_000)}),
+    "memnn": ("none", {1: (None, 100_000), 2: (None, 50_000)}),
+    "entnet": ("jimfleming, TensorFlow", {1: (730, 10_000), 2: (210, 2_000)}),
+    "dmn_plus": ("dandelin", {1: (2_300, 5_000), 2: (600, 1_200)}),
+    "wmn": ("the author's, Keras", {1: (1_900, 8_000), 2: (1_900, 8_000)}),
+}
+COPYING = ("loudinthecloud/pytorch-ntm", 196, 3_000)  # sequences a second
+GAIN = {1: 3.0}  # ten restarts against one, on task 1; elsewhere they are not to be slower
+OUTSIDE = 15  # percent of a step with ten restarts, at most
+
+
+def add(results: Path, name: str, record: dict) -> None:
+    """Writes a record, and the page and the plots that follow from all records there."""
+    write_atomically(results / name, lambda stream: stream.write(dump(record).encode()))
+    for file, content in made(results).items():
+        write_atomically(results / file, lambda stream, content=content: stream.write(content.encode()))
+    print(f"{record['wall_seconds']:.0f} s; written: {results.name}/{name} and {results.name}/{PAGE}")
+
+
+def dump(record: dict) -> str:
+    """JSON for people: a measured thing a line."""
+    rows = []
+    for key, value in record.items():
+        entry = json.dumps(value)
+        if isinstance(value, list) and value:
+            entry = "[\n    " + ",\n    ".join(map(json.dumps, value)) + "\n  ]"
+        rows.append(f"  {json.dumps(key)}: {entry}")
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def made(results: Path) -> dict[str, str]:
+    """Every file that follows from the records, by its path."""
+    parts, files = ["# Speed and memory"], {}
+    for name, chapter in ((THROUGHPUT, throughput), (SCALING, scaling)):
+        if (results / name).exists():
+            text, plots_of_it = chapter(json.loads((results / name).read_text()))
+            parts += text
+            files |= plots_of_it
+    return {PAGE: "\n\n".join(parts) + "\n"} | files
+
+
+def table(header: tuple[str, ...], rows: list[tuple[str, ...]], words: int = 1) -> str:
+    """A table whose first `words` columns hold words."""
+    rule = ("---",) * words + ("--:",) * (len(header) - words)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+
+
+def made_by(record: dict, name: str) -> str:
+    """How a chapter came about."""
+    environment = record["environment"]
+    versions = environment["versions"]
+    state = "" if record["dirty"] is False else ", with changes that are not in it"
+    return (
+        f"Made by `python -m benchmarks.{Path(name).stem}` from [{Path(name).name}]({name}); do not edit it. "
+        f"{environment['processor']}, {environment['cores']} cores, {environment['system']}; Python "
+        f"{versions['python']}, torch {versions['torch']}; {environment['finished'][:10]}, in "
+        f"{record['wall_seconds'] / 60:.1f} minutes; commit {str(record['commit'])[:10]}{state}."
+    )
+
+
+def rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def ratio(one: float | None, other: float | None) -> str:
+    return "–" if one is None or other is None else f"{one / other:.2g}" if one < 10 * other else f"{one / other:.0f}"
+
+
+def verdict(reached: float, goal: float) -> str:
+    return "reached" if reached >= goal else f"**missed**, {100 * reached / goal:.0f} % of it"
+
+
+class Cells:
+    """What was measured, by model, task, form and number of threads; of several measurements the median."""
+
+    def __init__(self, record: dict) -> None:
+        self.cells = {(c["model"], c["task"], c["form"], c["threads"]): c for c in record["cells"]}
+        self.models_and_tasks = list(dict.fromkeys(key[:2] for key in self.cells))
+        self.threads = sorted({key[3] for key in self.cells})
+        self.forms: dict[str, int] = record["forms"]  # and how many restarts they have
+        self.several = max(self.forms.values())
+
+    def get(self, model: str, task: int, form: str, threads: int, what: str) -> float | None:
+        found = self.cells.get((model, task, form, threads), {}).get(what)
+        return median(found) if isinstance(found, list) else found
+
+    def fastest(self, model: str, task: int) -> tuple[float, str]:
+        """Of the forms with several restarts, training on one thread: its figure and its name."""
+        several = [form for form, restarts in self.forms.items() if restarts == self.several]
+        return max((self.get(model, task, form, 1, "train"), form) for form in several)
+
+    def spreads(self) -> list[float]:
+        """How far the measurements of a cell lie apart, in percent of their median."""
+        return [
+            100 * (max(cell[what]) - min(cell[what])) / median(cell[what])
+            for cell in self.cells.values()
+            for what in ("train", "evaluate")
+        ]
+
+
+def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
+    cells = Cells(record)
+    plot = "benchmarks/throughput.svg"
+    spreads = cells.spreads()
+    parts = [
+        "## Throughput",
+        made_by(record, THROUGHPUT),
+        f"bAbI 1k, {record['source']} data, models as in `conf/model/`, with their batches. Figures are examples a "
+        f"second, those of all restarts counted: the median of {record['rounds']} measurements (evaluation and several "
+        f"threads: of {math.ceil(record['rounds'] / 2)}) of about {record['seconds_of_a_measurement']:g} s, and a batch at "
+        "least, taken in turn with those beside them. Where an epoch takes longer than that, its batches are sampled, "
+        "evenly over their story lengths. Between the fastest and the slowest measurement of a cell lie "
+        f"{median(spreads):.0f} % of its figure in the median cell, {max(spreads):.0f} % in the worst. glibc is told "
+        "to keep the memory that is freed (`benchmarks/measure.py`), for all alike.",
+        "*plain* is the same network as most public code has it (`benchmarks/plain.py`): padded word ids for every "
+        "question, one network, eager, a `DataLoader` with a collate function. *zoo* is what `run.py` does, loader, "
+        "Lightning and csv logger included, with one restart or several; of validation only its share of an epoch's end.",
+        "### What was to be reached",
+        "One thread. The public code was measured by others on a machine of the kind that the goals are for (one core, "
+        "about 100 GFLOP/s); plain and zoo stand side by side in this run.",
+        goals(cells, record["copying"]),
+        f"Ten restarts in one ensemble are to train {GAIN[1]:g} times as many examples a second as one on task 1, and "
+        f"nowhere fewer; at most {OUTSIDE} % of a step with ten restarts may go outside the model. " + missed(cells),
+        f"![Training examples a second]({plot})",
+    ]
+    for number in cells.threads:
+        parts += [f"### Training, {threads_of(number)}", training(cells, number)]
+        if number == 1:
+            parts.append(
+                "*Outside* is the share of a zoo form's time spent on anything but the model's forward and backward "
+                "pass and the optimizer's step: loader, Lightning, logging, the clip, a batch's share of the epoch's end. "
+                "*Peak* is what a process has held at most, in MB, beyond what it held when nothing but libraries was "
+                "loaded. Bold: a goal missed."
+            )
+    parts += ["### Evaluation", "The validation questions, answered.", evaluation(cells)]
+    if record["copying"]:
+        parts += ["### NTM, the copy task", copying(record["copying"])]
+    if record["switches"]:
+        parts += [
+            "### With and without",
+            "Training, forwards and backwards only, one thread, ten restarts in one ensemble; the answers are the same "
+            "(`tests/test_benchmarks.py`). What the ensemble itself gains is ×10 : ×1 above.",
+            switches(record["switches"]),
+        ]
+    rows = [
+        (f"{model}, task {task}", [cells.get(model, task, form, 1, "train") for form in cells.forms])
+        for model, task in cells.models_and_tasks
+    ]
+    return parts, {plot: plots.dots(rows, list(cells.forms), "training examples a second, one thread")}
+
+
+def goals(cells: Cells, copied: list[dict]) -> str:
+    rows = []
+    for model, (code, of_task) in GOALS.items():
+        for task, (public, goal) in of_task.items():
+            if (model, task) not in cells.models_and_tasks:
+                continue
+            best, form = cells.fastest(model, task)
+            plain = cells.get(model, task, "plain", 1, "train")
+            rows.append((model, str(task), code, rate(public), rate(plain), f"{best:,.0f} ({form})", ratio(best, plain),
+                         rate(goal), verdict(best, goal)))  # fmt: skip
+    rates = {cell["form"]: median(cell["train"]) for cell in copied if cell["threads"] == 1}
+    if rates:
+        code, public, goal = COPYING
+        form = max(rates, key=rates.get)
+        rows.append(("ntm", "copy", code, rate(public), rate(rates["plain"]), f"{rates[form]:,.0f} ({form})",
+                     ratio(rates[form], rates["plain"]), rate(goal), verdict(rates[form], goal)))  # fmt: skip
+    head = ("model", "task", "public code", "its rate", "plain", "zoo", "zoo : plain", "goal", "")
+    return table(head, rows, words=3)
+
+
+def gain(cells: Cells, model: str, task: int, number: int) -> float:
+    """Ten restarts against one."""
+    return cells.get(model, task, "zoo ×10", number, "train") / cells.get(model, task, "zoo", number, "train")
+
+
+def missed(cells: Cells) -> str:
+    """The sentences that count what was missed."""
+    all_of_them = cells.models_and_tasks
+    slow = [f"{m}/{t}" for m, t in all_of_them if gain(cells, m, t, 1) < GAIN.get(t, 1.0)]
+    idle = [f"{m}/{t}" for m, t in all_of_them if cells.get(m, t, "zoo ×10", 1, "outside") > OUTSIDE]
+
+    def said(which: list[str]) -> str:
+        return f"missed by {len(which)} of {len(all_of_them)} ({', '.join(which)})" if which else "reached by all"
+
+    return f"On one thread the first is {said(slow)}, the second {said(idle)} (model/task)."
+
+
+def training(cells: Cells, number: int) -> str:
+    rows = []
+    for model, task in cells.models_and_tasks:
+
+        def of(what: str, model: str = model, task: int = task) -> dict[str, float | None]:
+            return {form: cells.get(model, task, form, number, what) for form in cells.forms}
+
+        rates, peak, outside = of("train"), of("peak_mb"), of("outside")
+        more, share = gain(cells, model, task, number), outside["zoo ×10"]
+        bold = "**" if number == 1 else ""
+        rows.append((
+            model, str(task), *map(rate, rates.values()),
+            *(ratio(got, rates["plain"]) for form, got in rates.items() if form != "plain"),
+            f"{bold}{more:.1f}{bold}" if more < GAIN.get(task, 1.0) else f"{more:.1f}",
+            f"{outside['zoo']:.0f} / " + (f"{bold}{share:.0f}{bold}" if share > OUTSIDE else f"{share:.0f}"),
+            " / ".join(map(rate, peak.values())),
+        ))  # fmt: skip
+    others = [form for form in cells.forms if form != "plain"]
+    head = ("model", "task", *cells.forms, *(f"{form} : plain" for form in others), "×10 : ×1", "outside, %, ×1 / ×10",
+            f"peak, MB, {' / '.join(cells.forms)}")  # fmt: skip
+    return table(head, rows)
+
+
+def evaluation(cells: Cells) -> str:
+    rows = [
+        (
+            model,
+            str(task),
+            *(rate(cells.get(model, task, f, n, "evaluate")) for n in cells.threads for f in cells.forms),
+        )
+        for model, task in cells.models_and_tasks
+    ]
+    return table(("model", "task", *(f"{form}, {threads_of(n)}" for n in cells.threads for form in cells.forms)), rows)
+
+
+def threads_of(number: int) -> str:
+    return "one thread" if number == 1 else f"{number} threads"
+
+
+def copying(cells: list[dict]) -> str:
+    rows = [(c["form"], str(c["threads"]), rate(median(c["train"])), rate(c["peak_mb"])) for c in cells]
+    return (
+        "The paper's machine (128 rows of 20, LSTM of 100, one head to read and one to write), batches of 16 sequences "
+        "of 8 bits, lengths spread over 1 to 20; sequences a second, of all machines together.\n\n"
+        + table(("form", "threads", "sequences", "peak, MB"), rows)
+    )
+
+
+def switches(cells: list[dict]) -> str:
+    rows = []
+    for cell in cells:
+        on, off = median(cell["on"]), median(cell["off"])
+        rows.append((SWITCHES[cell["switch"]], cell["model"], str(cell["task"]), rate(on), rate(off), ratio(on, off)))
+    return table(("what", "model", "task", "with", "without", "ratio"), rows, words=2)
+
+
+def slope(x: list[float], y: list[float | None]) -> float | None:
+    """The exponent of a power law, fitted to the larger half of the points, where constant costs weigh little."""
+    known = [(math.log(p), math.log(q)) for p, q in zip(x, y, strict=True) if q]
+    if len(known) < 3:
+        return None
+    kept = known[-max(3, math.ceil(len(known) / 2)) :]
+    a, b = fmean(p for p, _ in kept), fmean(q for _, q in kept)
+    return sum((p - a) * (q - b) for p, q in kept) / sum((p - a) ** 2 for p, _ in kept)
+
+
+def exponent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def scaling(record: dict) -> tuple[list[str], dict[str, str]]:
+    parts = [
+        "## Growth",
+        made_by(record, SCALING),
+        "One thread, random stories, models as in `conf/model/` but for what is varied. Time is the best of "
+        f"{record['goes']} goes, fewer where one is long; memory is what the process has held at most, beyond what it "
+        "held after a question about four sentences, weights included; both are divided by the questions, those of all "
+        f"restarts counted. A curve ends where the next point could take more than {record['seconds']:g} s or "
+        f"{record['gigabytes']:g} GB. An exponent is the slope between the logarithms, fitted to the larger half of a "
+        "curve's points. *Equations* is the exponent, fitted to the same points, of the multiplications that the model's "
+        "equations ask for ([docs/models.md](../docs/models.md)), and of the numbers that its memory holds. Over each plot "
+        "stand the exponents of time and memory, and in brackets those of the equations; dashed lines have the shape of "
+        "the equations, and are drawn through the last point measured.",
+    ]
+    files = {}
+    for axis, about in record["axes"].items():
+        curves = [curve for curve in record["curves"] if curve["axis"] == axis]
+        if not curves:
+            continue
+        name = f"benchmarks/scaling_{axis.replace(' ', '_')}.svg"
+        panels, rows = [], []
+        for curve in curves:
+            x = curve["x"]
+            time, cost, memory, state = (exponent(slope(x, curve[what])) for what in ("ms", "cost", "mb", "state"))
+            spans = (f"{x[0]:,} … {x[-1]:,}", f"{curve['ms'][0]:.3g} … {curve['ms'][-1]:.3g}")
+            rows.append((curve["model"], *spans, time, cost, memory, state))
+            lines = [plots.Line(x, curve["ms"], curve["cost"]), plots.Line(x, curve["mb"], curve["state"])]
+            panels.append(plots.Panel(f"{curve['model']}: {time} ({cost}), {memory} ({state})", lines))
+        files[name] = plots.grid(panels, axis, ("ms a question", "MB a question"))
+        head = ("model", axis, "ms a question", "time, exponent", "equations", "memory, exponent", "equations")
+        parts += [f"### {axis.capitalize()}", about, f"![{axis}]({name})", table(head, rows)]
+    return parts, files

@@ -1,0 +1,101 @@
+"""The benchmark's baselines and switches answer what the zoo answers; what it writes follows from what it measured."""
+
+import pytest
+import torch
+from hydra.utils import get_class
+
+from benchmarks.plain import PLAIN, PaddedQuestions, optimizer_of, plain_of, step
+from benchmarks.without import GATHERED, read_for_each_question, told_apart
+from tasks.batch import NONE, PAD
+from tasks.corpus import only_used
+from tests.configs import MODELS, config
+from zoo.training.build import build
+from zoo.training.ensemble import Ensemble
+from zoo.training.recipe import Recipe
+
+CLASSES = {name: get_class(config(f"model={name}")["model"]["_target_"]) for name in MODELS}
+WITH_PLAIN = [name for name in MODELS if CLASSES[name] in PLAIN]
+BY_STORY = [name for name in MODELS if CLASSES[name].drawn_by == "story"]
+
+
+@pytest.fixture(params=WITH_PLAIN)
+def model(request) -> dict:
+    return config(f"model={request.param}")["model"]
+
+
+def test_every_model_of_a_paper_has_a_plain_form():
+    assert len(WITH_PLAIN) == len(PLAIN) == 11
+
+
+def test_plain_form_answers_and_learns_the_same(model, uneven):
+    network = build(model, uneven.sizes, 3).double()
+    with torch.no_grad():
+        for parameter in network.parameters():  # some begin at zero
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    if type(network).__name__ in ("DMN", "DMNPlus", "WMN"):  # where nn.GRU resets elsewhere than the paper's GRU
+        with torch.no_grad():
+            for U in network.U:
+                U[2 * network.dim :] = 0
+    plain = plain_of(network).eval()
+    questions = PaddedQuestions(uneven, uneven.train, network)
+    few = torch.tensor([0, 2, 4, 9, 12, 13])  # of stories of six, two and four sentences
+    batch = uneven.by_question(uneven.train, few, network.window)
+    padded = questions.collate([questions[int(n)] for n in few])
+    support = torch.tensor([[1, 0], [0, NONE], [0, 1], [1, NONE], [0, 1], [1, 0]])  # one or two facts
+    batch, padded = batch._replace(support=support), padded._replace(support=support)
+    torch.testing.assert_close(plain(padded), network(batch).scores)
+    torch.testing.assert_close(plain.loss(padded), sum(network.learn(batch).values()))
+
+
+def test_plain_form_trains(model, corpus):
+    network = build(model, corpus.sizes, 3)
+    plain, recipe = plain_of(network), Recipe.from_config(model["recipe"])
+    questions = PaddedQuestions(corpus, corpus.train, network)
+    batch = questions.collate([questions[n] for n in range(16)])
+    optimizer = optimizer_of(plain, recipe)
+    first = plain.loss(batch).item()
+    for _ in range(10):
+        step(plain, batch, optimizer, recipe.clip)
+    assert plain.loss(batch).item() < first
+    assert all(parameter.grad is not None for parameter in plain.parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_sentences_told_apart_change_no_answer(name, uneven):
+    networks = [build(config(f"model={name}")["model"], uneven.sizes, seed).double() for seed in (1, 2)]
+    ensemble = Ensemble(networks)
+    number = torch.tensor([[0, 2, 1], [1, 0, 2]])
+    if networks[0].drawn_by == "story":
+        batch = uneven.by_story(uneven.train, number)
+    else:
+        batch = uneven.by_question(uneven.train, number, networks[0].window)
+    apart = told_apart(batch)
+    assert apart.sentences.shape[:2] == (2, 1 + batch.stories[0].numel() + batch.question.shape[1])
+    torch.testing.assert_close(ensemble(apart)[0].scores, ensemble(batch)[0].scores)
+    own = only_used(batch)
+    torch.testing.assert_close(ensemble(told_apart(own))[0].scores, ensemble(own)[0].scores)
+
+
+@pytest.mark.parametrize("name", BY_STORY)
+def test_a_story_read_for_each_question_gives_the_same_answers(name, uneven):
+    ensemble = Ensemble([build(config(f"model={name}")["model"], uneven.sizes, seed).double() for seed in (1, 2)])
+    stories = torch.tensor([[0, 3], [3, 6]])  # three questions and one, one and two
+    once = uneven.by_story(uneven.train, stories)
+    often = read_for_each_question(uneven, stories)
+    assert once.stories.shape[:2] == (2, 2)
+    assert often.stories.shape[:2] == (2, 4)
+    scores, others = ensemble(once)[0].scores, ensemble(often)[0].scores
+    for k in range(2):
+        torch.testing.assert_close(others[k][often.answer[k] != PAD], scores[k][once.answer[k] != PAD])
+    torch.testing.assert_close(sum(ensemble.learn(often).values()), sum(ensemble.learn(once).values()))
+
+
+@pytest.mark.parametrize("name", ["memn2n", "gated_memn2n"])
+def test_gathered_slots_give_the_same_answers(name, uneven):
+    model = config(f"model={name}")["model"]
+    usual = build(model, uneven.sizes, 1)
+    form = GATHERED[CLASSES[name]]
+    gathered = build(model | {"_target_": f"{form.__module__}.{form.__name__}"}, uneven.sizes, 1)
+    batch = uneven.by_question(uneven.train, torch.arange(6), usual.window)
+    for got, expected in zip(gathered(batch), usual(batch), strict=True):
+        torch.testing.assert_close(got, expected)
