@@ -109,7 +109,7 @@ class Cells:
     def fastest(self, model: str, task: int) -> tuple[float, str]:
         """Of the forms with several restarts, training on one thread: its figure and its name."""
         several = [form for form, restarts in self.forms.items() if restarts == self.several]
-        return max((self.get(model, task, form, 1, "train"), form) for form in several)
+        return max((self.get(model, task, form, 1, "train") or 0.0, form) for form in several)
 
     def spreads(self) -> list[float]:
         """How far the measurements of a cell lie apart, in percent of their median."""
@@ -117,6 +117,7 @@ class Cells:
             100 * (max(cell[what]) - min(cell[what])) / median(cell[what])
             for cell in self.cells.values()
             for what in ("train", "evaluate")
+            if what in cell
         ]
 
 
@@ -129,14 +130,16 @@ def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
         made_by(record, THROUGHPUT),
         f"bAbI 1k, {record['source']} data, models as in `conf/model/`, with their batches. Figures are examples a "
         f"second, those of all restarts counted: the median of {record['rounds']} measurements (evaluation and several "
-        f"threads: of {math.ceil(record['rounds'] / 2)}) of about {record['seconds_of_a_measurement']:g} s, and a batch at "
+        f"threads: of {math.ceil(record['rounds'] / 2)}) of about {record['seconds_of_a_measurement']:g} "
+        f"s, and a batch at "
         "least, taken in turn with those beside them. Where an epoch takes longer than that, its batches are sampled, "
         "evenly over their story lengths. Between the fastest and the slowest measurement of a cell lie "
         f"{median(spreads):.0f} % of its figure in the median cell, {max(spreads):.0f} % in the worst. glibc is told "
         "to keep the memory that is freed (`benchmarks/measure.py`), for all alike.",
         "*plain* is the same network as most public code has it (`benchmarks/plain.py`): padded word ids for every "
         "question, one network, eager, a `DataLoader` with a collate function. *zoo* is what `run.py` does, loader, "
-        "Lightning and csv logger included, with one restart or several; of validation only its share of an epoch's end.",
+        "Lightning and csv logger included, with one restart or several; of validation only its share "
+        "of an epoch's end.",
         "### What was to be reached",
         "One thread. The public code was measured by others on a machine of the kind that the goals are for (one core, "
         "about 100 GFLOP/s); plain and zoo stand side by side in this run.",
@@ -150,7 +153,8 @@ def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
         if number == 1:
             parts.append(
                 "*Outside* is the share of a zoo form's time spent on anything but the model's forward and backward "
-                "pass and the optimizer's step: loader, Lightning, logging, the clip, a batch's share of the epoch's end. "
+                "pass and the optimizer's step: loader, Lightning, logging, the clip, a batch's share of the "
+                "epoch's end. "
                 "*Peak* is what a process has held at most, in MB, beyond what it held when nothing but libraries was "
                 "loaded. Bold: a goal missed."
             )
@@ -287,9 +291,12 @@ def scaling(record: dict) -> tuple[list[str], dict[str, str]]:
         "held after a question about four sentences, weights included; both are divided by the questions, those of all "
         f"restarts counted. A curve ends where the next point could take more than {record['seconds']:g} s or "
         f"{record['gigabytes']:g} GB. An exponent is the slope between the logarithms, fitted to the larger half of a "
-        "curve's points. *Equations* is the exponent, fitted to the same points, of the multiplications that the model's "
-        "equations ask for ([docs/models.md](../docs/models.md)), and of the numbers that its memory holds. Over each plot "
-        "stand the exponents of time and memory, and in brackets those of the equations; dashed lines have the shape of "
+        "curve's points. *Equations* is the exponent, fitted to the same points, of the multiplications "
+        "that the model's "
+        "equations ask for ([docs/models.md](../docs/models.md)), and of the numbers that its memory "
+        "holds. Over each plot "
+        "stand the exponents of time and memory, and in brackets those of the equations; dashed lines "
+        "have the shape of "
         "the equations, and are drawn through the last point measured.",
     ]
     files = {}

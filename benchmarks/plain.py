@@ -32,7 +32,7 @@ from zoo.models.kv_memnn import KVMemNN
 from zoo.models.lstm import LSTM
 from zoo.models.memn2n import MemN2N
 from zoo.models.memnn import ANSWER_CHOSEN, ANSWER_LAST, ANSWER_QUESTION, CANDIDATE, CHOSEN, QUESTION, MemNN
-from zoo.models.ntm import NTM
+from zoo.models.ntm import NTM, Machine
 from zoo.models.transformer import Transformer
 from zoo.models.wmn import WMN
 from zoo.training.recipe import Recipe
@@ -486,11 +486,12 @@ class PlainNTM(Plain):
     def __init__(self, network: NTM) -> None:
         super().__init__(network)
         zero_first_row(network.words)
+        self.step = PlainMachine(network).step
 
     def forward(self, batch: Padded) -> Tensor:
         net = self.net
         told, asked = encode(batch.story, net.words) @ net.W_x.T, encode(batch.question, net.words) @ net.W_q.T
-        state = tuple(net.begin(len(asked)))
+        state = begin(net, len(asked))
         for x, here in zip(told.unbind(1), seen(batch).unbind(1), strict=True):
             after = self.step(x, *state)
             state = tuple(
@@ -500,12 +501,26 @@ class PlainNTM(Plain):
         controller, _, _, reads = self.step(asked, *state)
         return F.pad(torch.cat([controller[:, : net.dim], reads.flatten(1)], dim=1) @ net.answers.T, (1, 0))
 
+
+def begin(net: Machine, count: int) -> tuple[Tensor, ...]:
+    """The state of a plain machine: the memory has a row for each slot."""
+    state = net.begin(count)
+    return state.controller.flatten(1), state.memory.transpose(1, 2), state.weights, state.reads
+
+
+class PlainMachine:
+    """A step of a machine with one LSTM."""
+
+    def __init__(self, net: Machine) -> None:
+        self.net = net
+
     def step(
         self, x: Tensor, controller: Tensor, memory: Tensor, weights: Tensor, reads: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         net = self.net
         h, c = controller.chunk(2, dim=-1)
-        i, f, o, candidate = (x + F.linear(reads.flatten(1), net.W_r, net.b) + F.linear(h, net.U)).chunk(4, dim=-1)
+        gates = x + F.linear(reads.flatten(1), net.W_r, net.b) + F.linear(h, net.U[0])
+        i, f, o, candidate = gates.chunk(4, dim=-1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(candidate)
         h = torch.sigmoid(o) * torch.tanh(c)
         k, beta, g, s, gamma = (

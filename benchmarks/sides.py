@@ -12,15 +12,16 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import get_class
 
-from benchmarks.copying import BATCH, LENGTHS, Copiers, PlainCopier, sequences
+from benchmarks.copying import BATCH, COPY, LENGTHS, PlainCopier, sequences
 from benchmarks.measure import Stopwatch, evenly, seconds_of, times_in
 from benchmarks.plain import loader_of, optimizer_of, plain_of, step
 from benchmarks.without import GATHERED, read_for_each_question, told_apart
-from tasks.batch import PAD, Questions
+from tasks.batch import PAD, Questions, Sequences
 from tasks.corpus import Corpus
+from zoo.models.ntm import SequenceNTM
 from zoo.runner import load_data
 from zoo.training.build import build
-from zoo.training.data import EvaluationBatches, TrainingBatches, training_batches
+from zoo.training.data import DRAWN_AT_ONCE, EvaluationBatches, TrainingBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.loggers import csv
 from zoo.training.module import EnsembleTraining, predict
@@ -37,16 +38,16 @@ class Rate(NamedTuple):
 
 
 class Drawn:
-    """Batches that have been drawn already, as Lightning wants them."""
+    """Batches that have been drawn already, as `Blocks` hands them to Lightning."""
 
     def __init__(self, batches: list[Questions]) -> None:
         self.batches = batches
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return -(-len(self.batches) // DRAWN_AT_ONCE)
 
-    def __iter__(self) -> Iterator[Questions]:
-        return iter(self.batches)
+    def __iter__(self) -> Iterator[list[Questions]]:
+        return (self.batches[at : at + DRAWN_AT_ONCE] for at in range(0, len(self.batches), DRAWN_AT_ONCE))
 
 
 class Timed(EnsembleTraining):
@@ -55,9 +56,8 @@ class Timed(EnsembleTraining):
     def __init__(self, ensemble: Ensemble, recipe: Recipe) -> None:
         super().__init__(ensemble, recipe)
         self.model, self.validation = Stopwatch(), Stopwatch()
-        ensemble.learn = self.model.around(ensemble.learn)
+        ensemble.differentiate = self.model.around(ensemble.differentiate)
         ensemble.forward = self.validation.around(ensemble.forward)
-        torch.Tensor.backward = self.model.around(torch.Tensor.backward)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         optimizer = super().configure_optimizers()
@@ -81,12 +81,6 @@ def questions_in(batch: Questions) -> int:
     return int((batch.answer != PAD).sum())
 
 
-def learn(ensemble: Ensemble, batch: Questions) -> None:
-    """Forwards and backwards."""
-    ensemble.zero_grad()
-    sum(ensemble.learn(batch).values()).sum().backward()
-
-
 def begin(config: dict, model: dict, name: str) -> tuple[Corpus, Ensemble, TrainingBatches]:
     corpus = load_data(config, name).trainings[name]
     seeds = list(range(config["restarts"]))
@@ -106,7 +100,11 @@ def some_of(batches: list, action: Callable, seconds: float, length: Callable[[o
 def of_zoo(config: dict, name: str, seconds: float) -> Asked:
     """Training as `run.py` makes it, with loader, Lightning, progress and csv logger; and its evaluation."""
     corpus, ensemble, loader = begin(config, config["model"], name)
-    drawn = some_of(list(loader), lambda batch: learn(ensemble, batch), seconds, lambda batch: batch.stories.shape[-1])
+    if config["trainer"]["compile"]:
+        ensemble.compile_for(loader.batch_size)
+    drawn = some_of(
+        list(loader), lambda batch: ensemble.differentiate(batch), seconds, lambda batch: batch.stories.shape[-1]
+    )
     # an epoch ends with its validation; here of one story, the time of which is taken off
     shortest = int(corpus.valid.lengths.argmin())
     brief = EvaluationBatches(corpus, corpus.valid.stories(shortest, shortest + 1), ensemble.network)
@@ -187,10 +185,10 @@ def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
         on, pairs = off, [(batch, told_apart(batch)) for batch in loader]
     else:
         pairs = [(batch, batch) for batch in loader]
-    pairs = some_of(pairs, lambda pair: learn(off, pair[1]), seconds, lambda pair: pair[0].stories.shape[-1])
+    pairs = some_of(pairs, lambda pair: off.differentiate(pair[1]), seconds, lambda pair: pair[0].stories.shape[-1])
 
     def rate(ensemble: Ensemble, side: int) -> Rate:
-        taken = seconds_of(lambda: [learn(ensemble, pair[side]) for pair in pairs])
+        taken = seconds_of(lambda: [ensemble.differentiate(pair[side]) for pair in pairs])
         return Rate(sum(questions_in(pair[side]) for pair in pairs), taken)
 
     return {"on": lambda: rate(on, 0), "off": lambda: rate(off, 1)}
@@ -199,13 +197,16 @@ def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
 def of_copying(form: str, restarts: int) -> Asked:
     """Steps of training on the copy task, one of each length."""
     generator = torch.Generator().manual_seed(0)
-    network = PlainCopier() if form == "plain" else Copiers(restarts)
+    network = PlainCopier() if form == "plain" else Ensemble([SequenceNTM(*COPY.widths) for _ in range(restarts)])
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
 
     def learn_one(length: int) -> None:
-        heard, bits = sequences(length, restarts, generator)
-        optimizer.zero_grad()
-        (network(heard[0], bits[0]) if form == "plain" else network(heard, bits)).backward()
+        batch = sequences(length, restarts, generator)
+        if form == "plain":
+            optimizer.zero_grad()
+            network(Sequences(*(table[0] for table in batch))).backward()
+        else:
+            network.differentiate(batch)
         optimizer.step()
 
     learn_one(2)

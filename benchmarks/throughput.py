@@ -44,7 +44,18 @@ class Form(NamedTuple):
     options: tuple[str, ...] = ()  # of `run.py`
 
 
-FORMS = (Form("plain", 1, of_plain), Form("zoo", 1, of_zoo), Form("zoo ×10", 10, of_zoo))
+FORMS = (
+    Form("plain", 1, of_plain),
+    Form("zoo", 1, of_zoo),
+    Form("zoo ×10", 10, of_zoo),
+    Form("zoo ×10 compiled", 10, of_zoo, ("trainer.compile=true",)),
+)
+COMPILED = ("memn2n", "gated_memn2n", "kv_memnn", "memnn", "wmn")  # on tasks 1 and 2, on one thread: it takes its time
+
+
+def compiled(form: Form) -> bool:
+    return "trainer.compile=true" in form.options
+
 
 # which models are compared with and without what; one restart and ten are compared among FORMS
 SWITCHES = {
@@ -60,24 +71,25 @@ class Side(NamedTuple):
     labels: dict
     measurer: Measurer
     asked: tuple[str, ...]
+    threads: tuple[int, ...]
 
 
-def in_turn(sides: list[Side], rounds: int, threads: tuple[int, ...]) -> list[dict]:
+def in_turn(sides: list[Side], rounds: int) -> list[dict]:
     """Asks every side in every round, and returns a cell for each of them and each number of threads.
 
     What has no goal, evaluation and several threads, is asked in every second round only.
     """
     found: dict[tuple, list[Rate]] = {}
     for turn in range(rounds):
-        for number in threads:
-            for i, side in enumerate(sides):
+        for i, side in enumerate(sides):
+            for number in side.threads:
                 for what in side.asked:
                     if turn % 2 == 0 or (number == 1 and what != "evaluate"):
                         found.setdefault((i, number, what), []).append(side.measurer.ask(what, number))
     cells = []
     for i, side in enumerate(sides):
         peak = side.measurer.close()
-        for number in threads:
+        for number in side.threads:
             cell = side.labels | {"threads": number, "peak_mb": round(peak / 2**20, 1)}
             for what in side.asked:
                 rates = found[i, number, what]
@@ -113,11 +125,13 @@ def measure(plan: Plan, models: list[str]) -> dict:
                 Side(
                     {"model": model, "task": int(task), "form": form.name},
                     Measurer(form.prepare, given[form.name], task, plan.seconds),
-                    ("train", "evaluate"),
+                    ("train",) if compiled(form) else ("train", "evaluate"),
+                    (1,) if compiled(form) else plan.threads,
                 )
                 for form in forms
+                if not compiled(form) or (model in COMPILED and int(task) in (1, 2) and plan is USUAL)
             ]
-            got = in_turn(sides, plan.rounds, plan.threads)
+            got = in_turn(sides, plan.rounds)
             cells += got
             rates = (f"{cell['form']} {median(cell['train']):,.0f}" for cell in got if cell["threads"] == 1)
             say(f"{model}, task {task}: {', '.join(rates)}")
@@ -126,11 +140,15 @@ def measure(plan: Plan, models: list[str]) -> dict:
             for task in data.trainings:
                 measurer = Measurer(switched, settings(model, "restarts=10"), task, what, plan.seconds)
                 labels = {"switch": what, "model": model, "task": int(task)}
-                switches += in_turn([Side(labels, measurer, ("on", "off"))], plan.rounds, (1,))
+                switches += in_turn([Side(labels, measurer, ("on", "off"), (1,))], plan.rounds)
         say(f"with and without: {what}")
     if "ntm" in models:
-        sides = [Side({"form": f.name}, Measurer(of_copying, f.name, f.restarts), ("train",)) for f in FORMS]
-        copying = in_turn(sides, plan.rounds, plan.threads)
+        sides = [
+            Side({"form": form.name}, Measurer(of_copying, form.name, form.restarts), ("train",), plan.threads)
+            for form in FORMS
+            if not compiled(form)
+        ]
+        copying = in_turn(sides, plan.rounds)
         say("the copy task")
     return {
         "schema": 1,

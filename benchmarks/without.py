@@ -50,9 +50,11 @@ def read_for_each_question(corpus: Corpus, stories: Tensor) -> Questions:
 class Gathered:
     """MemN2N whose slots are gathered from the table, (B, T, d), before the question is held against them."""
 
-    def read(self, memory: tuple[Tensor, Tensor], features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
-        table, slots = memory
-        gathered = [sum(rows(of_hop, part) for part in slots) for of_hop in table]
+    def read(
+        self, memory: tuple[tuple[Tensor, ...], Tensor], features: Tensor, batch: Questions
+    ) -> tuple[Tensor, Trace]:
+        tables, slots = memory
+        gathered = [sum(rows(table, part) for part in slots.unbind(1)) for table in tables]
         u = rows(features[self.question_of], batch.question)
         attention = []
         for hop in range(self.hops):
