@@ -4,7 +4,7 @@ ARGS ?= model=gated_memn2n task=babi_all
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: run test lint leaderboard clean
+.PHONY: run test bench leaderboard clean
 
 # with make run, the release of bAbI is fetched if no copy of it is found
 run: $(STAMP)
@@ -14,6 +14,11 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
+
+# how fast everything is, on an idle machine; a quarter of an hour each
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.scaling
 
 leaderboard: $(STAMP)
 	$(BIN)/python -m zoo.leaderboard

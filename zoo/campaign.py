@@ -43,24 +43,28 @@ def read(file: Path) -> list[list[str]]:
     return arguments
 
 
-def paces(results_dir: Path) -> dict[str, float]:
+Paces = dict[tuple[str, str], float]  # by the family of tasks and the model
+
+
+def paces(results_dir: Path) -> Paces:
     """Seconds that a model takes for an example and process, as the newest record of each says."""
     found = {}
     for file in sorted((results_dir / "runs").glob("*.json"), key=lambda path: path.stem.rpartition("-")[2]):
         record = json.loads(file.read_text())
         examples = sum(training["examples"] for training in record["trainings"].values())
-        found[record["model"]] = record["train_seconds"] / examples
+        found[record.get("family", "babi"), record["model"]] = record["train_seconds"] / examples
     return found
 
 
-def seconds_of(plan: Plan, pace: dict[str, float]) -> float | None:
+def seconds_of(plan: Plan, pace: Paces) -> float | None:
     """How long a run takes, if its model has been run before."""
-    if plan.labels["model"] not in pace:
+    kind = plan.data.family, plan.labels["model"]
+    if kind not in pace:
         return None
-    return pace[plan.labels["model"]] * plan.examples / workers_of(plan.config, len(plan.data.trainings))
+    return pace[kind] * plan.examples / workers_of(plan.config, len(plan.data.trainings))
 
 
-def left(plans: list[Plan], pace: dict[str, float]) -> str:
+def left(plans: list[Plan], pace: Paces) -> str:
     """What is left, and when it will be finished."""
     taken = [seconds_of(plan, pace) for plan in plans]
     known = sum(seconds for seconds in taken if seconds is not None)
@@ -71,7 +75,7 @@ def left(plans: list[Plan], pace: dict[str, float]) -> str:
     return f"{len(plans)} left: {about}{more}"
 
 
-def show(plans: list[tuple[str, Plan]], pace: dict[str, float]) -> None:
+def show(plans: list[tuple[str, Plan]], pace: Paces) -> None:
     table = Table()
     table.add_column("run", overflow="fold")
     table.add_column("state")
