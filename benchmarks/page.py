@@ -152,9 +152,8 @@ def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
         parts += [f"### Training, {threads_of(number)}", training(cells, number)]
         if number == 1:
             parts.append(
-                "*Outside* is the share of a zoo form's time spent on anything but the model's forward and backward "
-                "pass and the optimizer's step: loader, Lightning, logging, the clip, a batch's share of the "
-                "epoch's end. "
+                "*Outside* is the share of a zoo form's time spent on anything but steps of training: loader, "
+                "Lightning, logging, a batch's share of the epoch's end. "
                 "*Peak* is what a process has held at most, in MB, beyond what it held when nothing but libraries was "
                 "loaded. Bold: a goal missed."
             )

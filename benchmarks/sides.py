@@ -56,13 +56,8 @@ class Timed(EnsembleTraining):
     def __init__(self, ensemble: Ensemble, recipe: Recipe) -> None:
         super().__init__(ensemble, recipe)
         self.model, self.validation = Stopwatch(), Stopwatch()
-        ensemble.differentiate = self.model.around(ensemble.differentiate)
+        self.step = self.model.around(self.step)
         ensemble.forward = self.validation.around(ensemble.forward)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        optimizer = super().configure_optimizers()
-        optimizer.step = self.model.around(optimizer.step)
-        return optimizer
 
 
 class EpochClock(pl.Callback):

