@@ -6,21 +6,30 @@ from pathlib import Path
 
 from tasks.errors import UserError
 from tasks.files import write_atomically
-from zoo.leaderboard import dialog, sequences
-from zoo.leaderboard.tables import as_csv, as_markdown, as_short_markdown, rows_of
+from zoo.leaderboard import dialog, history, sequences
+from zoo.leaderboard.page import as_html
+from zoo.leaderboard.tables import as_csv, as_markdown, as_short_markdown, read_published, rows_of
 
 ROOT = Path(__file__).parent.parent.parent
 BEGIN, END = "<!-- leaderboard: made by python -m zoo.leaderboard -->\n\n", "\n\n<!-- end of leaderboard -->"
 
 
-def pages(results_dir: Path) -> dict[Path, str]:
-    """What every generated file should hold; the README too, if these are the results that it shows."""
+def pages(results_dir: Path, commits: dict[str, str]) -> dict[Path, str]:
+    """What every generated file should hold; the README too, if these are the results that it shows.
+
+    Args:
+        commits: those that the records name, and what is known of them.
+    """
     rows, dialogs, algorithmic = rows_of(results_dir), dialog.rows_of(results_dir), sequences.rows_of(results_dir)
     sections = as_markdown(rows), dialog.as_markdown(dialogs), sequences.as_markdown(algorithmic)
     found = {
         results_dir / "leaderboard.md": "\n".join(filter(None, sections)),
         results_dir / "leaderboard.csv": as_csv(rows),
         results_dir / "leaderboard_algorithmic.csv": sequences.as_csv(algorithmic),
+        results_dir / "commits.csv": history.as_csv(commits),
+        results_dir / "leaderboard.html": as_html(
+            rows, read_published(results_dir / "published.csv"), results_dir, commits
+        ),
     }
     readme = ROOT / "README.md"
     if results_dir.resolve() == ROOT / "results" and readme.exists():
@@ -35,16 +44,22 @@ def pages(results_dir: Path) -> dict[Path, str]:
 
 def write(results_dir: Path) -> list[str]:
     """Makes every generated file say what it should, and names those that did not."""
-    stale = _stale(results_dir)
-    for file, text in pages(results_dir).items():
-        if file.name in stale:
-            write_atomically(file, lambda stream, text=text: stream.write(text.encode()))
-    return stale
+    commits = history.asked(history.named(results_dir), history.read(results_dir / "commits.csv"), ROOT)
+    stale = _stale(pages(results_dir, commits))
+    for file, text in stale.items():
+        write_atomically(file, lambda stream, text=text: stream.write(text.encode()))
+    return [file.name for file in stale]
 
 
-def _stale(results_dir: Path) -> list[str]:
-    texts = pages(results_dir).items()
-    return [file.name for file, text in texts if not file.exists() or file.read_bytes() != text.encode()]
+def check(results_dir: Path) -> list[str]:
+    """Names the generated files that do not say what they should; git is not asked."""
+    earlier = history.read(results_dir / "commits.csv")
+    commits = {commit: earlier.get(commit, history.UNKNOWN) for commit in history.named(results_dir)}
+    return [file.name for file in _stale(pages(results_dir, commits))]
+
+
+def _stale(texts: dict[Path, str]) -> dict[Path, str]:
+    return {file: text for file, text in texts.items() if not file.exists() or file.read_bytes() != text.encode()}
 
 
 def main() -> None:
@@ -54,7 +69,7 @@ def main() -> None:
     given = parser.parse_args()
     if not given.results_dir.is_dir():
         raise UserError(f"{given.results_dir} is not a folder; expected one with records in its folder runs/")
-    stale = _stale(given.results_dir) if given.check else write(given.results_dir)
+    stale = (check if given.check else write)(given.results_dir)
     if given.check and stale:
         raise UserError(
             f"not up to date: {', '.join(stale)}; type python -m zoo.leaderboard, and commit what it writes"

@@ -231,7 +231,7 @@ def as_markdown(rows: list[Row]) -> str:
             f"- Published, {got['name']}: {got['setting']}; {got['conditions']}. Source of the mean: {got['source']}."
             for got in settings.values()
         )
-        title = f"## bAbI {size}, {_named(source)}, {protocol} ({_trained(protocol)})"
+        title = f"## bAbI {size}, {named(source)}, {protocol} ({trained(protocol)})"
         parts += [title, _summary(here), _per_task(here), "\n".join([*sources, *_filled(here)])]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -256,7 +256,7 @@ def as_short_markdown(rows: list[Row]) -> str:
             for row in here
         ]
         parts += [
-            f"**bAbI {size}, {_named(source)}, {_trained(protocol)}**",
+            f"**bAbI {size}, {named(source)}, {trained(protocol)}**",
             table(header, body),
             "\n".join(_filled(here)),
         ]
@@ -264,7 +264,7 @@ def as_short_markdown(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def _named(source: str) -> str:
+def named(source: str) -> str:
     """What a table's data are."""
     kind, _, world = source.partition(" ")
     if kind == "transfer":
@@ -284,7 +284,7 @@ def _filled(rows: list[Row]) -> list[str]:
     ]
 
 
-def _trained(protocol: str) -> str:
+def trained(protocol: str) -> str:
     return "one training a task" if protocol == "per_task" else "one training for all tasks"
 
 

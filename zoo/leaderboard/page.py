@@ -1,0 +1,229 @@
+"""Rows and the records behind them → leaderboard.html: one file without links to others, drawn by its own script.
+
+What is of bAbI alone: the names of the tasks, the slices of test questions and the stories to look inside.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from importlib.resources import files
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import numpy as np
+from hydra.utils import get_class
+
+from tasks.babi import TASKS as NAMES
+from zoo import records
+from zoo.explain import SAYS
+from zoo.leaderboard import history
+from zoo.leaderboard.compare import interval, signed_rank
+from zoo.leaderboard.tables import PASS_MARK, TASKS, Row, named, trained
+
+EPOCHS_SHOWN = 40
+SLICES = {  # columns of a record's arrays, and the largest value of all bins but the last
+    "told": ("sentences told before the question", (5, 10, 20, 50)),
+    "facts": ("supporting facts", (1, 2, 3)),
+    "oldest_fact": ("sentences since the oldest supporting fact", (2, 5, 10, 20)),
+}
+LISTED = (
+    "key", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "tasks_standing", "source",
+)  # fmt: skip
+SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js")
+
+
+def as_html(rows: list[Row], published: list[dict[str, str]], results_dir: Path, commits: dict[str, str]) -> str:
+    template = files("zoo.leaderboard") / "template"
+    data = json.dumps(
+        page_data(rows, published, results_dir, commits), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
+    parts = {
+        "STYLE": (template / "style.css").read_text(),
+        "DATA": data.replace("<", "\\u003c"),
+        "SCRIPT": "\n".join((template / script).read_text() for script in SCRIPTS),
+    }
+    # in one pass: what is put in is not searched again
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (template / "page.html").read_text())
+
+
+def page_data(rows: list[Row], published: list[dict[str, str]], results_dir: Path, commits: dict[str, str]) -> dict:
+    sentences: dict[str, int] = {}  # each once, however often it is told
+    tables = []
+    for table in dict.fromkeys(row.table for row in rows):
+        here = [row for row in rows if row.table == table]
+        source, size, protocol = table
+        tables.append(
+            {
+                "source": source,
+                "size": size,
+                "protocol": protocol,
+                "title": f"bAbI {size}, {named(source)}, {trained(protocol)}",
+                "rows": [_row(row, label, results_dir, commits, sentences) for row, label in _labelled(here)],
+                "pairs": _pairs(here),
+                "published": [
+                    {name: figure[name] for name in LISTED}
+                    for figure in published
+                    if source == "official" and (figure["size"], figure["protocol"]) == (size, protocol)
+                ],
+            }
+        )
+    return {
+        "tasks": {task: NAMES[task] for task in TASKS},
+        "pass_mark": PASS_MARK,
+        "slices": {name: {"title": title, "bins": _bins(edges)} for name, (title, edges) in SLICES.items()},
+        "traces": SAYS,
+        "tables": tables,
+        "sentences": list(sentences),
+    }
+
+
+def _row(row: Row, label: str, results_dir: Path, commits: dict[str, str], sentences: dict[str, int]) -> dict:
+    file = results_dir / "runs" / f"{row.record}.json"
+    record = records.read(file)
+    stored = file.with_suffix(".npz")
+    arrays = {}
+    if stored.exists():
+        with np.load(stored) as opened:
+            arrays = {name: opened[name] for name in opened.files}
+    state = commits.get(record["commit"], history.UNKNOWN)
+    published = row.published
+    return {
+        "model": row.model,
+        "setting": row.experiment,
+        "label": label,
+        "mean": _short(row.mean, 2),
+        "interval": [_short(end, 2) for end in interval(list(row.errors.values()))] if row.complete else None,
+        "unfilled": _short(row.mean_unfilled, 2),
+        "failed": row.failed,
+        "restarts": row.restarts,
+        "restart_means": [_short(mean, 2) for mean in row.restart_means],
+        "facts_found": _short(row.facts_found, 1),
+        "parameters": row.parameters,
+        "state_size": row.state_size,
+        "seconds": row.train_seconds,
+        "memory": row.memory,
+        "supervision": row.supervision,
+        "marks": [*row.marks, *(["code no longer in the history"] if state == history.GONE else [])],
+        "published": {
+            "key": published["key"],
+            "mean": _figure(published["mean_error"]),
+            "failed": _figure(published["failed_tasks"]),
+            "mean_standing": published["mean_standing"],
+            "tasks_standing": published["tasks_standing"],
+            "tasks": {task: _figure(published.get(f"error_{task}")) for task in TASKS},
+        }
+        if published
+        else None,
+        "filled": row.filled,
+        "tasks": {
+            task: {
+                "training": got["training"],
+                "test": [_short(error, 2) for error in got["test_errors"]],
+                "valid": [_short(error, 2) for error in got["valid_errors"]],
+                "selected": got["selected"],
+                "best": [epoch + 1 for epoch in got["best_epochs"]],
+                "found": _short(got["facts_found"][got["selected"]], 1) if got.get("facts_found") else None,
+            }
+            for task, got in record["tasks"].items()
+        },
+        "curves": {
+            training: _curve(arrays[f"{training}/valid_error"])
+            for training in record["trainings"]
+            if f"{training}/valid_error" in arrays
+        },
+        "slices": _slices(record, arrays),
+        "looks": _looks(record, arrays, sentences),
+        "traces": _traces(record),
+        "record": {
+            "name": row.record,
+            **{name: record.get(name) for name in ("command", "paper", "commit", "dirty", "selection", "settings")},
+            **{name: record.get(name) for name in ("train_seconds", "wall_seconds", "workers", "environment")},
+            "history": state,
+        },
+    }
+
+
+def _labelled(rows: list[Row]) -> Iterable[tuple[Row, str]]:
+    """Names short enough for a plot: the model, and what sets its rows apart."""
+    for row in rows:
+        alone = sum(other.model == row.model for other in rows) == 1
+        setting = re.sub(r"_babi(_joint)?(_\w+)?", "", row.experiment.replace(f"_{row.model}", "")).replace("_", " ")
+        yield row, row.model if alone else f"{row.model} · {setting}"
+
+
+def _pairs(rows: list[Row]) -> list[dict]:
+    """The paired test of any two models of a table, by their places in it."""
+    complete = [(place, row) for place, row in enumerate(rows) if row.complete]
+    return [
+        {"rows": [a, b], "p": float(f"{signed_rank([one.errors[task] - two.errors[task] for task in TASKS]):.3g}")}
+        for (a, one), (b, two) in combinations(complete, 2)
+    ]
+
+
+def _curve(valid_error: np.ndarray) -> dict:
+    """The validation error of every restart, (E, R), at a few of its epochs."""
+    epochs = np.unique(np.linspace(0, len(valid_error) - 1, EPOCHS_SHOWN).round().astype(int))
+    return {
+        "epochs": (epochs + 1).tolist(),
+        "valid": [[_short(error, 1) for error in restart] for restart in valid_error[epochs].T.tolist()],
+    }
+
+
+def _bins(edges: tuple[int, ...]) -> list[str]:
+    ends = [f"{low + 1}" if high == low + 1 else f"{low + 1}–{high}" for low, high in pairwise((0, *edges))]
+    return [*ends, f"{edges[-1] + 1} and more"]
+
+
+def _slices(record: dict, arrays: dict[str, np.ndarray]) -> dict | None:
+    """For every slice, task and bin: test questions, and how many of them the selected restart answers wrongly."""
+    found: dict[str, dict] = {name: {} for name in SLICES}
+    for task, got in record["tasks"].items():
+        training = got["training"]
+        if f"{training}/answer" not in arrays:
+            return None
+        of_task = arrays[f"{training}/task"] == int(task) if training != task else slice(None)
+        wrong = arrays[f"{training}/predictions"][got["selected"]] != arrays[f"{training}/answer"]
+        for name, (_, edges) in SLICES.items():
+            values = arrays[f"{training}/{name}"][of_task]
+            place, known = np.searchsorted(edges, values), values > 0
+            questions = np.bincount(place[known], minlength=len(edges) + 1)
+            mistakes = np.bincount(place[known & wrong[of_task]], minlength=len(edges) + 1)
+            found[name][task] = np.stack([questions, mistakes], 1).tolist()
+    return found
+
+
+def _looks(record: dict, arrays: dict[str, np.ndarray], sentences: dict[str, int]) -> dict[str, list] | None:
+    """The questions that a record keeps, by task, with the attention in thousandths."""
+    if not all(f"{training}/looks" in arrays for training in record["trainings"]):
+        return None
+    found: dict[str, list] = {task: [] for task in record["tasks"]}
+    for training in record["trainings"]:
+        for look in json.loads(str(arrays[f"{training}/looks"])):
+            found[str(look["task"])].append(
+                {
+                    "story": [sentences.setdefault(sentence, len(sentences)) for sentence in look["story"]],
+                    **{name: look[name] for name in ("question", "answer", "said", "facts")},
+                    "attention": [[round(1000 * weight) for weight in hop] for hop in look["attention"]],
+                }
+            )
+    return found
+
+
+def _traces(record: dict) -> str | None:
+    """What the attention of a model is; None if the code of the model is no longer here."""
+    try:
+        return get_class(record["settings"]["model"]["_target_"]).traces
+    except (ImportError, KeyError):
+        return None
+
+
+def _short(number: float | None, places: int) -> float | int | None:
+    """As few digits as are shown; None for what is not there or not a number."""
+    if number is None or number != number:
+        return None
+    rounded = round(number, places)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _figure(text: str | None) -> float | None:
+    return float(text) if text else None

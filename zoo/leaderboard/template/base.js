@@ -1,0 +1,115 @@
+"use strict";
+// What every part of the page uses: the data, what is chosen, elements, numbers, tables.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const tasks = Object.keys(data.tasks);
+const NONE = "–";
+const WORST = 60; // percent; the heat map does not tell larger errors apart
+const chosen = { text: "", luck: null, paper: "means", a: null, b: null, slice: "all", lookRow: null, lookTask: null };
+
+function el(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+function fill(node, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value != null && value !== false) node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child != null));
+  return node;
+}
+
+function number(value, places = 1) {
+  return value == null ? NONE : value.toFixed(places);
+}
+
+function thousands(value) {
+  return value.toLocaleString("en");
+}
+
+function clock(seconds) {
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
+  const two = (part) => String(part).padStart(2, "0");
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+function plural(count, word) {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
+function average(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function deviation(values) {
+  const mean = average(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+}
+
+// the error of the restart that validation selected
+function errorOf(row, task) {
+  const got = row.tasks[task];
+  return got ? got.test[got.selected] : null;
+}
+
+function paperOf(row, task) {
+  return row.published ? row.published.tasks[task] : null;
+}
+
+function standing(word) {
+  return word === "verified" ? "seen in a text that gives it" : word ? "from memory of the paper (†)" : NONE;
+}
+
+function dagger(word) {
+  return word === "verified" ? "" : "†";
+}
+
+// a ground whose depth tells a share, in percent
+function heat(share) {
+  const depth = Math.round(Math.max(0, Math.min(100, share)));
+  return { style: `--share:${depth}`, class: depth > 70 ? "heat strong" : "heat" };
+}
+
+const sorted = {}; // by table: the column, and whether the largest comes first
+
+function table(name, caption, columns, rows, look = "") {
+  const [by, down] = sorted[name] ?? [];
+  const column = columns.find((one) => one.name === by);
+  if (column) {
+    rows = [...rows].sort((a, b) => {
+      const [x, y] = [column.value(a), column.value(b)];
+      if (x == null || y == null) return (x == null) - (y == null); // what is not there stands last, either way
+      const order = typeof x === "string" ? x.localeCompare(y) : x - y;
+      return down ? -order : order;
+    });
+  }
+  const head = columns.map((one) => {
+    const order = one === column ? { "aria-sort": down ? "descending" : "ascending" } : {};
+    const click = () => {
+      sorted[name] = [one.name, one === column && !down];
+      draw();
+    };
+    const button = { type: "button", class: "sort", id: `sort-${name}-${one.name}`, title: one.says, onclick: click };
+    return el("th", { scope: "col", class: one.text && "text", ...order }, el("button", button, one.title));
+  });
+  const body = rows.map((row) =>
+    el("tr", {}, columns.map((one, place) => {
+      if (place === 0) return el("th", { scope: "row", class: "text" }, one.show(row));
+      const shown = one.show(row);
+      return el("td", { class: [one.text && "text", one.wrap && "wrap"].filter(Boolean).join(" ") || null }, shown);
+    })),
+  );
+  const parts = [el("caption", {}, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)];
+  return el("div", { class: "wide" }, el("table", { id: `table-${name}`, class: look }, parts));
+}
+
+// a labelled choice; options are [value, text] or, under a heading, [heading, [[value, text], …]]
+function choice(name, title, options, value, change) {
+  const option = ([key, text]) =>
+    Array.isArray(text)
+      ? el("optgroup", { label: key }, text.map(option))
+      : el("option", { value: key, selected: String(key) === String(value) }, text);
+  const box = el("select", { id: name, onchange: (event) => { change(event.target.value); draw(); } }, options.map(option));
+  return el("label", {}, title, box);
+}

@@ -1,0 +1,110 @@
+// The record behind a cell, in a dialog.
+
+const dialog = document.getElementById("record");
+
+function openRecord(row, task) {
+  drawRecord(row, task in row.tasks ? task : Object.keys(row.tasks)[0]);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+}
+
+function drawRecord(row, task) {
+  const got = row.tasks[task];
+  const record = row.record;
+  const options = Object.keys(row.tasks).map((one) => [one, `task ${one}, ${data.tasks[one]}`]);
+  const box = el("select", { id: "record-task", "aria-label": "Task", onchange: (event) => {
+    drawRecord(row, event.target.value);
+    document.getElementById("record-task").focus();
+  } }, options.map(([key, text]) => el("option", { value: key, selected: key === task }, text)));
+  const close = el("button", { type: "button", onclick: () => dialog.close() }, "Close");
+  const look = row.looks && el("button", { type: "button", onclick: () => {
+    [chosen.lookRow, chosen.lookTask] = [record.name, task];
+    dialog.close();
+    draw();
+    document.getElementById("look").scrollIntoView();
+  } }, "Look inside");
+  const width = Math.min(window.innerWidth - 24, 960) - 42;
+  dialog.replaceChildren(
+    el("header", {}, el("h2", { id: "record-title" }, row.label, el("span", { class: "sub" }, row.setting)), close),
+    el("div", {},
+      el("div", { class: "choose" }, box, look || null),
+      row.marks.length ? el("p", { class: "mark" }, `Mind: ${row.marks.join("; ")}.`) : null,
+      el("h3", {}, `Task ${task}, ${data.tasks[task]}: test error ${number(got.test[got.selected])} %`),
+      paperLine(row, task),
+      restartsTable(row, got),
+      el("h3", {}, "Validation error while it learned, %"),
+      curveOf(row, got, task, width),
+      el("h3", {}, "Make it again"),
+      command(row),
+      el("h3", {}, "Where it comes from"),
+      provenance(row),
+      el("details", {}, el("summary", {}, "Settings"), el("pre", {}, JSON.stringify(record.settings, null, 2))),
+    ),
+  );
+}
+
+function paperLine(row, task) {
+  const published = paperOf(row, task);
+  if (published == null) return null;
+  return el("p", { class: "note" }, `Published: ${number(published)} %, ${standing(row.published.tasks_standing)}.`);
+}
+
+function restartsTable(row, got) {
+  const seed = row.record.settings.seed ?? 0;
+  const restarts = got.test.map((_, restart) => restart);
+  const columns = ["restart", "seed", "best epoch", "validation error, %", "test error, %"];
+  const body = restarts.map((restart) => {
+    const selected = restart === got.selected;
+    const cells = [seed + restart, got.best[restart], number(got.valid[restart]), number(got.test[restart])];
+    const name = selected ? `${restart + 1}, selected` : String(restart + 1);
+    return el("tr", { class: selected && "failed" }, el("th", { scope: "row" }, name), cells.map((cell) => el("td", {}, String(cell))));
+  });
+  const found = got.found == null ? "" : ` The selected restart found the supporting facts of ${number(got.found, 0)} % of the test questions.`;
+  const head = el("tr", {}, columns.map((column) => el("th", { scope: "col" }, column)));
+  return el("div", {},
+    el("div", { class: "wide" }, el("table", {}, el("thead", {}, head), el("tbody", {}, body))),
+    el("p", { class: "note" }, `Validation selects the restart; where two are equal, their loss decides.${found}`));
+}
+
+function curveOf(row, got, task, width) {
+  const curve = row.curves[got.training];
+  if (!curve) return el("p", { class: "note" }, "The curves are missing: the record has no arrays beside it.");
+  const about = got.training === task ? "" : " The training is one for all tasks, and so is its curve.";
+  return el("div", {},
+    curves(width, "Validation error of every restart, epoch by epoch", curve, got.selected, got.best[got.selected]),
+    el("p", { class: "note" }, `Strong: the selected restart, and where its best epoch was; pale: the others.${about}`));
+}
+
+function command(row) {
+  const record = row.record;
+  const text = `${record.command ?? "the record does not hold its command"} rerun=true`;
+  const button = el("button", { type: "button", onclick: async () => {
+    await navigator.clipboard?.writeText(text);
+    button.textContent = "Copied";
+  } }, "Copy");
+  const commit = record.commit ? ` at commit ${record.commit.slice(0, 10)}` : "";
+  return el("div", {},
+    el("div", { class: "copy" }, el("pre", {}, text), navigator.clipboard ? button : null),
+    el("p", { class: "note" }, `The whole run${commit}; on the same machine and the same versions the figures are the same to the bit.`));
+}
+
+function provenance(row) {
+  const { record } = row;
+  const { environment, settings } = record;
+  const tree = { true: "with changes that were not committed", false: "clean", null: "not known" }[record.dirty];
+  const versions = Object.entries(environment.versions ?? {}).map(([name, version]) => `${name} ${version ?? "?"}`);
+  const machine = [environment.processor, plural(environment.cores, "core"), environment.gpu, environment.system];
+  const lines = [
+    ["Record", `results/runs/${record.name}.json`],
+    ["Commit", `${record.commit ?? "not known"}, ${record.history}`],
+    ["Tree", tree],
+    ["Finished", environment.finished],
+    ["Time", `${clock(record.train_seconds)} of training, ${clock(record.wall_seconds)} by the clock, ${plural(record.workers ?? 1, "process").replace("processs", "processes")}`],
+    ["Machine", machine.filter(Boolean).join(", ")],
+    ["Versions", versions.join(", ")],
+    ["Data, sha256", settings.data_sha256 ?? "not recorded"],
+    ["Paper", record.paper ? el("a", { href: record.paper, rel: "noreferrer" }, record.paper) : NONE],
+    ["Selection", record.selection],
+  ];
+  return el("dl", {}, lines.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}

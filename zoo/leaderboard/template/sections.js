@@ -1,0 +1,360 @@
+// The sections of the page, each a function of a table, of its rows that the filter leaves, and of a width.
+
+const sections = [
+  ["summary", "Models", summary],
+  ["map", "Task by task", heatMap],
+  ["luck", "Luck", luck],
+  ["published", "Published beside ours", publishedPlot],
+  ["cost", "Error against cost", cost],
+  ["pair", "Any two models", pair],
+  ["slices", "Where the errors are", slices],
+  ["look", "Look inside", lookInside],
+  ["papers", "Published figures", papers],
+];
+
+function link(text, open) {
+  return el("button", { type: "button", class: "link", onclick: open }, text);
+}
+
+function note(...text) {
+  return el("p", {}, text);
+}
+
+const model = {
+  name: "model", title: "model", text: true, value: (row) => row.label,
+  show: (row) => [link(row.model, () => openRecord(row)), el("span", { class: "sub" }, row.setting)],
+};
+
+function figure(name, title, value, show, says) {
+  return { name, title, says, value, show: show ?? ((row) => number(value(row))) };
+}
+
+function summary(table_, rows) {
+  const spread = (row) => row.restart_means.length < 2 ? NONE :
+    `${number(average(row.restart_means), 2)} ± ${number(deviation(row.restart_means), 2)}`;
+  const published = (row, value, word) => value == null ? NONE : `${value}${dagger(row.published[word])}`;
+  const columns = [
+    model,
+    figure("mean", "mean error, %", (row) => row.mean, (row) => [
+      el("strong", {}, number(row.mean, 2) + (Object.keys(row.filled).length ? "*" : "")),
+      row.interval && el("span", { class: "sub" }, row.interval.map((end) => number(end)).join(" to ")),
+      row.unfilled == null ? null : el("span", { class: "sub" }, `${number(row.unfilled, 2)} without *`),
+    ], "mean test error over the tasks; below it a bootstrap interval"),
+    figure("failed", "failed", (row) => row.failed, (row) => String(row.failed ?? NONE), `tasks with more than ${data.pass_mark} % errors`),
+    figure("published", "published", (row) => row.published?.mean, (row) => published(row, row.published?.mean, "mean_standing")),
+    figure("published_failed", "failed", (row) => row.published?.failed, (row) => published(row, row.published?.failed, "mean_standing"), "failed tasks of the published figure"),
+    figure("restart_means", "all restarts", (row) => row.restart_means.length ? average(row.restart_means) : null, spread, "mean and standard deviation, over restarts, of the mean error"),
+    figure("restarts", "restarts", (row) => row.restarts, (row) => String(row.restarts)),
+    figure("facts_found", "facts found, %", (row) => row.facts_found, (row) => number(row.facts_found, 0), "questions whose supporting facts got more attention, at their best hop, than any other sentence"),
+    figure("parameters", "parameters", (row) => row.parameters, (row) => thousands(row.parameters)),
+    figure("state_size", "memory size", (row) => row.state_size, (row) => thousands(row.state_size), "numbers kept of the longest story"),
+    figure("seconds", "training", (row) => row.seconds, (row) => clock(row.seconds), "time of all trainings and restarts, one after another"),
+    { name: "memory", title: "memory", text: true, value: (row) => row.memory, show: (row) => row.memory },
+    { name: "supervision", title: "learns from", text: true, value: (row) => row.supervision, show: (row) => row.supervision },
+    { name: "marks", title: "mind", text: true, wrap: false, value: (row) => row.marks.join("; ") || null, show: (row) => el("span", { class: "mark" }, row.marks.join("; ")) },
+  ];
+  return [
+    note("Test error. Of all epochs and restarts validation selects one, and the test questions are read once. Small " +
+      "figures under a mean: where it would lie, in 95 of 100 cases, had other tasks of this kind been drawn " +
+      "(bootstrap over tasks). Press a column to sort, a model to open its record."),
+    table("summary", table_.title, columns, rows),
+    ...filledNotes(rows),
+  ];
+}
+
+function filledNotes(rows) {
+  const filled = Object.assign({}, ...rows.map((row) => row.filled));
+  return Object.entries(filled).map(([task, count]) =>
+    el("p", { class: "note" }, `* The official training file of task ${task} is not at hand: ${thousands(count)} questions ` +
+      "of it are generated, the others, and the test, official."));
+}
+
+function heatMap(table_, rows) {
+  const cell = (row, task) => {
+    const error = errorOf(row, task);
+    if (error == null) return el("span", { class: "none", title: "not run" }, NONE);
+    const published = paperOf(row, task);
+    const says = `${row.label}, task ${task}, ${data.tasks[task]}: ${number(error)} %` +
+      (published == null ? "" : `; published ${published} %${dagger(row.published.tasks_standing)}`);
+    const failed = error > data.pass_mark ? "failed" : null;
+    const button = { type: "button", class: failed, title: says, "aria-label": says, onclick: () => openRecord(row, task) };
+    const shade = heat((100 * error) / WORST);
+    return el("div", { class: shade.class, style: shade.style }, el("button", button, number(error) + (task in row.filled ? "*" : "")));
+  };
+  const columns = [
+    model,
+    ...tasks.map((task) => ({ name: task, title: task, says: data.tasks[task], value: (row) => errorOf(row, task), show: (row) => cell(row, task) })),
+  ];
+  const legend = el("div", { class: "legend" },
+    el("span", {}, "0 %", el("i", { class: "ramp" }), `${WORST} % and more`),
+    el("span", {}, el("b", {}, "bold"), `failed: more than ${data.pass_mark} %`));
+  return [
+    note("Test error in percent of the selected restart. Each cell opens its record: settings, seeds, curves, the command."),
+    legend,
+    table("map", table_.title, columns, rows, "map"),
+    el("p", { class: "note" }, tasks.map((task) => `${task} ${data.tasks[task]}`).join(" · ")),
+  ];
+}
+
+function luck(table_, rows, width) {
+  const names = rows.map((row) => [row.record.name, row.label]);
+  const numbers = tasks.filter((task) => rows.some((row) => task in row.tasks)).map((task) => [task, `${task}, ${data.tasks[task]}`]);
+  const picked = rows.find((row) => row.record.name === chosen.luck) ?? (chosen.luck in data.tasks ? null : rows[0]);
+  const line = (row, task, name) => {
+    const got = row.tasks[task];
+    const says = `${row.label}, task ${task}: selected ${number(errorOf(row, task))} %, all restarts ${number(Math.min(...got.test))} to ${number(Math.max(...got.test))} %`;
+    return { name, values: got.test, selected: got.selected, paper: paperOf(row, task), says, open: () => openRecord(row, task) };
+  };
+  const lines = picked
+    ? tasks.filter((task) => task in picked.tasks).map((task) => line(picked, task, `${task} ${data.tasks[task]}`))
+    : rows.filter((row) => chosen.luck in row.tasks).map((row) => line(row, chosen.luck, row.label));
+  const high = Math.max(5, ...lines.flatMap((one) => [...one.values, one.paper ?? 0]));
+  return [
+    note("Test error of every restart. They differ only in their seeds; how far they lie apart is how far luck goes. The " +
+      "filled one is what validation selected, without a look at the test."),
+    el("div", { class: "choose" }, choice("luck-of", "Restarts of", [["a model, all tasks", names], ["a task, all models", numbers]],
+      picked ? picked.record.name : chosen.luck, (value) => { chosen.luck = value; })),
+    legendOf([["dot", "selected by validation"], ["faint", "another restart"], ["paper", "published"]]),
+    lines.length ? strips(width, "Test error of every restart", lines, 0, high) : note("No model has this task."),
+  ];
+}
+
+function legendOf(entries) {
+  return el("div", { class: "legend" }, entries.map(([look, text]) => {
+    const shape = look === "paper" ? svg("path", { class: look, d: "M7 0v14" }) : svg("circle", { class: look, cx: 7, cy: 7, r: 5 });
+    return el("span", {}, svg("svg", { width: 14, height: 14, style: "width:14px", "aria-hidden": "true" }, shape), text);
+  }));
+}
+
+function publishedPlot(table_, rows, width) {
+  const beside = rows.filter((row) => row.published);
+  if (!beside.length) return [note("No published figure has the conditions of these rows: papers report official data, and not every model at every size.")];
+  const picked = beside.find((row) => row.record.name === chosen.paper);
+  const points = picked
+    ? tasks.filter((task) => errorOf(picked, task) != null && paperOf(picked, task) != null).map((task) => ({
+        x: paperOf(picked, task), y: errorOf(picked, task), name: task, hollow: picked.published.tasks_standing !== "verified",
+        says: `task ${task}, ${data.tasks[task]}: published ${paperOf(picked, task)} %, ours ${number(errorOf(picked, task))} %`,
+        open: () => openRecord(picked, task) }))
+    : beside.filter((row) => row.mean != null && row.published.mean != null).map((row) => ({
+        x: row.published.mean, y: row.mean, name: row.label, hollow: row.published.mean_standing !== "verified",
+        says: `${row.label}: published ${row.published.mean} %, ours ${number(row.mean, 2)} %`, open: () => openRecord(row) }));
+  const options = [["means", "mean of all tasks, every model"], ["task by task", beside.map((row) => [row.record.name, row.label])]];
+  const high = Math.max(5, ...points.flatMap((point) => [point.x, point.y])) * 1.08;
+  const axis = (title_) => ({ title: title_, low: 0, high, show: String });
+  const side = Math.min(width, 560);
+  const figure_ = picked && listed(table_, picked.published.key);
+  return [
+    note("Below the diagonal we make fewer errors than the paper reports. The papers' conditions often differ from ours; " +
+      "they stand under ", el("a", { href: "#papers" }, "Published figures"), "."),
+    el("div", { class: "choose" }, choice("paper-of", "Show", options, picked ? picked.record.name : "means", (value) => { chosen.paper = value; })),
+    legendOf([["dot", "the published figure is seen in a text that gives it"], ["hollow", "it is known from memory of the paper"]]),
+    figure_ ? el("p", { class: "note" }, `${figure_.name}, ${figure_.setting}: ${figure_.conditions}.`) : null,
+    el("div", { style: `max-width:${side}px` }, scatter(side, side * 0.85, "Published error against ours", axis("published error, %"), axis("our error, %"), points, "fewer errors than published")),
+  ];
+}
+
+function listed(table_, key) {
+  return table_.published.find((figure_) => figure_.key === key);
+}
+
+function cost(table_, rows, width) {
+  const complete = rows.filter((row) => row.mean != null);
+  if (!complete.length) return [note("No row here has all tasks, so there is no mean to draw.")];
+  const side = width > 900 ? width / 2 - 16 : width;
+  const plot = (title_, value, show) => {
+    const values = complete.map(value);
+    const points = complete.map((row) => ({
+      x: Math.max(1, value(row)), y: row.mean, name: row.label, open: () => openRecord(row),
+      says: `${row.label}: ${number(row.mean, 2)} % errors, ${show(value(row))}, ${plural(row.restarts, "restart")}` }));
+    const axisX = { title: title_, log: true, low: Math.max(1, Math.min(...values)) / 1.6, high: Math.max(2, ...values) * 1.6, show };
+    const axisY = { title: "mean error, %", low: 0, high: Math.max(5, ...complete.map((row) => row.mean)) * 1.12, show: String };
+    return el("figure", {}, scatter(side, 330, `Mean error against ${title_}`, axisX, axisY, points));
+  };
+  return [
+    note("To the left is cheaper, below is better. The time is that of all tasks and all restarts, on the machine of the " +
+      "record; the memory is what is kept of the longest story."),
+    el("div", { class: "plots" },
+      plot("training time, hours:minutes:seconds", (row) => row.seconds, clock),
+      plot("memory size, numbers", (row) => row.state_size, thousands)),
+  ];
+}
+
+function pair(table_, rows, width) {
+  const complete = rows.filter((row) => row.mean != null);
+  if (complete.length < 2) return [note("A comparison needs two models with all tasks in this table.")];
+  const find = (name, other) => complete.find((row) => row.record.name === name) ?? complete.find((row) => row !== other);
+  const a = find(chosen.a, null);
+  let b = find(chosen.b, a);
+  if (a === b) b = find(null, a);
+  const places = [a, b].map((row) => table_.rows.indexOf(row)).sort((x, y) => x - y);
+  const { p } = table_.pairs.find((one) => one.rows[0] === places[0] && one.rows[1] === places[1]);
+  const differences = tasks.map((task) => errorOf(a, task) - errorOf(b, task));
+  const fewer = differences.filter((difference) => difference < 0).length;
+  const more = differences.filter((difference) => difference > 0).length;
+  const options = complete.map((row) => [row.record.name, row.label]);
+  const chance = p >= 0.01 ? `${(100 * p).toFixed(0)} of 100` : p >= 0.0001 ? `${Math.max(1, Math.round(10000 * p))} of 10,000` : "fewer than 1 of 10,000";
+  const lines = tasks.map((task, place) => ({ name: `${task} ${data.tasks[task]}`, value: differences[place] }));
+  return [
+    el("div", { class: "choose" },
+      choice("pair-a", "First", options, a.record.name, (value) => { chosen.a = value; }),
+      choice("pair-b", "Second", options, b.record.name, (value) => { chosen.b = value; })),
+    el("p", { id: "verdict", class: "note" },
+      el("strong", {}, `${a.label} makes fewer errors than ${b.label} on ${plural(fewer, "task")}, more on ${more}, as many on ${tasks.length - fewer - more}. `),
+      `If neither were the better one on tasks such as these, differences that lean to one side as much as these do would come about by chance in ${chance} comparisons ` +
+      `(Wilcoxon's signed-rank test, two-sided, exact: p = ${p.toPrecision(2)}). `,
+      `This table has ${plural(table_.pairs.length, "pair")}: in as many comparisons some small p come about by chance.`),
+    el("div", { style: "max-width:46rem" },
+      bars(Math.min(width, 736), "Difference of the errors, task by task, in points of a percent", lines, ["first has fewer errors", "second"])),
+  ];
+}
+
+function slices(table_, rows) {
+  const known = rows.filter((row) => row.slices);
+  const missing = rows.filter((row) => !row.slices).map((row) => row.label);
+  const lack = missing.length ? el("p", { class: "note" }, `Not shown, because their records were made before records kept what this needs: ${missing.join(", ")}. Made again, they would.`) : null;
+  if (!known.length) return [lack];
+  const counts = (row, slice, bin) => {
+    const of = chosen.slice === "all" ? Object.values(row.slices[slice]) : [row.slices[slice][chosen.slice] ?? []];
+    return of.reduce(([n, wrong], bins) => bins[bin] ? [n + bins[bin][0], wrong + bins[bin][1]] : [n, wrong], [0, 0]);
+  };
+  const accuracy = (row, slice, bin) => {
+    const [n, wrong] = counts(row, slice, bin);
+    return n ? 100 * (1 - wrong / n) : null;
+  };
+  const tables = Object.entries(data.slices).map(([slice, { title: title_, bins }]) => {
+    const columns = [model, ...bins.map((bin, place) => ({
+      name: String(place), title: bin, value: (row) => accuracy(row, slice, place),
+      show: (row) => {
+        const value = accuracy(row, slice, place);
+        if (value == null) return el("span", { class: "none" }, NONE);
+        const shade = heat((100 * (100 - value)) / WORST);
+        return el("div", { ...shade, title: `${thousands(counts(row, slice, place)[0])} questions` }, number(value));
+      } }))];
+    return el("figure", {}, table(`slice-${slice}`, `by ${title_}`, columns, known, "map"));
+  });
+  const options = [["all", "all tasks together"], ...tasks.map((task) => [task, `${task}, ${data.tasks[task]}`])];
+  return [
+    note("Right answers in percent of the test questions of a kind; the deeper the ground, the more errors. All tasks " +
+      "together, the columns differ in their tasks too: long stories are mostly those of tasks 3 and 5."),
+    el("div", { class: "choose" }, choice("slice-of", "Tasks", options, chosen.slice, (value) => { chosen.slice = value; })),
+    el("div", { class: "plots" }, tables),
+    lack,
+  ];
+}
+
+function lookInside(table_, rows) {
+  if (!rows.length) return [];
+  const row = rows.find((one) => one.record.name === chosen.lookRow) ?? rows.find((one) => one.looks) ?? rows[0];
+  const own = Object.keys(row.tasks);
+  const task = own.includes(chosen.lookTask) ? chosen.lookTask : own[0];
+  const choose = el("div", { class: "choose" },
+    choice("look-row", "Model", rows.map((one) => [one.record.name, one.label]), row.record.name, (value) => { chosen.lookRow = value; }),
+    choice("look-task", "Task", own.map((one) => [one, `${one}, ${data.tasks[one]}`]), task, (value) => { chosen.lookTask = value; }));
+  if (!row.looks) {
+    const again = el("code", {}, `${row.record.command ?? "python run.py"} rerun=true`);
+    return [choose, note("This record was made before records kept stories to look at. Made again, it would: ", again)];
+  }
+  const says = { weights: "Share of the attention that each sentence got, hop by hop, in percent; the deeper the ground, the more." ,
+    gates: "How far the gate of each pass was open for each sentence, in percent; each gate is open or shut by itself.",
+    writing: "This model attends to no sentences. Shown is how much of what was read each sentence has written, in percent.",
+    nothing: "This model does not say where it looks; here are its answers." }[row.traces] ?? "What the figures of this model mean is not known here.";
+  return [
+    note("Test questions with the shortest stories, two answered rightly and two wrongly where there are such. ",
+      el("b", {}, says), " Sentences with a dot are the supporting facts."),
+    choose,
+    el("div", { class: "stories" }, row.looks[task].map((look) => story(row, look))),
+  ];
+}
+
+function story(row, look) {
+  const hops = row.traces === "nothing" ? [] : look.attention;
+  const right = look.said === look.answer;
+  const head = el("thead", {}, el("tr", {},
+    el("th", { scope: "col", class: "text" }, "story"), hops.map((_, hop) => el("th", { scope: "col" }, `hop ${hop + 1}`))));
+  const body = look.story.map((sentence, place) =>
+    el("tr", { class: look.facts.includes(place) && "fact" }, el("td", { class: "text" }, data.sentences[sentence]),
+      hops.map((hop) => el("td", heat(hop[place] / 10), number(hop[place] / 10, 0)))));
+  return el("article", { class: "story" },
+    el("p", {}, el("strong", {}, `${look.question}?`), ` ${look.said} `,
+      el("span", { class: right ? "right" : "wrong" }, right ? "✓ right" : `✗ wrong, it is ${look.answer}`)),
+    el("table", { class: "bare" }, el("caption", { hidden: true }, look.question), head, el("tbody", {}, body)));
+}
+
+function papers(table_) {
+  if (!table_.published.length) return [note("Published figures are of official data, and stand only beside those.")];
+  const text = (name, title_) => ({ name, title: title_, text: true, wrap: name !== "setting", value: (row) => row[name], show: (row) => row[name] });
+  const one = (name, title_, word) => ({ name, title: title_, value: (row) => row[name] === "" ? null : Number(row[name]), show: (row) => row[name] ? row[name] + dagger(row[word]) : NONE });
+  const columns = [
+    { ...text("name", "model"), wrap: false }, text("setting", "setting"), one("mean_error", "mean error, %", "mean_standing"), one("failed_tasks", "failed", "mean_standing"),
+    { name: "mean_standing", title: "the mean is", text: true, wrap: true, value: (row) => row.mean_standing, show: (row) => standing(row.mean_standing) },
+    { name: "tasks_standing", title: "its tasks are", text: true, wrap: true, value: (row) => row.tasks_standing, show: (row) => standing(row.tasks_standing) },
+    text("conditions", "conditions"), text("source", "where it was seen"),
+  ];
+  return [
+    note("What papers report at this size and protocol, under their own conditions: the release, restarts and how one was " +
+      "chosen, supervision. † is known from memory of the paper only, and not checked against its text."),
+    table("papers", "Published figures", columns, table_.published),
+  ];
+}
+
+// the table that the filters choose, and drawing it
+
+const filters = ["source", "size", "protocol"];
+let current = data.tables[0];
+
+function drawFilters() {
+  for (const [place, name] of filters.entries()) {
+    const values = [...new Set(data.tables.map((one) => one[name]))];
+    const options = values.map((value) => el("option", { value, selected: value === current?.[name] }, value.replace("_", " ")));
+    const box = document.getElementById(name);
+    box.replaceChildren(...options);
+    box.onchange = () => {
+      // of the tables with this value the one that keeps most of the other choices, the first of them first
+      const agrees = (one) => filters.reduce((sum, other, rank) => sum + (one[other] === current[other]) * 2 ** (2 - rank), 0);
+      const fitting = data.tables.filter((one) => one[name] === box.value);
+      current = fitting.reduce((best, one) => (agrees(one) > agrees(best) ? one : best));
+      drawFilters();
+      draw();
+    };
+  }
+}
+
+function draw() {
+  const main = document.querySelector("main");
+  if (!current) return main.replaceChildren(note("No records yet: python run.py model=gated_memn2n task=babi_all makes the first."));
+  const focused = document.activeElement?.id;
+  const words = chosen.text.toLowerCase().split(/\s+/);
+  const rows = current.rows.filter((row) => words.every((word) => `${row.model} ${row.setting}`.toLowerCase().includes(word)));
+  document.getElementById("shown").textContent = `${rows.length} of ${plural(current.rows.length, "row")}`;
+  const scrolled = [...main.querySelectorAll(".wide")].map((box) => box.scrollLeft);
+  main.replaceChildren(...sections.map(([id, title_, content]) => {
+    const parts = rows.length || id === "papers" ? content(current, rows, main.clientWidth) : [note("No model here has such a name.")];
+    return el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title_), parts);
+  }));
+  main.querySelectorAll(".wide").forEach((box, place) => { box.scrollLeft = scrolled[place] ?? 0; });
+  if (focused && main.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus({ preventScroll: true });
+}
+
+function drawTheme(theme) {
+  const dark = theme === "dark";
+  document.documentElement.style.colorScheme = theme;
+  const button = document.getElementById("theme");
+  button.textContent = dark ? "Light" : "Dark";
+  button.setAttribute("aria-label", dark ? "Light colours" : "Dark colours");
+  button.onclick = () => drawTheme(dark ? "light" : "dark");
+}
+
+document.querySelector("nav").append(...sections.map(([id, title_]) => el("a", { href: `#${id}` }, title_)));
+document.getElementById("text").addEventListener("input", (event) => {
+  chosen.text = event.target.value.trim();
+  draw();
+});
+document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
+let width = window.innerWidth;
+window.addEventListener("resize", () => {
+  if (window.innerWidth !== width) draw(); // on a phone the height changes with every scroll
+  width = window.innerWidth;
+});
+drawTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+drawFilters();
+draw();
