@@ -148,6 +148,7 @@ def _labelled(rows: list[Row]) -> Iterable[tuple[Row, str]]:
     for row in rows:
         alone = sum(other.model == row.model for other in rows) == 1
         setting = re.sub(r"_babi(_joint)?(_\w+)?", "", row.experiment.replace(f"_{row.model}", "")).replace("_", " ")
+        setting = setting.removeprefix("default, ")
         yield row, row.model if alone else f"{row.model} · {setting}"
 
 
@@ -179,8 +180,8 @@ def _slices(record: dict, arrays: dict[str, np.ndarray]) -> dict | None:
     found: dict[str, dict] = {name: {} for name in SLICES}
     for task, got in record["tasks"].items():
         training = got["training"]
-        if f"{training}/answer" not in arrays:
-            return None
+        if f"{training}/answer" not in arrays or (training != task and f"{training}/task" not in arrays):
+            return None  # an older record
         of_task = arrays[f"{training}/task"] == int(task) if training != task else slice(None)
         wrong = arrays[f"{training}/predictions"][got["selected"]] != arrays[f"{training}/answer"]
         for name, (_, edges) in SLICES.items():

@@ -129,6 +129,7 @@ def _answer_figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
         "dialog_errors": dialog_errors,
         "predictions": {part: predicted[part][0].to(torch.int16).cpu() for part in ("test", *corpus.further)},
         "questions": {
+            "task": test.task.to(torch.int8).cpu(),
             "answer": test.answer.to(torch.int16).cpu(),
             "told": test.told.to(torch.int16).cpu(),
             "facts": (test.support != NONE).sum(1).to(torch.int8).cpu(),

@@ -16,7 +16,7 @@ function fill(node, attributes, children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value != null && value !== false) node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child != null));
+  node.append(...children.flat(Infinity).filter((child) => child != null));
   return node;
 }
 
@@ -96,8 +96,9 @@ function table(name, caption, columns, rows, look = "") {
   const body = rows.map((row) =>
     el("tr", {}, columns.map((one, place) => {
       if (place === 0) return el("th", { scope: "row", class: "text" }, one.show(row));
-      const shown = one.show(row);
-      return el("td", { class: [one.text && "text", one.wrap && "wrap"].filter(Boolean).join(" ") || null }, shown);
+      const shade = one.shade?.(row) ?? {};
+      const looks_ = [one.text && "text", one.wrap && "wrap", shade.class].filter(Boolean).join(" ");
+      return el("td", { style: shade.style, class: looks_ || null }, one.show(row));
     })),
   );
   const parts = [el("caption", {}, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)];

@@ -9,13 +9,16 @@ function title(text) {
 }
 
 // numbers at which an axis is marked
-function ticks(low, high, log) {
+function ticks(low, high, log, marks) {
+  const within = (all) => all.filter((tick) => tick >= low && tick <= high);
+  if (marks) {
+    const all = within(marks);
+    return all.length > 7 ? all.filter((_, place) => place % 2 === 0) : all;
+  }
   if (log) {
-    const all = [];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-      for (const digit of Math.log10(high / low) < 2.5 ? [1, 2, 5] : [1]) all.push(digit * 10 ** power);
-    }
-    return all.filter((tick) => tick >= low && tick <= high);
+    const digits = high / low > 300 ? [1] : high / low > 4 ? [1, 2, 5] : [1, 2, 3, 4, 5, 6, 8];
+    const powers = [...Array(12).keys()].map((power) => 10 ** power);
+    return within(powers.flatMap((power) => digits.map((digit) => digit * power)));
   }
   const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 500].find((one) => (high - low) / one <= 6) ?? high - low;
   const all = [];
@@ -51,7 +54,7 @@ function scatter(width, height, label, axisX, axisY, points, diagonal) {
   const x = scale(axisX.low, axisX.high, left, right, axisX.log);
   const y = scale(axisY.low, axisY.high, bottom, top, axisY.log);
   const parts = [];
-  for (const tick of ticks(axisX.low, axisX.high, axisX.log)) {
+  for (const tick of ticks(axisX.low, axisX.high, axisX.log, axisX.marks)) {
     parts.push(svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: top, y2: bottom }));
     parts.push(svg("text", { class: "tick", x: x(tick), y: bottom + 16, "text-anchor": "middle" }, axisX.show(tick)));
   }
@@ -76,7 +79,7 @@ function scatter(width, height, label, axisX, axisY, points, diagonal) {
 
 // the name of a point where it covers no other, or not at all
 function nameOf(name, px, py, taken, left, right) {
-  const [wide, high] = [name.length * 6.6, 13];
+  const [wide, high] = [name.length * 7.2, 13];
   const around = [[px + 8, py - 7], [px - 8 - wide, py - 7], [px - wide / 2, py - 20], [px - wide / 2, py + 8]];
   const free = around.find(([bx, by]) =>
     bx >= left && bx + wide <= right &&
@@ -89,7 +92,7 @@ function nameOf(name, px, py, taken, left, right) {
 /* a line for each of lines: {name, values, selected, paper, says, open} */
 function strips(width, label, lines, low, high) {
   const step = 24;
-  const left = Math.min(250, Math.max(...lines.map((line) => line.name.length)) * 6.6 + 12, width * 0.5);
+  const left = Math.min(250, Math.max(...lines.map((line) => line.name.length)) * 7 + 12, width * 0.5);
   const [right, top] = [width - 14, 20];
   const height = top + step * lines.length + 6;
   const x = scale(low, high, left, right);
@@ -100,7 +103,7 @@ function strips(width, label, lines, low, high) {
   }
   lines.forEach((line, place) => {
     const y = top + step * (place + 0.5);
-    const most = Math.floor((left - 8) / 6.4);
+    const most = Math.floor((left - 8) / 6.8);
     const name = line.name.length > most ? `${line.name.slice(0, most - 1)}…` : line.name;
     const dots = line.values.map((value, restart) =>
       restart === line.selected ? null : svg("circle", { class: "faint", cx: round(x(value)), cy: y, r: 4 }));
@@ -151,7 +154,7 @@ function bars(width, label, lines, ends) {
   lines.forEach((line, place) => {
     const y = top + step * place;
     const [from, to] = [Math.min(x(0), x(line.value)), Math.max(x(0), x(line.value))];
-    const most = Math.floor((left - 8) / 6.4);
+    const most = Math.floor((left - 8) / 6.8);
     const name = line.name.length > most ? `${line.name.slice(0, most - 1)}…` : line.name;
     parts.push(svg("text", { x: 4, y: y + 11 }, name));
     parts.push(svg("rect", { class: line.value < 0 ? "bar" : "bar less", x: round(from), y: y + 1, width: round(to - from), height: step - 6 }));

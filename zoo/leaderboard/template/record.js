@@ -85,7 +85,7 @@ function command(row) {
   const commit = record.commit ? ` at commit ${record.commit.slice(0, 10)}` : "";
   return el("div", {},
     el("div", { class: "copy" }, el("pre", {}, text), navigator.clipboard ? button : null),
-    el("p", { class: "note" }, `The whole run${commit}; on the same machine and the same versions the figures are the same to the bit.`));
+    el("p", { class: "note" }, `The whole run${commit}; on the same machine, with the same versions, the same figures come out.`));
 }
 
 function provenance(row) {

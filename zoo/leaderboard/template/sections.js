@@ -78,12 +78,13 @@ function heatMap(table_, rows) {
       (published == null ? "" : `; published ${published} %${dagger(row.published.tasks_standing)}`);
     const failed = error > data.pass_mark ? "failed" : null;
     const button = { type: "button", class: failed, title: says, "aria-label": says, onclick: () => openRecord(row, task) };
-    const shade = heat((100 * error) / WORST);
-    return el("div", { class: shade.class, style: shade.style }, el("button", button, number(error) + (task in row.filled ? "*" : "")));
+    return el("button", button, number(error) + (task in row.filled ? "*" : ""));
   };
   const columns = [
     model,
-    ...tasks.map((task) => ({ name: task, title: task, says: data.tasks[task], value: (row) => errorOf(row, task), show: (row) => cell(row, task) })),
+    ...tasks.map((task) => ({
+      name: task, title: task, says: data.tasks[task], value: (row) => errorOf(row, task), show: (row) => cell(row, task),
+      shade: (row) => shadeOf(errorOf(row, task)) })),
   ];
   const legend = el("div", { class: "legend" },
     el("span", {}, "0 %", el("i", { class: "ramp" }), `${WORST} % and more`),
@@ -94,6 +95,10 @@ function heatMap(table_, rows) {
     table("map", table_.title, columns, rows, "map"),
     el("p", { class: "note" }, tasks.map((task) => `${task} ${data.tasks[task]}`).join(" · ")),
   ];
+}
+
+function shadeOf(error) {
+  return error == null ? {} : heat((100 * error) / WORST);
 }
 
 function luck(table_, rows, width) {
@@ -157,16 +162,18 @@ function listed(table_, key) {
   return table_.published.find((figure_) => figure_.key === key);
 }
 
+const DURATIONS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000, 72000, 144000, 360000, 720000];
+
 function cost(table_, rows, width) {
   const complete = rows.filter((row) => row.mean != null);
   if (!complete.length) return [note("No row here has all tasks, so there is no mean to draw.")];
   const side = width > 900 ? width / 2 - 16 : width;
-  const plot = (title_, value, show) => {
+  const plot = (title_, value, show, marks) => {
     const values = complete.map(value);
     const points = complete.map((row) => ({
       x: Math.max(1, value(row)), y: row.mean, name: row.label, open: () => openRecord(row),
       says: `${row.label}: ${number(row.mean, 2)} % errors, ${show(value(row))}, ${plural(row.restarts, "restart")}` }));
-    const axisX = { title: title_, log: true, low: Math.max(1, Math.min(...values)) / 1.6, high: Math.max(2, ...values) * 1.6, show };
+    const axisX = { title: title_, log: true, low: Math.max(1, Math.min(...values)) / 1.6, high: Math.max(2, ...values) * 1.6, show, marks };
     const axisY = { title: "mean error, %", low: 0, high: Math.max(5, ...complete.map((row) => row.mean)) * 1.12, show: String };
     return el("figure", {}, scatter(side, 330, `Mean error against ${title_}`, axisX, axisY, points));
   };
@@ -174,7 +181,7 @@ function cost(table_, rows, width) {
     note("To the left is cheaper, below is better. The time is that of all tasks and all restarts, on the machine of the " +
       "record; the memory is what is kept of the longest story."),
     el("div", { class: "plots" },
-      plot("training time, hours:minutes:seconds", (row) => row.seconds, clock),
+      plot("training time, hours:minutes:seconds", (row) => row.seconds, clock, DURATIONS),
       plot("memory size, numbers", (row) => row.state_size, thousands)),
   ];
 }
@@ -209,27 +216,31 @@ function pair(table_, rows, width) {
 }
 
 function slices(table_, rows) {
-  const known = rows.filter((row) => row.slices);
+  const pooled = chosen.slice === "all"; // a model that was run on some tasks only is not compared with one run on all
+  const known = rows.filter((row) => row.slices && (pooled ? row.mean != null : chosen.slice in row.tasks));
   const missing = rows.filter((row) => !row.slices).map((row) => row.label);
-  const lack = missing.length ? el("p", { class: "note" }, `Not shown, because their records were made before records kept what this needs: ${missing.join(", ")}. Made again, they would.`) : null;
-  if (!known.length) return [lack];
+  const others = rows.filter((row) => row.slices && !known.includes(row)).map((row) => row.label);
+  const lack = [
+    missing.length ? note(`Not shown, for their records were made before records kept what this needs: ${missing.join(", ")}. Runs made again keep it.`) : null,
+    others.length ? note(`Not shown, for they were not run on ${pooled ? "all tasks" : "this task"}: ${others.join(", ")}.`) : null,
+  ];
   const counts = (row, slice, bin) => {
-    const of = chosen.slice === "all" ? Object.values(row.slices[slice]) : [row.slices[slice][chosen.slice] ?? []];
+    const of = pooled ? Object.values(row.slices[slice]) : [row.slices[slice][chosen.slice] ?? []];
     return of.reduce(([n, wrong], bins) => bins[bin] ? [n + bins[bin][0], wrong + bins[bin][1]] : [n, wrong], [0, 0]);
   };
   const accuracy = (row, slice, bin) => {
     const [n, wrong] = counts(row, slice, bin);
     return n ? 100 * (1 - wrong / n) : null;
   };
-  const tables = Object.entries(data.slices).map(([slice, { title: title_, bins }]) => {
+  const tables = !known.length ? null : Object.entries(data.slices).map(([slice, { title: title_, bins }]) => {
     const columns = [model, ...bins.map((bin, place) => ({
       name: String(place), title: bin, value: (row) => accuracy(row, slice, place),
       show: (row) => {
         const value = accuracy(row, slice, place);
         if (value == null) return el("span", { class: "none" }, NONE);
-        const shade = heat((100 * (100 - value)) / WORST);
-        return el("div", { ...shade, title: `${thousands(counts(row, slice, place)[0])} questions` }, number(value));
-      } }))];
+        return el("span", { title: plural(counts(row, slice, place)[0], "question") }, number(value));
+      },
+      shade: (row) => shadeOf(accuracy(row, slice, place) == null ? null : 100 - accuracy(row, slice, place)) }))];
     return el("figure", {}, table(`slice-${slice}`, `by ${title_}`, columns, known, "map"));
   });
   const options = [["all", "all tasks together"], ...tasks.map((task) => [task, `${task}, ${data.tasks[task]}`])];
@@ -237,7 +248,7 @@ function slices(table_, rows) {
     note("Right answers in percent of the test questions of a kind; the deeper the ground, the more errors. All tasks " +
       "together, the columns differ in their tasks too: long stories are mostly those of tasks 3 and 5."),
     el("div", { class: "choose" }, choice("slice-of", "Tasks", options, chosen.slice, (value) => { chosen.slice = value; })),
-    el("div", { class: "plots" }, tables),
+    tables && el("div", { class: "plots" }, tables),
     lack,
   ];
 }
@@ -270,7 +281,7 @@ function story(row, look) {
   const hops = row.traces === "nothing" ? [] : look.attention;
   const right = look.said === look.answer;
   const head = el("thead", {}, el("tr", {},
-    el("th", { scope: "col", class: "text" }, "story"), hops.map((_, hop) => el("th", { scope: "col" }, `hop ${hop + 1}`))));
+    el("th", { scope: "col", class: "text" }, "story"), hops.map((_, hop) => el("th", { scope: "col" }, el("span", { class: "hop" }, "hop "), String(hop + 1)))));
   const body = look.story.map((sentence, place) =>
     el("tr", { class: look.facts.includes(place) && "fact" }, el("td", { class: "text" }, data.sentences[sentence]),
       hops.map((hop) => el("td", heat(hop[place] / 10), number(hop[place] / 10, 0)))));

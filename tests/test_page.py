@@ -1,0 +1,407 @@
+"""leaderboard.html: what goes into it, and that a browser shows it."""
+
+import itertools
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.configs import ROOT
+from tests.test_leaderboard import PUBLISHED, add
+from zoo.leaderboard import history
+from zoo.leaderboard.__main__ import check, write
+from zoo.leaderboard.compare import interval, signed_rank
+from zoo.leaderboard.page import page_data
+from zoo.leaderboard.tables import TASKS, read_published, rows_of
+
+COLUMNS = ",tasks_standing," + ",".join(f"error_{task}" for task in TASKS) + ",source\n"
+LISTED = PUBLISHED.replace(",tasks_standing,source\n", COLUMNS).replace(
+    ",recalled,a table", ",recalled," + ",".join(str(task) for task in TASKS) + ",a table"
+)
+STORY = ["mary moved to the garden", "daniel went to the office", "john took the </script> milk"]
+
+
+def furnish(file: Path, model: str = "memn2n.MemN2N") -> None:
+    """Gives a record what today's records keep: columns of the test questions, stories with attention, a model."""
+    with np.load(file.with_suffix(".npz")) as stored:
+        arrays = dict(stored)
+    record = json.loads(file.read_text())
+    for task, got in record["tasks"].items():
+        arrays[f"{task}/predictions"] = np.zeros((len(got["test_errors"]), 5), np.int16)
+        arrays[f"{task}/answer"] = np.array([0, 0, 0, 1, 1], np.int16)
+        arrays[f"{task}/told"] = np.array([2, 5, 6, 6, 100], np.int16)
+        arrays[f"{task}/facts"] = np.array([1, 2, 1, 2, 9], np.int8)
+        arrays[f"{task}/oldest_fact"] = np.array([0, 1, 2, 3, 30], np.int16)
+        arrays[f"{task}/valid_error"] = np.linspace(90, 10, 200)[:, None] * np.ones(len(got["test_errors"]))
+        look = {"task": int(task), "story": STORY, "question": "where is mary", "answer": "garden", "facts": [0]}
+        attention = [[0.9, 0.1, 0.0], [0.5, 0.25, 0.25]]
+        looks = [look | {"said": said, "attention": attention} for said in ("garden", "office")]
+        arrays[f"{task}/looks"] = np.array(json.dumps(looks))
+    record["settings"] |= {"model": {"_target_": f"zoo.models.{model}"}, "seed": 5}
+    record["command"] = "python run.py model=memn2n"
+    file.write_text(json.dumps(record))
+    np.savez_compressed(file.with_suffix(".npz"), **arrays)
+
+
+def age(file: Path) -> None:
+    """Makes a record what it was before records kept stories."""
+    with np.load(file.with_suffix(".npz")) as stored:
+        arrays = {name: array for name, array in stored.items() if not name.endswith("/looks")}
+    np.savez_compressed(file.with_suffix(".npz"), **arrays)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    (folder / "published.csv").write_text(LISTED)
+    furnish(add(folder, published="a", dirty=True))
+    furnish(add(folder, model="entnet", shift=-2.0, identity="1"), "entnet.EntNet")
+    age(add(folder, model="gated_memn2n", shift=20.0, identity="2"))
+    add(folder, model="lstm", tasks=(1, 2), identity="3")
+    furnish(add(folder, source="generated", identity="4"))
+    write(folder)
+    return folder
+
+
+def data_of(results: Path, commits: dict[str, str] | None = None) -> dict:
+    return page_data(rows_of(results), read_published(results / "published.csv"), results, commits or {})
+
+
+def test_tables_never_mix_sources_and_the_page_holds_every_row(results):
+    data = data_of(results)
+    assert [(table["source"], [row["model"] for row in table["rows"]]) for table in data["tables"]] == [
+        ("official", ["entnet", "memn2n", "gated_memn2n", "lstm"]),
+        ("generated", ["memn2n"]),
+    ]
+    official, generated = data["tables"]
+    assert [len(official["published"]), len(generated["published"])] == [2, 0]
+    assert [pair["rows"] for pair in official["pairs"]] == [[0, 1], [0, 2], [1, 2]]  # lstm has not all tasks
+
+
+def test_slices_count_questions_and_mistakes(results):
+    row = data_of(results)["tables"][0]["rows"][1]
+    assert row["slices"]["told"]["7"] == [[2, 0], [2, 1], [0, 0], [0, 0], [1, 1]]
+    assert row["slices"]["facts"]["7"] == [[2, 0], [2, 1], [0, 0], [1, 1]]
+    assert row["slices"]["oldest_fact"]["7"] == [[2, 0], [1, 1], [0, 0], [0, 0], [1, 1]]  # 0: it has no fact
+
+
+def test_what_older_records_lack_is_missing_and_not_made_up(results):
+    old = data_of(results)["tables"][0]["rows"][2]
+    assert (old["slices"], old["looks"], old["traces"]) == (None, None, None)
+    assert old["curves"]["1"] == {"epochs": [1, 2, 3], "valid": [[0, 0, 0], [0, 0, 0]]}
+
+
+def test_stories_share_their_sentences_and_traces_say_what_they_are(results):
+    data = data_of(results)
+    entnet, memn2n = data["tables"][0]["rows"][:2]
+    assert data["sentences"] == STORY
+    assert memn2n["looks"]["3"][0]["story"] == [0, 1, 2]
+    assert memn2n["looks"]["3"][0]["attention"] == [[900, 100, 0], [500, 250, 250]]
+    assert (memn2n["traces"], entnet["traces"]) == ("weights", "writing")
+
+
+def test_curves_are_thin_and_keep_both_ends(results):
+    curve = data_of(results)["tables"][0]["rows"][1]["curves"]["1"]
+    assert len(curve["epochs"]) == 40
+    assert (curve["epochs"][0], curve["epochs"][-1]) == (1, 200)
+    assert (curve["valid"][0][0], curve["valid"][0][-1]) == (90, 10)
+
+
+def test_code_that_left_the_history_is_marked(results):
+    assert "no longer in the history" not in str(data_of(results)["tables"][0]["rows"][1]["marks"])
+    marked = data_of(results, {"abc": history.GONE})["tables"][0]["rows"][1]
+    assert marked["marks"] == ["uncommitted code", "code no longer in the history"]
+
+
+def test_text_of_a_record_cannot_end_the_script(results):
+    page = (results / "leaderboard.html").read_text()
+    assert "</script> milk" not in page
+    assert page.count("</script>") == 2
+
+
+def test_same_input_same_bytes(results, tmp_path):
+    shutil.copytree(results / "runs", tmp_path / "runs")
+    for name in ("published.csv", "commits.csv"):
+        shutil.copy(results / name, tmp_path)
+    assert "leaderboard.html" in check(tmp_path)
+    write(tmp_path)
+    assert check(tmp_path) == []
+    assert (tmp_path / "leaderboard.html").read_bytes() == (results / "leaderboard.html").read_bytes()
+
+
+def test_fourteen_rows_of_twenty_tasks_stay_under_three_megabytes(tmp_path):
+    words = [f"word{number}" for number in range(14)]
+    random = np.random.RandomState(0)
+    for number in range(14):
+        file = add(tmp_path, model=f"model{number}", identity=str(number))
+        furnish(file)
+        with np.load(file.with_suffix(".npz")) as stored:
+            arrays = dict(stored)
+        for task in TASKS:
+            story = [" ".join(random.choice(words, 6)) for _ in range(20)]  # hardly one is told twice
+            attention = random.rand(3, 20).round(3).tolist()
+            look = {"task": task, "story": story, "question": "where is mary", "answer": "garden", "said": "garden"}
+            arrays[f"{task}/looks"] = np.array(json.dumps([look | {"facts": [3], "attention": attention}] * 4))
+            arrays[f"{task}/valid_error"] = 100 * random.rand(200, 10)
+        np.savez(file.with_suffix(".npz"), **arrays)
+    write(tmp_path)
+    assert 500_000 < (tmp_path / "leaderboard.html").stat().st_size < 3_000_000
+
+
+def test_the_paired_test_is_scipys_where_nothing_is_tied():
+    stats = pytest.importorskip("scipy.stats")
+    random = np.random.RandomState(1)
+    for _ in range(5):
+        differences = random.choice(np.arange(1, 300), 20, replace=False) / 10 * random.choice([-1, 1], 20)
+        assert signed_rank(differences) == pytest.approx(stats.wilcoxon(differences, method="exact").pvalue)
+
+
+def test_the_paired_test_is_exact_with_ties():
+    differences = [0.1, 0.1, -0.1, 2.0, 3.0, 3.0, 0.0]
+    ranks = [2, 2, 2, 4, 5.5, 5.5]
+    sums = [sum(itertools.compress(ranks, signs)) for signs in itertools.product((0, 1), repeat=6)]
+    seen = 2 + 2 + 4 + 5.5 + 5.5
+    assert signed_rank(differences) == 2 * sum(one >= seen for one in sums) / len(sums)
+    assert signed_rank([0.0] * 20) == 1.0
+
+
+def test_the_interval_is_the_bootstrap_of_the_mean():
+    errors = np.random.RandomState(2).rand(20) * 50
+    low, high = interval(list(errors))
+    reach = 1.96 * errors.std() / 20**0.5  # what the central limit says
+    assert low == pytest.approx(errors.mean() - reach, abs=0.7)
+    assert high == pytest.approx(errors.mean() + reach, abs=0.7)
+    assert interval(list(errors)) == (low, high)
+    assert interval([7.5] * 20) == (7.5, 7.5)
+
+
+def test_the_history_is_git_s_and_stays_what_it_was_as_head_goes_on(tmp_path):
+    def git(*words: str, at: Path = tmp_path) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        return subprocess.run(
+            ("git", *identity, *words), cwd=at, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    def commit(message: str) -> str:
+        git("commit", "--allow-empty", "-q", "-m", message)
+        return git("rev-parse", "HEAD")
+
+    git("init", "-q")
+    first, second = commit("first"), commit("second")
+    git("reset", "-q", "--hard", first)
+    third = commit("instead of the second")
+    commits = {first, second, third, "0" * 40}
+    expected = {first: history.IN, third: history.IN, second: history.GONE, "0" * 40: history.GONE}
+    assert history.asked(commits, {}, tmp_path) == expected
+    fourth = commit("fourth")
+    assert history.asked(commits, {}, tmp_path) == expected
+    # a shallow clone knows the newest commit only, and what was known before stands
+    git("clone", "-q", "--depth=1", f"file://{tmp_path}", str(tmp_path / "shallow"))
+    known = history.asked({*commits, fourth}, {first: history.IN}, tmp_path / "shallow")
+    assert (known[fourth], known[first], known[third]) == (history.IN, history.IN, history.UNKNOWN)
+    file = tmp_path / "commits.csv"
+    file.write_text(history.as_csv(expected))
+    assert history.read(file) == expected
+
+
+# --- in a browser
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory) -> Iterator:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install -e .[dev]")
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        pytest.skip("no browser here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(driver, results) -> Iterator:
+    """The page as it is opened, at the width of a desktop; whatever is done with it, it must not complain."""
+    show(driver, results / "leaderboard.html", 1280)
+    yield driver
+    assert driver.get_log("browser") == []
+
+
+def show(driver, file: Path, width: int) -> None:
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get(file.as_uri())
+
+
+def texts(driver, selector: str) -> list[str]:
+    return [found.text for found in driver.find_elements("css selector", selector)]
+
+
+def one(driver, selector: str):
+    return driver.find_element("css selector", selector)
+
+
+def pick(driver, name: str, text: str) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    Select(one(driver, f"#{name}")).select_by_visible_text(text)
+
+
+def models(driver) -> list[str]:
+    return texts(driver, "#table-summary tbody th .link")
+
+
+def test_it_sorts_and_says_so(page):
+    assert models(page) == ["entnet", "memn2n", "gated_memn2n", "lstm"]
+    assert texts(page, "[aria-sort]") == []
+    for order, expected in (
+        ("ascending", ["entnet", "memn2n", "gated_memn2n", "lstm"]),
+        ("descending", ["gated_memn2n", "memn2n", "entnet", "lstm"]),  # what has no mean stands last
+    ):
+        one(page, "#sort-summary-mean").click()
+        assert models(page) == expected
+        assert one(page, "#table-summary [aria-sort]").get_attribute("aria-sort") == order
+    # by the keyboard, and the focus stays
+    one(page, "#sort-summary-model").send_keys("\n")
+    assert models(page) == ["entnet", "gated_memn2n", "lstm", "memn2n"]
+    assert page.switch_to.active_element.get_attribute("id") == "sort-summary-model"
+
+
+def test_it_filters_by_name_and_by_data(page):
+    one(page, "#text").send_keys("memn2n")
+    assert models(page) == ["memn2n", "gated_memn2n"]
+    assert len(texts(page, "#table-map tbody tr")) == 2
+    assert one(page, "#shown").text == "2 of 4 rows"
+    one(page, "#text").send_keys(" no such model")
+    assert models(page) == []
+    one(page, "#text").clear()
+    one(page, "#text").send_keys("e")
+    pick(page, "source", "generated")
+    assert models(page) == ["memn2n"]
+    assert one(page, "#table-summary caption").text == "bAbI 1k, generated data, one training a task"
+    assert "No published figure" in one(page, "#published").text
+
+
+def test_a_cell_opens_its_record(page):
+    cell = one(page, "#table-map tbody tr:nth-child(2) td:nth-child(8) button")
+    assert (cell.text, cell.get_attribute("aria-label")) == (
+        "6.7",
+        "memn2n, task 7, counting: 6.7 %; published 7 %†",
+    )
+    cell.click()
+    dialog = one(page, "dialog[open]")
+    assert "Task 7, counting: test error 6.7 %" in dialog.text
+    assert "Mind: uncommitted code" in dialog.text
+    assert "python run.py model=memn2n rerun=true" in dialog.text
+    assert "with changes that were not committed" in dialog.text
+    assert texts(page, "dialog tbody tr")[1].split() == ["2,", "selected", "6", "2", "1.0", "6.7"]
+    assert len(page.find_elements("css selector", "dialog svg path.faintline, dialog svg path.line")) == 2
+    pick(page, "record-task", "task 9, simple negation")
+    assert "Task 9, simple negation: test error 6.9 %" in one(page, "dialog").text
+    page.find_element("xpath", "//dialog//button[text()='Look inside']").click()
+    assert one(page, "#look-task").get_attribute("value") == "9"
+    assert not page.find_elements("css selector", "dialog[open]")
+
+
+def test_it_shows_every_restart_and_marks_the_selected_one(page):
+    assert len(page.find_elements("css selector", "#luck svg g")) == 20
+    first = one(page, "#luck svg g")
+    assert first.get_attribute("aria-label") == "entnet, task 1: selected 4.1 %, all restarts 0.0 to 4.1 %"
+    pick(page, "luck-of", "3, three supporting facts")
+    assert len(page.find_elements("css selector", "#luck > svg circle.dot")) == 3  # lstm was not run on it
+    assert len(page.find_elements("css selector", "#luck > svg circle.faint")) == 3
+    one(page, "#luck > svg g").send_keys("\n")
+    assert "Task 3" in one(page, "dialog[open]").text
+
+
+def test_it_shows_published_figures_with_their_standing(page):
+    assert len(page.find_elements("css selector", "#published circle.dot, #published div > svg circle.hollow")) == 1 + 1
+    pick(page, "paper-of", "memn2n")
+    assert len(page.find_elements("css selector", "#published div > svg[role] circle.hollow")) == 20
+    rows = texts(page, "#table-papers tbody tr")
+    assert "13.9 11 seen in a text that gives it from memory of the paper (†)" in " ".join(rows[0].split())
+
+
+def test_it_compares_any_two_models(page):
+    pick(page, "pair-a", "gated_memn2n")
+    pick(page, "pair-b", "memn2n")
+    verdict = one(page, "#verdict").text
+    assert "gated_memn2n makes fewer errors than memn2n on 0 tasks, more on 20, as many on 0." in verdict
+    assert "p = 0.0000019" in verdict
+
+
+def test_it_looks_inside_and_says_what_is_missing(page):
+    pick(page, "look-row", "memn2n")
+    assert "Share of the attention" in one(page, "#look").text
+    stories = page.find_elements("css selector", ".story")
+    assert [story.find_element("css selector", "p").text for story in stories] == [
+        "where is mary? garden ✓ right",
+        "where is mary? office ✗ wrong, it is garden",
+    ]
+    assert texts(stories[0], "tr.fact td") == ["mary moved to the garden", "90", "50"]
+    assert texts(stories[0], "tbody tr:last-child td") == ["john took the </script> milk", "0", "25"]
+    pick(page, "look-row", "entnet")
+    assert "how much of what was read each sentence has written" in one(page, "#look").text
+    pick(page, "look-row", "gated_memn2n")
+    assert "made before records kept stories" in one(page, "#look").text
+    assert "Not shown" in one(page, "#slices").text
+
+
+def test_it_fits_a_phone_in_light_and_dark(driver, results):
+    for file in (results / "leaderboard.html", ROOT / "results" / "leaderboard.html"):
+        show(driver, file, 390)
+        assert driver.execute_script("return document.documentElement.scrollWidth") == 390
+        one(driver, "#table-map td button").click()
+        assert driver.execute_script("return document.documentElement.scrollWidth") == 390
+        inside = driver.execute_script(
+            "const d = document.querySelector('dialog'); return [d.scrollWidth, d.clientWidth]"
+        )
+        assert inside[0] <= inside[1]
+        driver.find_element("xpath", "//dialog//button[text()='Close']").click()
+        ground = "return getComputedStyle(document.body).backgroundColor"
+        before = driver.execute_script(ground)
+        one(driver, "#theme").click()
+        assert driver.execute_script(ground) != before
+        assert driver.get_log("browser") == []
+
+
+def test_every_step_of_the_scale_can_be_read(page):
+    """White or black on the heat map: contrast of at least 4.5 to 1 (WCAG AA), in light and dark."""
+    steps = """
+        const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+        const light = (colour) => {
+          canvas.fillStyle = colour;
+          canvas.fillRect(0, 0, 1, 1);
+          const linear = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((c) => c / 255)
+            .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+          return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+        };
+        return [...Array(101).keys()].map((share) => {
+          const box = document.body.appendChild(el("i", heat(share)));
+          const style = getComputedStyle(box);
+          const [a, b] = [light(style.color), light(style.backgroundColor)].sort((x, y) => x - y);
+          box.remove();
+          return (b + 0.05) / (a + 0.05);
+        });"""
+    for _ in ("light", "dark"):
+        assert min(page.execute_script(steps)) >= 4.5
+        one(page, "#theme").click()
+
+
+def test_nothing_is_fetched(page, results):
+    assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+    text = (results / "leaderboard.html").read_text()
+    assert "default-src 'none'" in text
+    assert "@import" not in text
+    assert "src=" not in text
