@@ -330,7 +330,7 @@ def test_it_shows_published_figures_with_their_standing(page):
     pick(page, "paper-of", "memn2n")
     assert len(page.find_elements("css selector", "#published div > svg[role] circle.hollow")) == 20
     rows = texts(page, "#table-papers tbody tr")
-    assert "13.9 11 seen in a text that gives it from memory of the paper (†)" in " ".join(rows[0].split())
+    assert "13.9 11 verified in a text from memory (†)" in " ".join(rows[0].split())
 
 
 def test_it_compares_any_two_models(page):
@@ -343,7 +343,7 @@ def test_it_compares_any_two_models(page):
 
 def test_it_looks_inside_and_says_what_is_missing(page):
     pick(page, "look-row", "memn2n")
-    assert "Share of the attention" in one(page, "#look").text
+    assert one(page, "#says").text == "Share of the attention at each hop, in percent."
     stories = page.find_elements("css selector", ".story")
     assert [story.find_element("css selector", "p").text for story in stories] == [
         "where is mary? garden ✓ right",
@@ -352,7 +352,7 @@ def test_it_looks_inside_and_says_what_is_missing(page):
     assert texts(stories[0], "tr.fact td") == ["mary moved to the garden", "90", "50"]
     assert texts(stories[0], "tbody tr:last-child td") == ["john took the </script> milk", "0", "25"]
     pick(page, "look-row", "entnet")
-    assert "how much of what was read each sentence has written" in one(page, "#look").text
+    assert one(page, "#says").text == "How much of what is read each sentence has written, in percent."
     pick(page, "look-row", "gated_memn2n")
     assert "made before records kept stories" in one(page, "#look").text
     assert "Not shown" in one(page, "#slices").text

@@ -29,7 +29,7 @@ SLICES = {  # columns of a record's arrays, and the largest value of all bins bu
 LISTED = (
     "key", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "tasks_standing", "source",
 )  # fmt: skip
-SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js")
+SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js", "details.js", "main.js")
 
 
 def as_html(rows: list[Row], published: list[dict[str, str]], results_dir: Path, commits: dict[str, str]) -> str:

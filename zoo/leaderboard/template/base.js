@@ -58,7 +58,7 @@ function paperOf(row, task) {
 }
 
 function standing(word) {
-  return word === "verified" ? "seen in a text that gives it" : word ? "from memory of the paper (†)" : NONE;
+  return word === "verified" ? "verified in a text" : word ? "from memory (†)" : NONE;
 }
 
 function dagger(word) {

@@ -1,0 +1,92 @@
+// Sections that go below the errors: slices of the test, stories looked into, figures of papers.
+
+function slices(table_, rows) {
+  const pooled = chosen.slice === "all"; // a model that was run on some tasks only is not compared with one run on all
+  const known = rows.filter((row) => row.slices && (pooled ? row.mean != null : chosen.slice in row.tasks));
+  const missing = rows.filter((row) => !row.slices).map((row) => row.label);
+  const others = rows.filter((row) => row.slices && !known.includes(row)).map((row) => row.label);
+  const lack = [
+    missing.length ? note(`Not shown, for their records were made before records kept what this needs: ${missing.join(", ")}. Runs made again keep it.`) : null,
+    others.length ? note(`Not shown, for they were not run on ${pooled ? "all tasks" : "this task"}: ${others.join(", ")}.`) : null,
+  ];
+  const counts = (row, slice, bin) => {
+    const of = pooled ? Object.values(row.slices[slice]) : [row.slices[slice][chosen.slice] ?? []];
+    return of.reduce(([n, wrong], bins) => bins[bin] ? [n + bins[bin][0], wrong + bins[bin][1]] : [n, wrong], [0, 0]);
+  };
+  const accuracy = (row, slice, bin) => {
+    const [n, wrong] = counts(row, slice, bin);
+    return n ? 100 * (1 - wrong / n) : null;
+  };
+  const tables = !known.length ? null : Object.entries(data.slices).map(([slice, { title: title_, bins }]) => {
+    const columns = [model, ...bins.map((bin, place) => ({
+      name: String(place), title: bin, value: (row) => accuracy(row, slice, place),
+      show: (row) => {
+        const value = accuracy(row, slice, place);
+        if (value == null) return el("span", { class: "none" }, NONE);
+        return el("span", { title: plural(counts(row, slice, place)[0], "question") }, number(value));
+      },
+      shade: (row) => shadeOf(accuracy(row, slice, place) == null ? null : 100 - accuracy(row, slice, place)) }))];
+    return el("figure", {}, table(`slice-${slice}`, `by ${title_}`, columns, known, "map"));
+  });
+  const options = [["all", "all tasks together"], ...tasks.map((task) => [task, `${task}, ${data.tasks[task]}`])];
+  return [
+    note("Right answers in percent of the test questions of a kind; the deeper the ground, the more errors. All tasks " +
+      "together, the columns differ in their tasks too: long stories are mostly those of tasks 3 and 5."),
+    el("div", { class: "choose" }, choice("slice-of", "Tasks", options, chosen.slice, (value) => { chosen.slice = value; })),
+    tables && el("div", { class: "plots" }, tables),
+    lack,
+  ];
+}
+
+function lookInside(table_, rows) {
+  if (!rows.length) return [];
+  const row = rows.find((one) => one.record.name === chosen.lookRow) ?? rows.find((one) => one.looks) ?? rows[0];
+  const own = Object.keys(row.tasks);
+  const task = own.includes(chosen.lookTask) ? chosen.lookTask : own[0];
+  const choose = el("div", { class: "choose" },
+    choice("look-row", "Model", rows.map((one) => [one.record.name, one.label]), row.record.name, (value) => { chosen.lookRow = value; }),
+    choice("look-task", "Task", own.map((one) => [one, `${one}, ${data.tasks[one]}`]), task, (value) => { chosen.lookTask = value; }));
+  if (!row.looks) {
+    const again = el("code", {}, `${row.record.command ?? "python run.py"} rerun=true`);
+    return [choose, note("This record was made before records kept stories to look at. Made again, it would: ", again)];
+  }
+  const says = data.traces[row.traces] ?? "what the figures of this model mean is not known here";
+  return [
+    note("Test questions with the shortest stories, two answered rightly and two wrongly where there are such. ",
+      el("b", { id: "says" }, says[0].toUpperCase() + says.slice(1), row.traces === "nothing" ? "." : ", in percent."),
+      " Sentences with a dot are the supporting facts."),
+    choose,
+    el("div", { class: "stories" }, row.looks[task].map((look) => story(row, look))),
+  ];
+}
+
+function story(row, look) {
+  const hops = row.traces === "nothing" ? [] : look.attention;
+  const right = look.said === look.answer;
+  const head = el("thead", {}, el("tr", {},
+    el("th", { scope: "col", class: "text" }, "story"), hops.map((_, hop) => el("th", { scope: "col" }, el("span", { class: "hop" }, "hop "), String(hop + 1)))));
+  const body = look.story.map((sentence, place) =>
+    el("tr", { class: look.facts.includes(place) && "fact" }, el("td", { class: "text" }, data.sentences[sentence]),
+      hops.map((hop) => el("td", heat(hop[place] / 10), number(hop[place] / 10, 0)))));
+  return el("article", { class: "story" },
+    el("p", {}, el("strong", {}, `${look.question}?`), ` ${look.said} `,
+      el("span", { class: right ? "right" : "wrong" }, right ? "✓ right" : `✗ wrong, it is ${look.answer}`)),
+    el("table", { class: "bare" }, el("caption", { hidden: true }, look.question), head, el("tbody", {}, body)));
+}
+
+function papers(table_) {
+  if (!table_.published.length) return [note("Published figures are of official data, and stand only beside those.")];
+  const text = (name, title_) => ({ name, title: title_, text: true, wrap: name !== "setting", value: (row) => row[name], show: (row) => row[name] });
+  const one = (name, title_, word) => ({ name, title: title_, value: (row) => row[name] === "" ? null : Number(row[name]), show: (row) => row[name] ? row[name] + dagger(row[word]) : NONE });
+  const columns = [
+    { ...text("name", "model"), wrap: false }, text("setting", "setting"), one("mean_error", "mean error, %", "mean_standing"), one("failed_tasks", "failed", "mean_standing"),
+    { name: "mean_standing", title: "the mean is", text: true, wrap: true, value: (row) => row.mean_standing, show: (row) => standing(row.mean_standing) },
+    { name: "tasks_standing", title: "its tasks are", text: true, wrap: true, value: (row) => row.tasks_standing, show: (row) => standing(row.tasks_standing) },
+    text("conditions", "conditions"), text("source", "where it was seen"),
+  ];
+  return [
+    note("What papers report at this size and protocol, under their own conditions: the release, restarts and how one was " +
+      "chosen, supervision. Verified: a text that gives the figure was seen; † is from memory of the paper only."),
+    table("papers", "Published figures", columns, table_.published),
+  ];
+}

@@ -1,0 +1,61 @@
+// The table that the filters choose, and drawing it.
+
+const filters = ["source", "size", "protocol"];
+let current = data.tables[0];
+
+function drawFilters() {
+  for (const [place, name] of filters.entries()) {
+    const values = [...new Set(data.tables.map((one) => one[name]))];
+    const options = values.map((value) => el("option", { value, selected: value === current?.[name] }, value.replace("_", " ")));
+    const box = document.getElementById(name);
+    box.replaceChildren(...options);
+    box.onchange = () => {
+      // of the tables with this value the one that keeps most of the other choices, the first of them first
+      const agrees = (one) => filters.reduce((sum, other, rank) => sum + (one[other] === current[other]) * 2 ** (2 - rank), 0);
+      const fitting = data.tables.filter((one) => one[name] === box.value);
+      current = fitting.reduce((best, one) => (agrees(one) > agrees(best) ? one : best));
+      drawFilters();
+      draw();
+    };
+  }
+}
+
+function draw() {
+  const main = document.querySelector("main");
+  if (!current) return main.replaceChildren(note("No records yet: python run.py model=gated_memn2n task=babi_all makes the first."));
+  const focused = document.activeElement?.id;
+  const words = chosen.text.toLowerCase().split(/\s+/);
+  const rows = current.rows.filter((row) => words.every((word) => `${row.model} ${row.setting}`.toLowerCase().includes(word)));
+  document.getElementById("shown").textContent = `${rows.length} of ${plural(current.rows.length, "row")}`;
+  const scrolled = [...main.querySelectorAll(".wide")].map((box) => box.scrollLeft);
+  main.replaceChildren(...sections.map(([id, title_, content]) => {
+    const parts = rows.length || id === "papers" ? content(current, rows, main.clientWidth) : [note("No model here has such a name.")];
+    return el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title_), parts);
+  }));
+  main.querySelectorAll(".wide").forEach((box, place) => { box.scrollLeft = scrolled[place] ?? 0; });
+  if (focused && main.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus({ preventScroll: true });
+}
+
+function drawTheme(theme) {
+  const dark = theme === "dark";
+  document.documentElement.style.colorScheme = theme;
+  const button = document.getElementById("theme");
+  button.textContent = dark ? "Light" : "Dark";
+  button.setAttribute("aria-label", dark ? "Light colours" : "Dark colours");
+  button.onclick = () => drawTheme(dark ? "light" : "dark");
+}
+
+document.querySelector("nav").append(...sections.map(([id, title_]) => el("a", { href: `#${id}` }, title_)));
+document.getElementById("text").addEventListener("input", (event) => {
+  chosen.text = event.target.value.trim();
+  draw();
+});
+document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
+let width = window.innerWidth;
+window.addEventListener("resize", () => {
+  if (window.innerWidth !== width) draw(); // on a phone the height changes with every scroll
+  width = window.innerWidth;
+});
+drawTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+drawFilters();
+draw();
