@@ -264,6 +264,7 @@ def test_words_looked_up_add_up_as_counted_ones(little, monkeypatch):
 def test_evaluation_batches_with_a_small_table_say_the_same(little, monkeypatch):
     network = network_of("memn2n", little)
     monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 5)
+    monkeypatch.setattr("tasks.corpus.ROUNDED", 1)
     batches = list(EvaluationBatches(little, little.test, network))
     assert all(2 * len(batch.sentences) <= len(little.sentences) for batch in batches)
     whole = little.by_question(little.test, torch.arange(len(little.test)), network.window)
