@@ -129,7 +129,8 @@ def zero_first_row(*tables: Tensor) -> None:
 
 def position_weights(length: int, dim: int) -> Tensor:
     """l of `zoo.parts.encoders.position_encoding`, (J, d)."""
-    j, k = torch.arange(1.0, length + 1)[:, None], torch.arange(1.0, dim + 1)
+    j = torch.arange(1, length + 1, dtype=torch.float64)[:, None]
+    k = torch.arange(1, dim + 1, dtype=torch.float64)
     return 1 + 4 * (k - (dim + 1) / 2) * (j - (length + 1) / 2) / (dim * length)
 
 

@@ -126,7 +126,7 @@ class DMNPlus(MemoryNetwork):
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         decayed = (self.W, self.U, self.W_1, self.W_2, self.W_attend, self.U_attend, self.W_m, self.W_a)
         squares = sum((weights**2).sum() for weights in decayed)
-        return super().loss(answer, batch) | {"l2": self.l2 * (batch.answer != PAD).sum() * squares}
+        return super().loss(answer, batch) | {"l2": self.l2 * squares * (batch.answer != PAD).sum()}
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
         if not self.dropout:
