@@ -1,5 +1,7 @@
 """Restarts trained together are the restarts trained one by one."""
 
+import dataclasses
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -137,7 +139,7 @@ class TestSchedule:
         schedule, seen = Schedule(recipe, 1, has_linear_start=linear), []
         for loss in losses:
             seen.append(round(float(schedule.rates()[0]), 6))
-            schedule.end_epoch(torch.tensor([loss]))
+            schedule.end_epoch(torch.tensor([loss]), torch.tensor([0.5]))
         return seen
 
     def test_linear_start_then_halving_then_nothing(self):
@@ -147,14 +149,40 @@ class TestSchedule:
         assert self.rates(self.recipe, [1.0] * 5, linear=False) == [0.1, 0.1, 0.05, 0.05, 0.0]
 
     def test_patience_ends_the_linear_start_of_the_restart_that_stalls(self):
-        import dataclasses
-
         patient = dataclasses.replace(self.recipe, linear_start_patience=1)
         schedule = Schedule(patient, 2, has_linear_start=True)
-        schedule.end_epoch(torch.tensor([1.0, 1.0]))
-        schedule.end_epoch(torch.tensor([2.0, 0.5]))
+        schedule.end_epoch(torch.tensor([1.0, 1.0]), torch.tensor([0.5, 0.5]))
+        schedule.end_epoch(torch.tensor([2.0, 0.5]), torch.tensor([0.4, 0.6]))  # the error doesn't count yet
         assert schedule.linear.tolist() == [False, True]
         assert [round(float(r), 6) for r in schedule.rates()] == [0.1, 0.03]
+
+    @pytest.mark.parametrize(
+        ("losses", "errors", "ends"),
+        [
+            ([3.0, 3.0, 3.0, 3.0], [0.5, 0.5, 0.5, 0.5], 3),
+            ([3.0, 3.0, 2.0, 2.0, 2.0], [0.5, 0.5, 0.5, 0.5, 0.5], 5),  # a lower loss
+            ([3.0, 4.0, 5.0, 6.0, 7.0], [0.5, 0.5, 0.4, 0.4, 0.4], 5),  # a lower error
+            ([3.0, 2.0, 1.0, 0.5], [0.5, 0.0, 0.0, 0.0], 4),  # nothing is better than no errors
+            ([torch.nan] * 3, [0.5, 0.5, 0.5], 3),
+        ],
+    )
+    def test_patience_ends_a_restart_that_gets_no_better(self, losses, errors, ends):
+        schedule = Schedule(Recipe(epochs=9, patience=2), 1, has_linear_start=False)
+        finished = []
+        for loss, error in zip(losses, errors, strict=True):
+            schedule.end_epoch(torch.tensor([loss]), torch.tensor([error]))
+            finished.append(bool(schedule.finished()))
+        assert finished == [False] * (ends - 1) + [True] * (len(losses) - ends + 1)
+        assert schedule.rates().tolist() == [0.0]
+
+    def test_patience_begins_anew_after_the_linear_start(self):
+        recipe = Recipe(epochs=9, patience=1, linear_start_epochs=2)
+        schedule = Schedule(recipe, 1, has_linear_start=True)
+        finished = []
+        for loss in (1.0, 1.0, 5.0, 4.0, 4.0):
+            schedule.end_epoch(torch.tensor([loss]), torch.tensor([0.5]))
+            finished.append(bool(schedule.finished()))
+        assert finished == [False, False, False, False, True]
 
     def test_shortened_keeps_the_proportions(self):
         recipe = Recipe(epochs=100, anneal_every=25, linear_start_epochs=20)

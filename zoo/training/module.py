@@ -37,7 +37,7 @@ class Best(nn.Module):
     def restart(self) -> int:
         """The restart that validation selects: lowest error, of several the one with the lowest loss at the end.
 
-        A loss depends on the epoch, so it compares restarts only where they are equally old.
+        A loss depends on the epoch, so it compares restarts as they end, not at their best epochs.
         """
         return min(range(len(self.error)), key=lambda k: (float(self.error[k]), float(self.last_loss[k]), k))
 
@@ -117,7 +117,7 @@ class EnsembleTraining(pl.LightningModule):
         running = ~self.schedule.finished()
         # nor is an epoch of the linear start eligible: the model of the paper has its softmax
         self.best.update(self.ensemble.weights, error, loss, epoch, running & ~self.schedule.linear)
-        self.schedule.end_epoch(loss)
+        self.schedule.end_epoch(loss, error)
         if bool(self.schedule.finished().all()):
             self.trainer.should_stop = True
         now = time.perf_counter()

@@ -21,6 +21,7 @@ class Recipe:
     batch_size: int = 32
     epochs: int = 100
     anneal_every: int = 25  # epochs after which the rate is halved
+    patience: int = 0  # epochs without a better validation error or loss that end a restart early; 0: never
     clip: float = 40.0  # largest norm of a restart's gradient
     linear_start_epochs: int = 0  # at most; without softmax in the memory, not counted among `epochs`
     linear_start_rate: float = 0.005
@@ -73,8 +74,10 @@ class Schedule(nn.Module):
         self.register_buffer("epoch", torch.zeros(restarts, dtype=torch.long))  # of the phase that it is in
         starts_linear = has_linear_start and recipe.linear_start_epochs > 0
         self.register_buffer("linear", torch.full((restarts,), starts_linear))
-        self.register_buffer("lowest", torch.full((restarts,), torch.inf))  # validation loss of the linear start
-        self.register_buffer("stalled", torch.zeros(restarts, dtype=torch.long))  # epochs since then
+        # on validation since the phase began
+        self.register_buffer("lowest_loss", torch.full((restarts,), torch.inf))
+        self.register_buffer("lowest_error", torch.full((restarts,), torch.inf))
+        self.register_buffer("stalled", torch.zeros(restarts, dtype=torch.long))  # epochs without a better one
 
     def rates(self) -> Tensor:
         """The learning rate of each restart, (R,); 0 for one that has finished."""
@@ -82,12 +85,18 @@ class Schedule(nn.Module):
         return torch.where(self.linear, self.recipe.linear_start_rate, halved * ~self.finished())
 
     def finished(self) -> Tensor:
-        return ~self.linear & (self.epoch >= self.recipe.epochs)
+        out_of_patience = self.stalled >= (self.recipe.patience or math.inf)
+        return ~self.linear & ((self.epoch >= self.recipe.epochs) | out_of_patience)
 
-    def end_epoch(self, valid_loss: Tensor) -> None:
-        """Moves every restart on, out of its linear start where its time is up or its validation loss has stalled."""
-        better = valid_loss < self.lowest
-        self.lowest = torch.where(better, valid_loss, self.lowest)
+    def end_epoch(self, valid_loss: Tensor, valid_error: Tensor) -> None:
+        """Moves every restart on, out of its linear start where its time is up or its validation loss has stalled.
+
+        After the linear start a lower error is progress too, and where there are no errors left nothing else is.
+        """
+        better = (valid_loss < self.lowest_loss) & (self.linear | (valid_error > 0))
+        better |= ~self.linear & (valid_error < self.lowest_error)
+        self.lowest_loss = self.lowest_loss.minimum(valid_loss.nan_to_num(nan=torch.inf))
+        self.lowest_error = self.lowest_error.minimum(valid_error)
         self.stalled = torch.where(better, 0, self.stalled + 1)
         over = self.epoch + 1 >= self.recipe.linear_start_epochs
         if self.recipe.linear_start_patience:
@@ -95,3 +104,6 @@ class Schedule(nn.Module):
         leaves = self.linear & over
         self.epoch = torch.where(leaves, 0, self.epoch + 1)
         self.linear = self.linear & ~leaves
+        self.stalled = torch.where(leaves, 0, self.stalled)
+        for lowest in (self.lowest_loss, self.lowest_error):
+            lowest.masked_fill_(leaves, torch.inf)
