@@ -1,5 +1,7 @@
 """From Hydra's configuration to a run."""
 
+import shlex
+
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
@@ -44,6 +46,6 @@ def _plan(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> Pla
         "experiment": choices.get("experiment"),
         "overrides": sorted(overrides),
         "published": (config.published or {}).get("key"),
-        "command": " ".join(["python run.py", *command]),
+        "command": shlex.join(["python", "run.py", *command]),
     }
     return plan(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)

@@ -1,0 +1,115 @@
+"""`python -m zoo.repeat`: a cell of the leaderboard, made again by the command that its record holds."""
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.test_sequences import LITTLE, SHORT, SMALL
+from zoo import records, repeat
+from zoo.command import planned
+from zoo.runner import run
+
+QUICK = (
+    "model=memn2n", "task=babi", "task.ids=[1,2,6]", "task.source=generated", "task.size=60", "task.generator.test=40",
+    "restarts=2", "seed=3", "trainer.max_epochs=4", "model.dim=6", "logger=none", "trainer.workers=1",
+)  # fmt: skip
+
+
+def made(folder: Path, *arguments: str) -> Path:
+    threads = torch.get_num_threads()
+    file = run(planned([*arguments, f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"]))
+    torch.set_num_threads(threads)
+    return file
+
+
+def again(folder: Path, *arguments: str) -> None:
+    threads = torch.get_num_threads()
+    repeat.main([*arguments, f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"])
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("repeat")
+    made(folder, *QUICK)
+    made(folder, *QUICK, "task=babi_joint", "task.ids=[1,2]")
+    return folder
+
+
+def tampered(folder: Path, name: str, change) -> None:
+    """A record of that name whose figures somebody has changed."""
+    (file,) = (folder / "results/runs").glob("memn2n-60-per_task-*.json")
+    record = json.loads(file.read_text())
+    change(record)
+    other = file.with_name(f"{name}-{file.name}")
+    other.write_text(records.dump(record))
+    other.with_suffix(".npz").write_bytes(file.with_suffix(".npz").read_bytes())
+
+
+def test_one_task_of_a_run_of_several_is_the_same_to_the_bit(folder, capsys):
+    again(folder, "run=memn2n-60-per_task", "task=2")
+    assert "the same as memn2n-60-per_task-" in capsys.readouterr().out
+    (file,) = (folder / "results/runs").glob("memn2n-60-per_task-*.json")
+    repeated = sorted((folder / "results/repeated/runs").glob("memn2n-60-per_task-*.json"))[-1]
+    then, now = records.read(file), records.read(repeated)
+    assert list(then["tasks"]) == ["1", "2", "6"]
+    assert now["tasks"] == {"2": then["tasks"]["2"]}
+    with np.load(file.with_suffix(".npz")) as old, np.load(repeated.with_suffix(".npz")) as new:
+        assert {name.partition("/")[0] for name in new.files} == {"2"}
+        for name in new.files:
+            assert old[name].tobytes() == new[name].tobytes(), name
+
+
+def test_a_command_can_be_pasted_into_a_shell(folder):
+    (file,) = (folder / "results/runs").glob("memn2n-60-per_task-*.json")
+    assert shlex.split(records.read(file)["command"]) == ["python", "run.py", *QUICK]
+
+
+def test_a_joint_training_is_repeated_whole(folder, capsys):
+    again(folder, "run=memn2n-60-joint", "task=2")
+    assert "the same as memn2n-60-joint-" in capsys.readouterr().out
+    repeated = sorted((folder / "results/repeated/runs").glob("memn2n-60-joint-*.json"))[-1]
+    assert list(records.read(repeated)["tasks"]) == ["1", "2"]
+
+
+def test_sequences_are_repeated(tmp_path, capsys):
+    made(tmp_path, "model=ntm", "task=copy", *SMALL["ntm"], *SHORT["copy"], *LITTLE, "task.epoch=24", "restarts=2",
+         "trainer.max_epochs=2", "logger=none")  # fmt: skip
+    again(tmp_path, "run=ntm")
+    assert "the same as ntm-copy-" in capsys.readouterr().out
+
+
+def test_what_differs_is_named(folder):
+    def change(record: dict) -> None:
+        record["tasks"]["2"]["test_errors"][0] += 2.5
+
+    tampered(folder, "changed", change)
+    with pytest.raises(ValueError, match=r"NOT the same as changed.*\n  2: test_errors \[.* then, \[.* now"):
+        again(folder, "run=changed", "task=2")
+
+
+def test_settings_that_are_others_by_now_are_named(folder, capsys):
+    def change(record: dict) -> None:
+        record["settings"]["model"]["recipe"]["clip"] = 7.0
+
+    tampered(folder, "older", change)
+    again(folder, "run=older", "task=1")
+    assert "NOTE: model.recipe.clip is 40.0 now, and was 7.0 in the run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run=memn3n"], "no record in .* begins so; did you mean 'memn2n'"),
+        (["run=memn2n-60-per_task", "task=7"], "task=7: this run has the tasks 1, 2, 6"),
+        (["task=2"], "run= is missing"),
+        (["run=memn2n", "7"], "'7': expected run=, task= or an option of run.py"),
+    ],
+)
+def test_a_mistake_gets_one_clear_message(folder, arguments, said):
+    with pytest.raises(ValueError, match=said):
+        again(folder, *arguments)

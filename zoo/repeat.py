@@ -1,0 +1,110 @@
+"""python -m zoo.repeat run=RECORD [task=2] [name=value ...]: makes a run again, or one task of it, and compares.
+
+RECORD is a file in results/runs, or the beginning of its name, of which the newest is taken (run=memn2n). What is run
+is the command that the record holds; with task=2 it is for this task alone, unless all tasks share one training.
+Further name=value are handed to run.py, data_dir=FOLDER for example. The new record goes to results/repeated. On the
+same machine, with the same versions, every figure and every answer to a test question is the same.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tasks.errors import UserError
+from zoo import records
+from zoo.command import planned
+from zoo.explain import find, training_of
+from zoo.mistakes import explained
+from zoo.runner import run
+
+COMPARED = ("predictions", "train_loss", "valid_loss", "valid_error")  # arrays, by the beginning of their names
+
+
+def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) -> list[str]:
+    """Makes a run again in `results`/repeated, and says where its figures differ from those of the record `file`."""
+    record = records.read(file)
+    if "command" not in record:
+        raise UserError(f"{file.name} does not hold its command; it was written by another version")
+    arguments = shlex.split(record["command"])[2:]  # after python run.py
+    training = None
+    if record.get("family") == "algorithmic":
+        if task is not None:
+            raise UserError(f"task={task}: {file.name} is a run on sequences, which is one training; leave task= out")
+    else:
+        arguments.append(f"task.source={record['source']}")  # not what auto would find here
+        training = training_of(record, task) if task else None
+    arguments += [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"]
+    whole = planned(arguments)
+    for name, then, now in _changed(record["settings"], whole.settings):
+        print(f"NOTE: {name} is {now} now, and was {then} in the run", file=sys.stderr)
+    alone = task and training == task
+    again = run(planned([*arguments, f"task.ids=[{task}]"]) if alone else whole)
+    return _differences(file, again, task, training)
+
+
+def _changed(then: dict, now: dict, above: str = "") -> list[tuple[str, object, object]]:
+    """The settings that differ, with their full names."""
+    found = []
+    for name in dict.fromkeys((*then, *now)):
+        before, after = then.get(name), now.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += _changed(before, after, f"{above}{name}.")
+        elif before != after:
+            found.append((above + name, before, after))
+    return found
+
+
+def _differences(file: Path, again: Path, task: str | None, training: str | None) -> list[str]:
+    """Of two runs of the same, what both have kept and is not the same; of one task, or of all."""
+    then, now = records.read(file), records.read(again)
+    found = []
+    part = "tests" if "tests" in then else "tasks"  # of sequences, of stories
+    for name in [task] if task else then[part]:
+        before, after = then[part][name], now[part][name]
+        found += [
+            f"{name}: {figure} {before[figure]} then, {after[figure]} now"
+            for figure in before
+            if figure in after and figure != "training" and before[figure] != after[figure]
+        ]
+    with np.load(file.with_suffix(".npz")) as old, np.load(again.with_suffix(".npz")) as new:
+        for name in old.files:
+            of_training, _, array = name.rpartition("/")
+            if name in new.files and array.startswith(COMPARED) and training in (None, of_training):
+                same = np.array_equal(old[name], new[name], equal_nan=old[name].dtype.kind == "f")
+                found += [] if same else [f"{name} differ"]
+    return found
+
+
+def main(arguments: list[str]) -> None:
+    named = {"results_dir": "results"}
+    overrides = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals:
+            raise UserError(f"'{argument}': expected run=, task= or an option of run.py\n\n{__doc__.strip()}")
+        if name in ("run", "task", "results_dir"):
+            named[name] = value
+        else:
+            overrides.append(argument)
+    if "run" not in named:
+        raise UserError(f"run= is missing\n\n{__doc__.strip()}")
+    results = Path(named["results_dir"])
+    file = find(named["run"], results)
+    differences = repeat(file, named.get("task"), results, overrides)
+    if differences:
+        record = records.read(file)
+        made_by = ", ".join(f"{name} {version}" for name, version in record["environment"]["versions"].items())
+        raise UserError(
+            f"NOT the same as {file.name}:\n  " + "\n  ".join(differences) + f"\n  the record was made by commit "
+            f"{record['commit']}, {made_by}, on {record['environment']['processor']}"
+        )
+    print(f"the same as {file.name}, figure by figure and answer by answer")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    with explained(sys.argv[1:]):
+        main(sys.argv[1:])
