@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tasks.errors import UserError
 from tasks.files import write_atomically
-from zoo.leaderboard import dialog, history, sequences
+from zoo.leaderboard import history, tables
+from zoo.leaderboard.families import BESIDE_BABI, FAMILIES
 from zoo.leaderboard.page import as_html
-from zoo.leaderboard.tables import as_csv, as_markdown, as_short_markdown, read_published, rows_of
+from zoo.leaderboard.report import as_report
 
 ROOT = Path(__file__).parent.parent.parent
 BEGIN, END = "<!-- leaderboard: made by python -m zoo.leaderboard -->\n\n", "\n\n<!-- end of leaderboard -->"
@@ -20,16 +21,16 @@ def pages(results_dir: Path, commits: dict[str, str]) -> dict[Path, str]:
     Args:
         commits: those that the records name, and what is known of them.
     """
-    rows, dialogs, algorithmic = rows_of(results_dir), dialog.rows_of(results_dir), sequences.rows_of(results_dir)
-    sections = as_markdown(rows), dialog.as_markdown(dialogs), sequences.as_markdown(algorithmic)
-    found = {
-        results_dir / "leaderboard.md": "\n".join(filter(None, sections)),
-        results_dir / "leaderboard.csv": as_csv(rows),
-        results_dir / "leaderboard_algorithmic.csv": sequences.as_csv(algorithmic),
+    rows = {family: family.rows_of(results_dir) for family in FAMILIES}
+    found = {results_dir / family.CSV: family.as_csv(of) for family, of in rows.items()}
+    sheets = [family.sheet_of(rows[family], results_dir) for family in BESIDE_BABI if rows[family]]
+    lines = [line for family, of in rows.items() for line in family.lines_of(of)]
+    published = tables.read_published(results_dir / "published.csv")
+    found |= {
+        results_dir / "leaderboard.md": "\n".join(filter(None, (f.as_markdown(of) for f, of in rows.items()))),
         results_dir / "commits.csv": history.as_csv(commits),
-        results_dir / "leaderboard.html": as_html(
-            rows, read_published(results_dir / "published.csv"), results_dir, commits
-        ),
+        results_dir / "leaderboard.html": as_html(rows[tables], sheets, published, results_dir, commits),
+        results_dir / "README.md": as_report(lines, results_dir, commits),
     }
     readme = ROOT / "README.md"
     if results_dir.resolve() == ROOT / "results" and readme.exists():
@@ -37,8 +38,8 @@ def pages(results_dir: Path, commits: dict[str, str]) -> dict[Path, str]:
         _, end, after = rest.partition(END)
         if not begin or not end:
             raise UserError(f"README.md has lost its markers {BEGIN.strip()} and {END.strip()}")
-        tables = "\n\n".join(filter(None, [as_short_markdown(rows), dialog.as_short_markdown(dialogs)]))
-        found[readme] = before + begin + tables + end + after
+        short = "\n\n".join(filter(None, (family.as_short_markdown(of) for family, of in rows.items())))
+        found[readme] = before + begin + short + end + after
     return found
 
 

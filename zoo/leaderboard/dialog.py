@@ -1,13 +1,21 @@
 """The leaderboard of the dialog tasks: accuracies of replies and of whole dialogs, with and without match types."""
 
 import csv
+import io
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.leaderboard.tables import marks_of, newest, setting_of, table
+from zoo import records
+from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
+from zoo.leaderboard.tables import dagger, marks_of, newest, read_published, setting_of, table
 from zoo.progress import clock
 
+CSV = "leaderboard_dialog.csv"
+COLUMNS = (
+    "match", "model", "experiment", "restarts", "task", "figure", "accuracy", "published", "parameters",
+    "train_seconds", "record", "marks",
+)  # fmt: skip
 TASKS = range(1, 7)
 SIMULATED = range(1, 6)  # of these the papers give means; they have a test set of unknown words
 FIGURES = ("response", "dialog", "response_oov", "dialog_oov")
@@ -27,6 +35,7 @@ class Row:
     parameters: int
     train_seconds: float
     memory: str
+    record: str
     marks: tuple[str, ...]
 
     @property
@@ -54,15 +63,11 @@ class Row:
 
 def rows_of(results_dir: Path) -> list[Row]:
     """One row a model, setting and table: of several records of the same, the one with most tasks, then the newest."""
-    published = _read_published(results_dir / "published_dialog.csv")
-    return newest(results_dir, "dialog", lambda record, _: _row(record, published))
+    published = read_published(results_dir / "published_dialog.csv")
+    return newest(results_dir, "dialog", lambda record, name: _row(record, name, published))
 
 
-def _read_published(file: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(file.read_text().splitlines())) if file.exists() else []
-
-
-def _row(record: dict, published: list[dict[str, str]]) -> Row:
+def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     settings, tasks = record["settings"], record["tasks"]
     match = settings["task"]["match"]
     accuracy = {
@@ -74,7 +79,7 @@ def _row(record: dict, published: list[dict[str, str]]) -> Row:
     printed = {}
     for row in published:
         if row["key"] == record["published"] and row["match"] == ("yes" if match else "no"):
-            mark = "" if row["standing"] == "verified" else "†"
+            mark = dagger(row["standing"])
             printed |= {(row["figure"], task): row[f"task_{task}"] + mark for task in TASKS if row[f"task_{task}"]}
     marks = marks_of(record)
     if len(tasks) < len(TASKS):
@@ -89,8 +94,32 @@ def _row(record: dict, published: list[dict[str, str]]) -> Row:
         max(training["parameters"] for training in record["trainings"].values()),
         record["train_seconds"],
         record["memory"],
+        name,
         tuple(marks),
     )
+
+
+def as_csv(rows: list[Row]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        for (figure, task), accuracy in row.accuracy.items():
+            writer.writerow(
+                {
+                    **{
+                        name: getattr(row, name) for name in ("model", "experiment", "restarts", "parameters", "record")
+                    },
+                    "match": "yes" if row.match else "no",
+                    "task": task,
+                    "figure": figure,
+                    "accuracy": f"{accuracy:.2f}",
+                    "published": row.published.get((figure, task), ""),
+                    "train_seconds": f"{row.train_seconds:.1f}",
+                    "marks": "; ".join(row.marks),
+                }
+            )
+    return stream.getvalue()
 
 
 def as_markdown(rows: list[Row]) -> str:
@@ -133,7 +162,7 @@ def as_short_markdown(rows: list[Row]) -> str:
                 f"`{row.model}`",
                 row.experiment,
                 str(row.restarts),
-                *(_number(mean(figure)) for figure in ("response", "response_oov") for mean in _means(row)),
+                *_mean_figures(row),
                 _number(row.accuracy.get(("response", 6))),
                 row.published.get(("response", 6), "–"),
             )
@@ -144,8 +173,86 @@ def as_short_markdown(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def _means(row: Row) -> tuple:
-    return row.mean, row.published_mean
+def lines_of(rows: list[Row]) -> list[Line]:
+    """The runs, for results/README.md."""
+    lines = []
+    for row in rows:
+        unknown = f"unknown words {_number(row.mean('response_oov'))} (published {_published(row, 'response_oov')})"
+        lines.append(
+            Line(
+                _title(row.match), "right replies in percent, mean of tasks 1 to 5", row.model, row.experiment,
+                row.record, row.mean("response"), row.published_mean("response"), _dagger(row, "response"), unknown,
+                row.marks, of_errors=False,
+            )
+        )  # fmt: skip
+    return lines
+
+
+def sheet_of(rows: list[Row], results_dir: Path) -> Sheet:
+    """The section on the page."""
+    grids = []
+    for match in dict.fromkeys(row.match for row in rows):
+        here = [row for row in rows if row.match == match]
+        means = "replies", "published", "unknown words", "published", "restarts", "parameters", "training", "memory"
+        grids.append(Grid(_title(match), means, [(row, _mean_cells(row)) for row in here]))
+        columns = *(f"{task}" for task in TASKS), *(f"{task} unknown" for task in SIMULATED)
+        grids.append(Grid(f"{_title(match)}: task by task", columns, [(row, _task_cells(row)) for row in here]))
+    parts = {row.record: _parts(records.read(results_dir / "runs" / f"{row.record}.json")) for row in rows}
+    return Sheet("dialogs", "Dialogs", ABOUT.replace("*", ""), grids, parts)
+
+
+def _mean_cells(row: Row) -> list[Cell]:
+    figures = [mean(figure) for figure in ("response", "response_oov") for mean in (row.mean, row.published_mean)]
+    return [
+        *(Cell(text, figure) for text, figure in zip(_mean_figures(row), figures, strict=True)),
+        Cell(str(row.restarts), row.restarts),
+        Cell(f"{row.parameters:,}", row.parameters),
+        Cell(clock(row.train_seconds), row.train_seconds),
+        Cell(row.memory),
+    ]
+
+
+def _task_cells(row: Row) -> list[Cell]:
+    cells = []
+    for suffix, tasks in (("", TASKS), ("_oov", SIMULATED)):
+        for task in tasks:
+            replies, dialogs = (row.accuracy.get((f"{of}{suffix}", task)) for of in ("response", "dialog"))
+            printed = [row.published.get((f"{of}{suffix}", task), "–") for of in ("response", "dialog")]
+            if replies is None:
+                cells.append(Cell("–"))
+            else:
+                below = "" if printed[0] == "–" else f"published {_both(*printed)}"
+                text = _both(_number(replies), _number(dialogs))
+                cells.append(Cell(text, replies, below, f"{task}{suffix}", 100 - replies))
+    return cells
+
+
+def _parts(record: dict) -> dict[str, Part]:
+    return {
+        f"{task}{suffix}": Part(
+            f"Task {task}, replies{said}", got["training"], got[key], got["valid_errors"], got["selected"],
+            got["best_epochs"],
+        )
+        for task, got in record["tasks"].items()
+        for suffix, key, said in (("", "test_errors", ""), ("_oov", "oov_errors", ", unknown words"))
+        if key in got
+    }  # fmt: skip
+
+
+def _dagger(row: Row, figure: str) -> str:
+    return "†" if any("†" in row.published.get((figure, task), "") for task in SIMULATED) else ""
+
+
+def _published(row: Row, figure: str) -> str:
+    mean = row.published_mean(figure)
+    return "–" if mean is None else _number(mean) + _dagger(row, figure)
+
+
+def _mean_figures(row: Row) -> list[str]:
+    """Replies, then those with unknown words, and beside each what is published."""
+    return [
+        text for figure in ("response", "response_oov") for text in (_number(row.mean(figure)), _published(row, figure))
+    ]
 
 
 def _title(match: bool) -> str:
@@ -162,7 +269,7 @@ def _summary(rows: list[Row]) -> str:
             row.model,
             row.experiment,
             row.memory,
-            *(_number(mean(figure)) for figure in ("response", "response_oov") for mean in _means(row)),
+            *_mean_figures(row),
             str(row.restarts),
             f"{row.parameters:,}",
             clock(row.train_seconds),

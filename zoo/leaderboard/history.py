@@ -24,6 +24,11 @@ def read(file: Path) -> dict[str, str]:
     return {row["commit"]: row["state"] for row in rows}
 
 
+def marks(commit: str | None, states: dict[str, str]) -> list[str]:
+    """What a reader should mind about the code of a record."""
+    return ["code no longer in the history"] if states.get(commit) == GONE else []
+
+
 def as_csv(states: dict[str, str]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -6,9 +6,11 @@ What is of bAbI alone: the names of the tasks, the slices of test questions and 
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.resources import files
 from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hydra.utils import get_class
@@ -18,7 +20,8 @@ from zoo import records
 from zoo.explain import SAYS
 from zoo.leaderboard import history
 from zoo.leaderboard.compare import interval, signed_rank
-from zoo.leaderboard.tables import PASS_MARK, TASKS, Row, named, trained
+from zoo.leaderboard.sheet import Sheet
+from zoo.leaderboard.tables import PASS_MARK, TASKS, Row, title_of
 
 EPOCHS_SHOWN = 40
 SLICES = {  # columns of a record's arrays, and the largest value of all bins but the last
@@ -32,11 +35,13 @@ LISTED = (
 SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js", "details.js", "main.js")
 
 
-def as_html(rows: list[Row], published: list[dict[str, str]], results_dir: Path, commits: dict[str, str]) -> str:
+def as_html(
+    rows: list[Row], sheets: list[Sheet], published: list[dict[str, str]], results_dir: Path, commits: dict[str, str]
+) -> str:
     template = files("zoo.leaderboard") / "template"
-    data = json.dumps(
-        page_data(rows, published, results_dir, commits), ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
+    held = page_data(rows, published, results_dir, commits)
+    held["sheets"] = [_sheet(sheet, results_dir, commits) for sheet in sheets]
+    data = json.dumps(held, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     parts = {
         "STYLE": (template / "style.css").read_text(),
         "DATA": data.replace("<", "\\u003c"),
@@ -57,7 +62,7 @@ def page_data(rows: list[Row], published: list[dict[str, str]], results_dir: Pat
                 "source": source,
                 "size": size,
                 "protocol": protocol,
-                "title": f"bAbI {size}, {named(source)}, {trained(protocol)}",
+                "title": title_of(table),
                 "rows": [_row(row, label, results_dir, commits, sentences) for row, label in _labelled(here)],
                 "pairs": _pairs(here),
                 "published": [
@@ -77,33 +82,90 @@ def page_data(rows: list[Row], published: list[dict[str, str]], results_dir: Pat
     }
 
 
-def _row(row: Row, label: str, results_dir: Path, commits: dict[str, str], sentences: dict[str, int]) -> dict:
-    file = results_dir / "runs" / f"{row.record}.json"
-    record = records.read(file)
+def _sheet(sheet: Sheet, results_dir: Path, commits: dict[str, str]) -> dict:
+    """The section of another family; a row stands once, however many tables show it."""
+    shown = {row.record: row for grid in sheet.grids for row, _ in grid.rows}
+    rows = {}
+    for row in shown.values():
+        record, arrays = _read(row.record, results_dir)
+        parts = {
+            name: {
+                "title": part.title,
+                "unit": part.unit,
+                **_part(part.training, part.test, part.valid, part.selected, part.best_epochs),
+            }
+            for name, part in sheet.parts[row.record].items()
+        }
+        rows[row.record] = _opened(row, row.model, record, arrays, commits) | {"tasks": parts}
+    grids = [
+        {
+            "title": grid.title,
+            "columns": grid.columns,
+            "rows": [{"record": row.record, "cells": [asdict(cell) for cell in cells]} for row, cells in grid.rows],
+            "notes": grid.notes,
+        }
+        for grid in sheet.grids
+    ]
+    return {"name": sheet.name, "title": sheet.title, "about": sheet.about, "rows": rows, "grids": grids}
+
+
+def _read(name: str, results_dir: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """A record and the arrays beside it, if they are there."""
+    file = results_dir / "runs" / f"{name}.json"
     stored = file.with_suffix(".npz")
-    arrays = {}
-    if stored.exists():
-        with np.load(stored) as opened:
-            arrays = {name: opened[name] for name in opened.files}
-    state = commits.get(record["commit"], history.UNKNOWN)
-    published = row.published
+    if not stored.exists():
+        return records.read(file), {}
+    with np.load(stored) as opened:
+        return records.read(file), {array: opened[array] for array in opened.files}
+
+
+def _opened(row: Any, label: str, record: dict, arrays: dict[str, np.ndarray], commits: dict[str, str]) -> dict:
+    """What a row of any family shows when it is opened."""
     return {
         "model": row.model,
         "setting": row.experiment,
         "label": label,
+        "marks": [*row.marks, *history.marks(record["commit"], commits)],
+        "curves": {
+            training: _curve(arrays[f"{training}/valid_error"])
+            for training in record["trainings"]
+            if f"{training}/valid_error" in arrays
+        },
+        "record": {
+            "name": row.record,
+            **{name: record.get(name) for name in ("command", "paper", "commit", "dirty", "selection", "settings")},
+            **{name: record.get(name) for name in ("train_seconds", "wall_seconds", "workers", "environment")},
+            "history": commits.get(record["commit"], history.UNKNOWN),
+        },
+    }
+
+
+def _part(training: str, test: list[float], valid: list[float], selected: int, best_epochs: list[int]) -> dict:
+    return {
+        "training": training,
+        "test": [_short(error, 2) for error in test],
+        "valid": [_short(error, 2) for error in valid],
+        "selected": selected,
+        "best": [epoch + 1 for epoch in best_epochs],
+    }
+
+
+def _row(row: Row, label: str, results_dir: Path, commits: dict[str, str], sentences: dict[str, int]) -> dict:
+    record, arrays = _read(row.record, results_dir)
+    published = row.published
+    return _opened(row, label, record, arrays, commits) | {
         "mean": _short(row.mean, 2),
         "interval": [_short(end, 2) for end in interval(list(row.errors.values()))] if row.complete else None,
         "unfilled": _short(row.mean_unfilled, 2),
         "failed": row.failed,
         "restarts": row.restarts,
-        "restart_means": [_short(mean, 2) for mean in row.restart_means],
+        "restart_means": [_short(mean, 4) for mean in row.restart_means],
         "facts_found": _short(row.facts_found, 1),
         "parameters": row.parameters,
         "state_size": row.state_size,
         "seconds": row.train_seconds,
         "memory": row.memory,
         "supervision": row.supervision,
-        "marks": [*row.marks, *(["code no longer in the history"] if state == history.GONE else [])],
         "published": {
             "key": published["key"],
             "mean": _figure(published["mean_error"]),
@@ -116,30 +178,13 @@ def _row(row: Row, label: str, results_dir: Path, commits: dict[str, str], sente
         else None,
         "filled": row.filled,
         "tasks": {
-            task: {
-                "training": got["training"],
-                "test": [_short(error, 2) for error in got["test_errors"]],
-                "valid": [_short(error, 2) for error in got["valid_errors"]],
-                "selected": got["selected"],
-                "best": [epoch + 1 for epoch in got["best_epochs"]],
-                "found": _short(got["facts_found"][got["selected"]], 1) if got.get("facts_found") else None,
-            }
+            task: _part(got["training"], got["test_errors"], got["valid_errors"], got["selected"], got["best_epochs"])
+            | {"found": _short(got["facts_found"][got["selected"]], 1) if got.get("facts_found") else None}
             for task, got in record["tasks"].items()
-        },
-        "curves": {
-            training: _curve(arrays[f"{training}/valid_error"])
-            for training in record["trainings"]
-            if f"{training}/valid_error" in arrays
         },
         "slices": _slices(record, arrays),
         "looks": _looks(record, arrays, sentences),
         "traces": _traces(record),
-        "record": {
-            "name": row.record,
-            **{name: record.get(name) for name in ("command", "paper", "commit", "dirty", "selection", "settings")},
-            **{name: record.get(name) for name in ("train_seconds", "wall_seconds", "workers", "environment")},
-            "history": state,
-        },
     }
 
 

@@ -6,9 +6,12 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.leaderboard.tables import marks_of, newest, read_published, setting_of, table
+from zoo import records
+from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
+from zoo.leaderboard.tables import dagger, marks_of, newest, read_published, setting_of, table
 from zoo.progress import clock
 
+CSV = "leaderboard_algorithmic.csv"
 COLUMNS = (
     "task", "changed", "form", "model", "experiment", "restarts", "bits", "wrong_bits", "median_bits",
     "median_wrong_bits", "optimal_bits", "validation_bits", "parameters", "train_seconds", "published", "record",
@@ -118,10 +121,9 @@ def as_markdown(rows: list[Row]) -> str:
     for task, changed in dict.fromkeys(row.table for row in rows):
         here = [row for row in rows if row.table == (task, changed)]
         forms = list(dict.fromkeys(form for row in here for form in row.tests))
-        title = f"## {task.replace('_', ' ')}" + (f" ({changed})" if changed else "")
+        title = f"## {_title((task, changed))}"
         said = dict.fromkeys(
-            f"- Published, {row.published['name']}: {row.published['said']}"
-            f"{'' if row.published['standing'] == 'verified' else '†'}; {row.published['parameters']}† parameters. "
+            f"- Published, {row.published['name']}: {_said(row)}; {row.published['parameters']}† parameters. "
             f"Source: {row.published['source']}."
             for row in here
             if row.published
@@ -147,3 +149,98 @@ def _table(rows: list[Row], forms: list[str]) -> str:
     if any(optimum is not None for optimum in optima.values()):
         body.append(("optimum", "", "", "", *(f"{optima[form]:.2f}" for form in forms), "", "", ""))
     return table(header, body, numbers={"restarts", *forms, "parameters", "training"})
+
+
+def as_short_markdown(rows: list[Row]) -> str:
+    """The first screen of the README: the nearest and the farthest test of each task, made by committed code."""
+    header = ("task", "model", "setting", "restarts", "test", "bits", "wrong", "farthest test", "bits", "wrong")
+    body = []
+    for row in rows:
+        if row.marks or row.changed:
+            continue
+        forms = list(row.tests)
+        cells = [
+            cell
+            for form in (forms[0], forms[-1])
+            for cell in (form, *(f"{row.tests[form][of][row.selected]:.1f}" for of in ("bits", "wrong_bits")))
+        ]
+        body.append((row.task.replace("_", " "), f"`{row.model}`", row.experiment, str(row.restarts), *cells))
+    if not body:
+        return ""
+    title = "**Algorithmic tasks, bits a sequence, and how many of its bits are wrong**"
+    return "\n\n".join([title, table(header, body, numbers={"restarts", "bits", "wrong"})])
+
+
+def lines_of(rows: list[Row]) -> list[Line]:
+    """The runs, for results/README.md; the papers give no figures, only words and curves."""
+    lines = []
+    for row in rows:
+        nearest, *further = row.tests
+        besides = [f"{row.tests[form]['bits'][row.selected]:.2f} at {form}" for form in further]
+        besides += [f"published: {_said(row)}"] if row.published else []
+        lines.append(
+            Line(
+                _title(row.table), f"bits a sequence at {nearest}", row.model, row.experiment, row.record,
+                row.tests[nearest]["bits"][row.selected], None, "", "; ".join(besides), row.marks,
+            )
+        )  # fmt: skip
+    return lines
+
+
+def sheet_of(rows: list[Row], results_dir: Path) -> Sheet:
+    """The section on the page."""
+    grids = []
+    for name in dict.fromkeys(row.table for row in rows):
+        here = [row for row in rows if row.table == name]
+        forms = list(dict.fromkeys(form for row in here for form in row.tests))
+        optima = {form: got["optimal_bits"] for row in here for form, got in row.tests.items()}
+        notes = [f"Published, {row.published['name']}: {_said(row)}." for row in here if row.published]
+        known = [f"{form} {optimum:.2f}" for form, optimum in optima.items() if optimum is not None]
+        notes += [f"The best possible predictor needs, in bits: {', '.join(known)}."] if known else []
+        columns = (*forms, "restarts", "parameters", "training")
+        grids.append(
+            Grid(_title(name), columns, [(row, _cells(row, forms)) for row in here], tuple(dict.fromkeys(notes)))
+        )
+    parts = {row.record: _parts(records.read(results_dir / "runs" / f"{row.record}.json")) for row in rows}
+    about = (
+        "Bits a sequence on test sequences, and in brackets how many of its bits are wrong, of the restart that "
+        "validation selected; below it the median of all restarts. What is marked † is known from memory of the paper."
+    )
+    return Sheet("sequences", "Algorithmic tasks", about, grids, parts)
+
+
+def _cells(row: Row, forms: list[str]) -> list[Cell]:
+    cells = []
+    for form in forms:
+        if got := row.tests.get(form):
+            bits, wrong = (got[of][row.selected] for of in ("bits", "wrong_bits"))
+            median = f"median {statistics.median(got['bits']):.2f}"
+            cells.append(Cell(f"{bits:.2f} ({wrong:.1f})", bits, median, form))
+        else:
+            cells.append(Cell("–"))
+    return [
+        *cells,
+        Cell(str(row.restarts), row.restarts),
+        Cell(f"{row.parameters:,}", row.parameters),
+        Cell(clock(row.train_seconds), row.train_seconds),
+    ]
+
+
+def _parts(record: dict) -> dict[str, Part]:
+    (training,) = record["trainings"]
+    validation = record["validation"]
+    return {
+        form: Part(
+            form, training, got["bits"], validation["bits"], validation["selected"], validation["best_epochs"], "bits"
+        )
+        for form, got in record["tests"].items()
+    }
+
+
+def _title(name: tuple[str, str]) -> str:
+    task, changed = name
+    return task.replace("_", " ") + (f" ({changed})" if changed else "")
+
+
+def _said(row: Row) -> str:
+    return row.published["said"] + dagger(row.published["standing"])

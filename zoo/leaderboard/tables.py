@@ -10,8 +10,10 @@ from typing import Any
 
 from tasks.errors import UserError
 from zoo import records
+from zoo.leaderboard.sheet import Line
 from zoo.progress import clock
 
+CSV = "leaderboard.csv"
 TASKS = range(1, 21)  # of bAbI; a mean stands only where all of them were run
 PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is failed
 COLUMNS = (
@@ -231,8 +233,12 @@ def as_markdown(rows: list[Row]) -> str:
             f"- Published, {got['name']}: {got['setting']}; {got['conditions']}. Source of the mean: {got['source']}."
             for got in settings.values()
         )
-        title = f"## bAbI {size}, {named(source)}, {protocol} ({trained(protocol)})"
-        parts += [title, _summary(here), _per_task(here), "\n".join([*sources, *_filled(here)])]
+        parts += [
+            f"## {title_of((source, size, protocol))}",
+            _summary(here),
+            _per_task(here),
+            "\n".join([*sources, *_filled(here)]),
+        ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -250,18 +256,48 @@ def as_short_markdown(rows: list[Row]) -> str:
                 str(row.restarts),
                 f"{row.mean:.1f} %" + (r"\*" if row.filled else ""),
                 f"{row.failed} / {len(TASKS)}",
-                _percent(row.published.get("mean_error")),
+                _percent(row.published.get("mean_error")) + dagger(row.published.get("mean_standing")),
                 row.published.get("failed_tasks") or "–",
             )
             for row in here
         ]
         parts += [
-            f"**bAbI {size}, {named(source)}, {trained(protocol)}**",
+            f"**{title_of((source, size, protocol))}**",
             table(header, body),
             "\n".join(_filled(here)),
         ]
     parts = filter(None, parts)
     return "\n\n".join(parts)
+
+
+def lines_of(rows: list[Row]) -> list[Line]:
+    """The runs, for results/README.md."""
+    lines = []
+    for row in rows:
+        printed = row.published.get("failed_tasks")
+        besides = (
+            [] if row.failed is None else [f"{row.failed} failed" + (f" (published {printed})" if printed else "")]
+        )
+        besides += [f"task {task}: {questions:,} questions generated" for task, questions in row.filled.items()]
+        mean = row.published.get("mean_error")
+        lines.append(
+            Line(
+                title_of(row.table), "mean test error, in percent", row.model, row.experiment, row.record,
+                row.mean, float(mean) if mean else None, dagger(row.published.get("mean_standing")), "; ".join(besides),
+                row.marks,
+            )
+        )  # fmt: skip
+    return lines
+
+
+def title_of(table: tuple[str, str, str]) -> str:
+    source, size, protocol = table
+    return f"bAbI {size}, {named(source)}, {trained(protocol)}"
+
+
+def dagger(standing: str | None) -> str:
+    """Marks a figure that is known from memory of the paper only."""
+    return "" if standing in (None, "verified") else "†"
 
 
 def named(source: str) -> str:
@@ -354,7 +390,7 @@ def _published_figure(published: dict[str, str], column: str, standing: str) -> 
     figure = published.get(column)
     if not figure:
         return "–"
-    return figure + ("" if published[standing] == "verified" else "†")
+    return figure + dagger(published[standing])
 
 
 def _percent(figure: str | None) -> str:

@@ -1,0 +1,118 @@
+"""results/README.md: what was run, on what, how long it took, and what fell short. Numbers are of records alone.
+
+What nobody can compute, the likely reason of a difference, stands in results/remarks.csv.
+"""
+
+import csv
+from pathlib import Path
+
+from tasks.errors import UserError, nearest
+from zoo import records
+from zoo.leaderboard import history
+from zoo.leaderboard.sheet import Line
+from zoo.leaderboard.tables import table
+from zoo.progress import clock
+
+REMARKED = 1.0  # points; a larger difference from the published figure asks for a remark
+MISSING = "**no remark yet**"
+ABOUT = """# Results
+
+Made by `python -m zoo.leaderboard` from the records in `runs/` and from `remarks.csv`; do not edit it. \
+The figures task by task are in [leaderboard.md](leaderboard.md), every restart in [leaderboard.html](leaderboard.html).
+
+| | |
+| --- | --- |
+| `runs/` | records: settings, every restart, times, versions, commit; beside each its curves and predictions |
+| `published*.csv` | figures of papers, with their conditions; `verified` in a text, or `recalled` from memory (†) |
+| `remarks.csv` | why a run differs from its paper, as far as we know: table, model, setting, remark |
+| `commits.csv` | whether the code of each record is in the history |
+| `leaderboard*` | made from all these |
+
+`python -m zoo.repeat run=RECORD task=2` makes a cell again, by the command that its record holds, and compares.
+
+*Difference* is ours less the published figure. *Training* is the time of all trainings and restarts, one after \
+another; *by the clock* is what the run took, unless it was interrupted. A difference of more than one point, either \
+way, asks for a remark."""
+
+
+def as_report(lines: list[Line], results_dir: Path, commits: dict[str, str]) -> str:
+    remarks = _read_remarks(results_dir / "remarks.csv", lines)
+    remarks = {line.key: _remark(line, remarks) for line in lines}
+    found = {line.record: records.read(results_dir / "runs" / f"{line.record}.json") for line in lines}
+    machines = list(dict.fromkeys(_machine(found[line.record]["environment"]) for line in lines))
+    parts = [ABOUT]
+    if lines:
+        spent = clock(sum(record["train_seconds"] for record in found.values()))
+        parts += [f"{len(lines)} run{'s' if len(lines) > 1 else ''} on the leaderboard, {spent} of training together."]
+    else:
+        parts.append("No records yet.")
+    short = [
+        f"- {line.table}: `{line.model}`, {line.setting}: {line.ours:.2f} against {line.published:g}{line.dagger}."
+        f" {remarks[line.key]}"
+        for line in lines
+        if line.difference is not None and (line.difference if line.of_errors else -line.difference) > REMARKED
+    ]
+    parts += ["## What fell short", "\n".join(short)] if short else []
+    for title, measure in dict.fromkeys((line.table, line.measure) for line in lines):
+        here = [line for line in lines if line.table == title]
+        header = (
+            "model", "setting", "ours", "published", "difference", "besides", "restarts", "training", "by the clock",
+            "finished", "machine", "commit", "remark",
+        )  # fmt: skip
+        body = [_cells(line, found[line.record], machines, commits, remarks[line.key]) for line in here]
+        parts += [f"## {title}", f"{measure[0].upper()}{measure[1:]}.", table(header, body, NUMBERS)]
+    if machines:
+        parts += ["## Machines", "\n".join(f"- {_letter(place)}: {said}" for place, said in enumerate(machines))]
+    return "\n\n".join(parts) + "\n"
+
+
+NUMBERS = {"ours", "published", "difference", "restarts", "training", "by the clock"}
+
+
+def _cells(line: Line, record: dict, machines: list[str], commits: dict[str, str], remark: str) -> tuple[str, ...]:
+    commit = record["commit"]
+    marks = [*line.marks, *history.marks(commit, commits)]
+    workers = record.get("workers", 1)
+    wall = clock(record["wall_seconds"]) + (f", {workers} processes" if workers > 1 else "")
+    return (
+        line.model,
+        line.setting,
+        "–" if line.ours is None else f"{line.ours:.2f}",
+        "–" if line.published is None else f"{line.published:g}{line.dagger}",
+        "–" if line.difference is None else f"{line.difference:+.2f}",
+        line.besides,
+        str(record["settings"]["restarts"]),
+        clock(record["train_seconds"]),
+        "interrupted" if record.get("resumed") else wall,
+        record["environment"]["finished"][:10],
+        _letter(machines.index(_machine(record["environment"]))),
+        f"{f'`{commit[:10]}`' if commit else '–'}" + "".join(f"; {mark}" for mark in marks),
+        remark,
+    )
+
+
+def _remark(line: Line, remarks: dict[tuple[str, str, str], str]) -> str:
+    wanted = line.difference is not None and abs(line.difference) > REMARKED
+    return remarks.get(line.key, MISSING if wanted else "")
+
+
+def _read_remarks(file: Path, lines: list[Line]) -> dict[tuple[str, str, str], str]:
+    """By table, model and setting; one that is of no run is a mistake, a misspelt setting for example."""
+    rows = csv.DictReader(file.read_text().splitlines()) if file.exists() else ()
+    remarks = {(row["table"], row["model"], row["setting"]): row["remark"] for row in rows}
+    known = sorted(" / ".join(line.key) for line in lines)
+    for said in (" / ".join(key) for key in remarks):
+        if said not in known:
+            raise UserError(f"{file}: no run on the leaderboard is {said}{nearest(said, known)}")
+    return remarks
+
+
+def _machine(environment: dict) -> str:
+    cores = environment["cores"]
+    said = [environment["processor"], f"{cores} core{'s' if cores > 1 else ''}", environment["gpu"] or "no GPU"]
+    versions = (f"{name} {version}" for name, version in environment["versions"].items() if name != "memory-zoo")
+    return ", ".join([*said, environment["system"], *versions])
+
+
+def _letter(place: int) -> str:
+    return chr(ord("A") + place) if place < 26 else str(place + 1)
