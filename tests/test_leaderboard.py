@@ -113,7 +113,7 @@ def test_generated_data_have_tables_of_their_own(results):
         "generated data (seed=1)",
         "learned from generated stories, tested on official ones",
     ):
-        assert f"## bAbI 1k, {title}, per_task" in page
+        assert f"## bAbI 1k, {title}, one training a task" in page
 
 
 def test_a_filled_task_is_marked_wherever_it_appears(results):
@@ -251,7 +251,7 @@ def test_check_fails_on_a_stale_page_and_passes_on_a_fresh_one(results):
     add(results, model="gated_memn2n", identity="f")
     stale = leaderboard(str(results), "--check")
     assert stale.returncode != 0
-    assert "not up to date: leaderboard.md, leaderboard.csv" in stale.stderr
+    assert "not up to date: leaderboard.csv, leaderboard.md" in stale.stderr
 
 
 def test_the_committed_leaderboard_is_up_to_date():

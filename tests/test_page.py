@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -54,6 +55,30 @@ def age(file: Path) -> None:
     np.savez_compressed(file.with_suffix(".npz"), **arrays)
 
 
+def as_dialog(file: Path) -> None:
+    """Makes a record one of the dialog tasks."""
+    record = json.loads(file.read_text())
+    for task, got in record["tasks"].items():
+        got["test_dialog_errors"] = [90.0, 80.0]
+        if task != "6":
+            got |= {"oov_errors": [30.0, 25.0], "oov_dialog_errors": [100.0, 100.0]}
+    record |= {"family": "dialog", "command": "python run.py model=memn2n task=dialog"}
+    record["settings"]["task"] = {"match": False}
+    file.write_text(json.dumps(record))
+
+
+def as_sequences(file: Path) -> None:
+    """Makes a record one of an algorithmic task."""
+    record = json.loads(file.read_text())
+    del record["tasks"]
+    record |= {"family": "algorithmic", "command": "python run.py model=ntm task=copy"}
+    record["settings"] |= {"task": {"name": "copy"}, "protocol": "fresh"}
+    record["validation"] = {"bits": [3.0, 2.0], "wrong_bits": [1.0, 0.5], "selected": 1, "best_epochs": [4, 5]}
+    of_form = {"bits": [8.0, 4.0], "wrong_bits": [2.0, 1.0], "optimal_bits": None}
+    record["tests"] = {"length=10": of_form, "length=120": of_form | {"bits": [80.0, 41.5]}}
+    file.write_text(json.dumps(record))
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("results")
@@ -63,6 +88,8 @@ def results(tmp_path_factory) -> Path:
     age(add(folder, model="gated_memn2n", shift=20.0, identity="2"))
     add(folder, model="lstm", tasks=(1, 2), identity="3")
     furnish(add(folder, source="generated", identity="4"))
+    as_dialog(add(folder, tasks=range(1, 7), identity="5"))
+    as_sequences(add(folder, model="ntm", tasks=(1,), identity="6"))
     write(folder)
     return folder
 
@@ -301,14 +328,15 @@ def test_a_cell_opens_its_record(page):
     )
     cell.click()
     dialog = one(page, "dialog[open]")
-    assert "Task 7, counting: test error 6.7 %" in dialog.text
+    assert "Task 7, counting: 6.7 % errors on the test" in dialog.text
     assert "Mind: uncommitted code" in dialog.text
-    assert "python run.py model=memn2n rerun=true" in dialog.text
+    assert texts(page, "dialog .copy pre")[1] == "python run.py model=memn2n rerun=true"
+    assert re.fullmatch(r"python -m zoo.repeat run=memn2n-1k-per_task-\S+ task=7", texts(page, "dialog .copy pre")[0])
     assert "with changes that were not committed" in dialog.text
     assert texts(page, "dialog tbody tr")[1].split() == ["2,", "selected", "6", "2", "1.0", "6.7"]
     assert len(page.find_elements("css selector", "dialog svg path.faintline, dialog svg path.line")) == 2
-    pick(page, "record-task", "task 9, simple negation")
-    assert "Task 9, simple negation: test error 6.9 %" in one(page, "dialog").text
+    pick(page, "record-task", "Task 9, simple negation")
+    assert "Task 9, simple negation: 6.9 % errors on the test" in one(page, "dialog").text
     page.find_element("xpath", "//dialog//button[text()='Look inside']").click()
     assert one(page, "#look-task").get_attribute("value") == "9"
     assert not page.find_elements("css selector", "dialog[open]")
@@ -356,6 +384,34 @@ def test_it_looks_inside_and_says_what_is_missing(page):
     pick(page, "look-row", "gated_memn2n")
     assert "made before records kept stories" in one(page, "#look").text
     assert "Not shown" in one(page, "#slices").text
+
+
+def test_other_families_have_tables_of_their_own_and_open_their_records(page):
+    assert texts(page, "nav a")[-2:] == ["Dialogs", "Algorithmic tasks"]
+    assert texts(page, "#table-dialogs-0 tbody td")[:3] == ["93.7", "–", "75.0"]
+    cell = one(page, "#table-dialogs-1 tbody td:nth-child(8) button")
+    assert cell.text == "75.0 (0.0)"
+    cell.click()
+    assert "Task 1, replies, unknown words: 25.0 % errors on the test" in one(page, "dialog[open]").text
+    assert texts(page, "dialog .copy pre")[0].endswith(" task=1")
+    page.find_element("xpath", "//dialog//button[text()='Close']").click()
+    assert texts(page, "#table-sequences-0 tbody td")[:2] == ["4.00 (1.0)\nmedian 6.00", "41.50 (1.0)\nmedian 60.75"]
+    one(page, "#table-sequences-0 tbody td:nth-child(3) button").click()
+    dialog = one(page, "dialog[open]").text
+    assert "length=120: 41.50 bits on the test" in dialog
+    assert "2, selected 1 6 2.00 41.50" in dialog
+    assert "task=" not in texts(page, "dialog .copy pre")[0]
+    page.find_element("xpath", "//dialog//button[text()='Close']").click()
+    one(page, "#text").send_keys("ntm")
+    assert [
+        len(page.find_elements("css selector", f"#table-{name}-0 tbody tr")) for name in ("dialogs", "sequences")
+    ] == [0, 1]
+
+
+def test_what_a_reader_should_mind_stands_beside_the_model(page):
+    for table in ("summary", "map"):
+        marks = texts(page, f"#table-{table} tbody tr:nth-child(2) th .mark")
+        assert marks == ["uncommitted code; code no longer in the history"]
 
 
 def test_it_fits_a_phone_in_light_and_dark(driver, results):

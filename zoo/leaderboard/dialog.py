@@ -19,6 +19,7 @@ COLUMNS = (
 TASKS = range(1, 7)
 SIMULATED = range(1, 6)  # of these the papers give means; they have a test set of unknown words
 FIGURES = ("response", "dialog", "response_oov", "dialog_oov")
+_KINDS = dict(zip(FIGURES, ("replies", "dialogs", "replies, unknown words", "dialogs, unknown words"), strict=True))
 _KEYS = ("test_errors", "test_dialog_errors", "oov_errors", "oov_dialog_errors")  # of a record, in the order of FIGURES
 
 
@@ -32,6 +33,7 @@ class Row:
     restarts: int
     accuracy: dict[tuple[str, int], float]  # by figure and task
     published: dict[tuple[str, int], str]  # as printed, those that are known from memory only with a mark
+    sources: tuple[str, ...]  # of what is published
     parameters: int
     train_seconds: float
     memory: str
@@ -76,11 +78,12 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         for figure, key in zip(FIGURES, _KEYS, strict=True)
         if key in got
     }
-    printed = {}
+    printed, sources = {}, []
     for row in published:
         if row["key"] == record["published"] and row["match"] == ("yes" if match else "no"):
             mark = dagger(row["standing"])
             printed |= {(row["figure"], task): row[f"task_{task}"] + mark for task in TASKS if row[f"task_{task}"]}
+            sources.append(f"{_KINDS[row['figure']]}{mark}: {row['source']}")
     marks = marks_of(record)
     if len(tasks) < len(TASKS):
         marks.append(f"task{'s' if len(tasks) > 1 else ''} {', '.join(tasks)} only")
@@ -91,6 +94,7 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         settings["restarts"],
         accuracy,
         printed,
+        tuple(sources),
         max(training["parameters"] for training in record["trainings"].values()),
         record["train_seconds"],
         record["memory"],
@@ -127,8 +131,15 @@ def as_markdown(rows: list[Row]) -> str:
     for match in (False, True):
         here = [row for row in rows if row.match == match]
         if here:
-            parts += [f"## {_title(match)}", ABOUT, _summary(here), _per_task(here)]
-    return "\n\n".join(parts) + "\n" if parts else ""
+            sources = "\n".join(f"- {said}" for said in _sources(here))
+            parts += [f"## {_title(match)}", ABOUT, _summary(here), _per_task(here), sources]
+    return "\n\n".join(filter(None, parts)) + "\n" if parts else ""
+
+
+def _sources(rows: list[Row]) -> list[str]:
+    """Where the published figures of a table were seen."""
+    models = {row.model: row.sources for row in rows if row.sources}
+    return [f"Published, {model}: {'; '.join(sources)}." for model, sources in models.items()]
 
 
 ABOUT = (
@@ -196,7 +207,8 @@ def sheet_of(rows: list[Row], results_dir: Path) -> Sheet:
         means = "replies", "published", "unknown words", "published", "restarts", "parameters", "training", "memory"
         grids.append(Grid(_title(match), means, [(row, _mean_cells(row)) for row in here]))
         columns = *(f"{task}" for task in TASKS), *(f"{task} unknown" for task in SIMULATED)
-        grids.append(Grid(f"{_title(match)}: task by task", columns, [(row, _task_cells(row)) for row in here]))
+        cells = [(row, _task_cells(row)) for row in here]
+        grids.append(Grid(f"{_title(match)}: task by task", columns, cells, tuple(_sources(here))))
     parts = {row.record: _parts(records.read(results_dir / "runs" / f"{row.record}.json")) for row in rows}
     return Sheet("dialogs", "Dialogs", ABOUT.replace("*", ""), grids, parts)
 
@@ -221,7 +233,7 @@ def _task_cells(row: Row) -> list[Cell]:
             if replies is None:
                 cells.append(Cell("–"))
             else:
-                below = "" if printed[0] == "–" else f"published {_both(*printed)}"
+                below = "" if printed[0] == "–" else f"paper {_both(*printed)}"
                 text = _both(_number(replies), _number(dialogs))
                 cells.append(Cell(text, replies, below, f"{task}{suffix}", 100 - replies))
     return cells

@@ -217,7 +217,7 @@ def _curve(valid_error: np.ndarray) -> dict:
 
 def _bins(edges: tuple[int, ...]) -> list[str]:
     ends = [f"{low + 1}" if high == low + 1 else f"{low + 1}–{high}" for low, high in pairwise((0, *edges))]
-    return [*ends, f"{edges[-1] + 1} and more"]
+    return [*ends, f"{edges[-1] + 1}+"]
 
 
 def _slices(record: dict, arrays: dict[str, np.ndarray]) -> dict | None:

@@ -29,7 +29,8 @@ function thousands(value) {
 }
 
 function clock(seconds) {
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
+  const whole = Math.round(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (part) => String(part).padStart(2, "0");
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
@@ -69,6 +70,16 @@ function dagger(word) {
 function heat(share) {
   const depth = Math.round(Math.max(0, Math.min(100, share)));
   return { style: `--share:${depth}`, class: depth > 70 ? "heat strong" : "heat" };
+}
+
+// a name that breaks at its underscores and nowhere else
+function breaking(name) {
+  return name.split("_").flatMap((part, place) => (place ? ["_", el("wbr"), part] : [part]));
+}
+
+// what is to be said of a task, or of another part of a record
+function titleOf(row, task) {
+  return row.tasks[task].title ?? `Task ${task}, ${data.tasks[task]}`;
 }
 
 const sorted = {}; // by table: the column, and whether the largest comes first

@@ -20,18 +20,23 @@ function drawFilters() {
   }
 }
 
+function section(id, title_, content) {
+  return el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title_), content);
+}
+
 function draw() {
   const main = document.querySelector("main");
-  if (!current) return main.replaceChildren(note("No records yet: python run.py model=gated_memn2n task=babi_all makes the first."));
   const focused = document.activeElement?.id;
   const words = chosen.text.toLowerCase().split(/\s+/);
-  const rows = current.rows.filter((row) => words.every((word) => `${row.model} ${row.setting}`.toLowerCase().includes(word)));
-  document.getElementById("shown").textContent = `${rows.length} of ${plural(current.rows.length, "row")}`;
+  const fits = (row) => words.every((word) => `${row.model} ${row.setting}`.toLowerCase().includes(word));
+  const rows = current ? current.rows.filter(fits) : [];
+  document.getElementById("shown").textContent = current ? `${rows.length} of ${plural(current.rows.length, "row")}` : "";
   const scrolled = [...main.querySelectorAll(".wide")].map((box) => box.scrollLeft);
-  main.replaceChildren(...sections.map(([id, title_, content]) => {
-    const parts = rows.length || id === "papers" ? content(current, rows, main.clientWidth) : [note("No model here has such a name.")];
-    return el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title_), parts);
-  }));
+  const shown = current
+    ? sections.map(([id, title_, content]) =>
+        section(id, title_, rows.length || id === "papers" ? content(current, rows, main.clientWidth) : note("No model here has such a name.")))
+    : [note("No records of bAbI yet: python run.py model=gated_memn2n task=babi_all makes the first.")];
+  main.replaceChildren(...shown, ...data.sheets.map((sheet) => section(sheet.name, sheet.title, sheetSection(sheet, fits))));
   main.querySelectorAll(".wide").forEach((box, place) => { box.scrollLeft = scrolled[place] ?? 0; });
   if (focused && main.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus({ preventScroll: true });
 }
@@ -45,7 +50,8 @@ function drawTheme(theme) {
   button.onclick = () => drawTheme(dark ? "light" : "dark");
 }
 
-document.querySelector("nav").append(...sections.map(([id, title_]) => el("a", { href: `#${id}` }, title_)));
+const linked = [...(current ? sections : []), ...data.sheets.map((sheet) => [sheet.name, sheet.title])];
+document.querySelector("nav").append(...linked.map(([id, title_]) => el("a", { href: `#${id}` }, title_)));
 document.getElementById("text").addEventListener("input", (event) => {
   chosen.text = event.target.value.trim();
   draw();

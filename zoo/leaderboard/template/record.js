@@ -11,7 +11,8 @@ function openRecord(row, task) {
 function drawRecord(row, task) {
   const got = row.tasks[task];
   const record = row.record;
-  const options = Object.keys(row.tasks).map((one) => [one, `task ${one}, ${data.tasks[one]}`]);
+  const unit = got.unit ?? "error, %";
+  const options = Object.keys(row.tasks).map((one) => [one, titleOf(row, one)]);
   const box = el("select", { id: "record-task", "aria-label": "Task", onchange: (event) => {
     drawRecord(row, event.target.value);
     document.getElementById("record-task").focus();
@@ -25,17 +26,17 @@ function drawRecord(row, task) {
   } }, "Look inside");
   const width = Math.min(window.innerWidth - 24, 960) - 42;
   dialog.replaceChildren(
-    el("header", {}, el("h2", { id: "record-title" }, row.label, el("span", { class: "sub" }, row.setting)), close),
+    el("header", {}, el("h2", { id: "record-title" }, row.label, el("span", { class: "sub" }, breaking(row.setting))), close),
     el("div", {},
       el("div", { class: "choose" }, box, look || null),
       row.marks.length ? el("p", { class: "mark" }, `Mind: ${row.marks.join("; ")}.`) : null,
-      el("h3", {}, `Task ${task}, ${data.tasks[task]}: test error ${number(got.test[got.selected])} %`),
+      el("h3", {}, `${titleOf(row, task)}: ${number(got.test[got.selected], unit === "bits" ? 2 : 1)} ${unit === "bits" ? "bits" : "% errors"} on the test`),
       paperLine(row, task),
-      restartsTable(row, got),
-      el("h3", {}, "Validation error while it learned, %"),
-      curveOf(row, got, task, width),
+      restartsTable(row, got, unit),
+      el("h3", {}, `On validation while it learned: ${unit}`),
+      curveOf(row, got, width),
       el("h3", {}, "Make it again"),
-      command(row),
+      command(row, task),
       el("h3", {}, "Where it comes from"),
       provenance(row),
       el("details", {}, el("summary", {}, "Settings"), el("pre", {}, JSON.stringify(record.settings, null, 2))),
@@ -49,13 +50,13 @@ function paperLine(row, task) {
   return el("p", { class: "note" }, `Published: ${number(published)} %, ${standing(row.published.tasks_standing)}.`);
 }
 
-function restartsTable(row, got) {
+function restartsTable(row, got, unit) {
   const seed = row.record.settings.seed ?? 0;
   const restarts = got.test.map((_, restart) => restart);
-  const columns = ["restart", "seed", "best epoch", "validation error, %", "test error, %"];
+  const columns = ["restart", "seed", "best epoch", `validation ${unit}`, `test ${unit}`];
   const body = restarts.map((restart) => {
     const selected = restart === got.selected;
-    const cells = [seed + restart, got.best[restart], number(got.valid[restart]), number(got.test[restart])];
+    const cells = [seed + restart, got.best[restart], ...[got.valid, got.test].map((all) => number(all[restart], unit === "bits" ? 2 : 1))];
     const name = selected ? `${restart + 1}, selected` : String(restart + 1);
     return el("tr", { class: selected && "failed" }, el("th", { scope: "row" }, name), cells.map((cell) => el("td", {}, String(cell))));
   });
@@ -66,26 +67,34 @@ function restartsTable(row, got) {
     el("p", { class: "note" }, `Validation selects the restart; where two are equal, their loss decides.${found}`));
 }
 
-function curveOf(row, got, task, width) {
+function curveOf(row, got, width) {
   const curve = row.curves[got.training];
   if (!curve) return el("p", { class: "note" }, "The curves are missing: the record has no arrays beside it.");
-  const about = got.training === task ? "" : " The training is one for all tasks, and so is its curve.";
+  const about = row.record.settings.protocol === "joint" ? " The training is one for all tasks, and so is its curve." : "";
   return el("div", {},
     curves(width, "Validation error of every restart, epoch by epoch", curve, got.selected, got.best[got.selected]),
     el("p", { class: "note" }, `Strong: the selected restart, and where its best epoch was; pale: the others.${about}`));
 }
 
-function command(row) {
-  const record = row.record;
-  const text = `${record.command ?? "the record does not hold its command"} rerun=true`;
+function copied(text) {
   const button = el("button", { type: "button", onclick: async () => {
     await navigator.clipboard?.writeText(text);
     button.textContent = "Copied";
   } }, "Copy");
-  const commit = record.commit ? ` at commit ${record.commit.slice(0, 10)}` : "";
+  return el("div", { class: "copy" }, el("pre", {}, text), navigator.clipboard ? button : null);
+}
+
+function command(row, task) {
+  const { record } = row;
+  const commit = record.commit ? ` of commit ${record.commit.slice(0, 10)}` : "";
+  const alone = record.settings.protocol === "per_task" ? "This task alone" : "The training";
+  const part = record.settings.protocol === "fresh" ? "" : ` task=${parseInt(task)}`;
   return el("div", {},
-    el("div", { class: "copy" }, el("pre", {}, text), navigator.clipboard ? button : null),
-    el("p", { class: "note" }, `The whole run${commit}; on the same machine, with the same versions, the same figures come out.`));
+    el("p", { class: "note" }, `${alone}, compared with this record. On the same machine, with the code${commit} and the same ` +
+      "versions, every figure and every answer is the same."),
+    copied(`python -m zoo.repeat run=${record.name}${part}`),
+    el("p", { class: "note" }, "The whole run, by the command of the record:"),
+    copied(`${record.command ?? "the record does not hold its command"} rerun=true`));
 }
 
 function provenance(row) {
@@ -99,7 +108,7 @@ function provenance(row) {
     ["Commit", `${record.commit ?? "not known"}, ${record.history}`],
     ["Tree", tree],
     ["Finished", environment.finished],
-    ["Time", `${clock(record.train_seconds)} of training, ${clock(record.wall_seconds)} by the clock, ${plural(record.workers ?? 1, "process").replace("processs", "processes")}`],
+    ["Time", `${clock(record.train_seconds)} of training, ${clock(record.wall_seconds)} by the clock, ${record.workers > 1 ? `${record.workers} processes` : "1 process"}`],
     ["Machine", machine.filter(Boolean).join(", ")],
     ["Versions", versions.join(", ")],
     ["Data, sha256", settings.data_sha256 ?? "not recorded"],

@@ -12,6 +12,26 @@ const sections = [
   ["papers", "Published figures", papers],
 ];
 
+// a section of another family of tasks: tables that Python has filled
+function sheetSection(sheet, fits) {
+  const tables = sheet.grids.map((grid, place) => {
+    const rows = grid.rows.map(({ record, cells }) => ({ ...sheet.rows[record], cells })).filter(fits);
+    const columns = grid.columns.map((title_, at) => ({
+      name: String(at), title: title_, value: (row) => row.cells[at].value ?? (row.cells[at].text === NONE ? null : row.cells[at].text),
+      show: (row) => {
+        const cell = row.cells[at];
+        const inside = [cell.text, cell.below ? el("span", { class: "sub" }, cell.below) : null];
+        if (cell.part == null) return inside;
+        const says = `${row.label}, ${titleOf(row, cell.part)}: ${cell.text}`;
+        return el("button", { type: "button", "aria-label": says, onclick: () => openRecord(row, cell.part) }, inside);
+      },
+      shade: (row) => row.cells[at].shade == null ? {} : shadeOf(row.cells[at].shade) }));
+    const shaded = grid.rows.some((row) => row.cells.some((cell) => cell.shade != null));
+    return [table(`${sheet.name}-${place}`, grid.title, [model, ...columns], rows, shaded ? "map cells" : "cells"), grid.notes.map((said) => el("p", { class: "note" }, said))];
+  });
+  return [note(sheet.about, " Press a figure to open its record."), tables];
+}
+
 function link(text, open) {
   return el("button", { type: "button", class: "link", onclick: open }, text);
 }
@@ -22,7 +42,11 @@ function note(...text) {
 
 const model = {
   name: "model", title: "model", text: true, value: (row) => row.label,
-  show: (row) => [link(row.model, () => openRecord(row)), el("span", { class: "sub" }, row.setting)],
+  show: (row) => [
+    link(row.model, () => openRecord(row)),
+    el("span", { class: "sub", title: row.setting }, breaking(row.setting)),
+    row.marks.length ? el("span", { class: "sub mark" }, row.marks.join("; ")) : null,
+  ],
 };
 
 function figure(name, title, value, show, says) {
@@ -41,17 +65,19 @@ function summary(table_, rows) {
       row.unfilled == null ? null : el("span", { class: "sub" }, `${number(row.unfilled, 2)} without *`),
     ], "mean test error over the tasks; below it a bootstrap interval"),
     figure("failed", "failed", (row) => row.failed, (row) => String(row.failed ?? NONE), `tasks with more than ${data.pass_mark} % errors`),
-    figure("published", "published", (row) => row.published?.mean, (row) => published(row, row.published?.mean, "mean_standing")),
-    figure("published_failed", "failed", (row) => row.published?.failed, (row) => published(row, row.published?.failed, "mean_standing"), "failed tasks of the published figure"),
-    figure("restart_means", "all restarts", (row) => row.restart_means.length ? average(row.restart_means) : null, spread, "mean and standard deviation, over restarts, of the mean error"),
-    figure("restarts", "restarts", (row) => row.restarts, (row) => String(row.restarts)),
+    figure("published", "published", (row) => row.published?.mean, (row) => [
+      published(row, row.published?.mean, "mean_standing"),
+      row.published?.failed == null ? null : el("span", { class: "sub" }, `${published(row, row.published.failed, "mean_standing")} failed`),
+    ], "mean error in the paper; below it the failed tasks"),
+    figure("restart_means", "all restarts", (row) => row.restart_means.length ? average(row.restart_means) : null, (row) => [
+      spread(row), el("span", { class: "sub" }, plural(row.restarts, "restart")),
+    ], "mean and standard deviation, over restarts, of the mean error"),
     figure("facts_found", "facts found, %", (row) => row.facts_found, (row) => number(row.facts_found, 0), "questions whose supporting facts got more attention, at their best hop, than any other sentence"),
     figure("parameters", "parameters", (row) => row.parameters, (row) => thousands(row.parameters)),
     figure("state_size", "memory size", (row) => row.state_size, (row) => thousands(row.state_size), "numbers kept of the longest story"),
     figure("seconds", "training", (row) => row.seconds, (row) => clock(row.seconds), "time of all trainings and restarts, one after another"),
     { name: "memory", title: "memory", text: true, value: (row) => row.memory, show: (row) => row.memory },
     { name: "supervision", title: "learns from", text: true, value: (row) => row.supervision, show: (row) => row.supervision },
-    { name: "marks", title: "mind", text: true, wrap: false, value: (row) => row.marks.join("; ") || null, show: (row) => el("span", { class: "mark" }, row.marks.join("; ")) },
   ];
   return [
     note("Test error. Of all epochs and restarts validation selects one, and the test questions are read once. Small " +
@@ -92,7 +118,7 @@ function heatMap(table_, rows) {
   return [
     note("Test error in percent of the selected restart. Each cell opens its record: settings, seeds, curves, the command."),
     legend,
-    table("map", table_.title, columns, rows, "map"),
+    table("map", table_.title, columns, rows, "map cells"),
     el("p", { class: "note" }, tasks.map((task) => `${task} ${data.tasks[task]}`).join(" · ")),
   ];
 }

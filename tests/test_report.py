@@ -1,0 +1,101 @@
+"""results/README.md: numbers of records alone, and remarks that somebody wrote."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.test_leaderboard import PUBLISHED, add
+from zoo.leaderboard import history, sequences, tables
+from zoo.leaderboard.__main__ import check, write
+from zoo.leaderboard.report import MISSING, as_report
+
+TABLE = "bAbI 1k, official data, one training a task"
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    (tmp_path / "published.csv").write_text(PUBLISHED)
+    return tmp_path
+
+
+def report(results: Path, commits: dict[str, str] | None = None) -> str:
+    return as_report(tables.lines_of(tables.rows_of(results)), results, commits or {})
+
+
+def line_of(text: str, model: str) -> list[str]:
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| {model} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def remark(results: Path, *rows: tuple[str, str, str, str]) -> None:
+    with (results / "remarks.csv").open("w") as stream:
+        csv.writer(stream).writerows([("table", "model", "setting", "remark"), *rows])
+
+
+def test_a_line_says_what_the_record_says(results):
+    add(results, published="a", shift=-2.0)
+    cells = line_of(report(results), "memn2n")
+    assert cells[:9] == [
+        "memn2n", "default", "5.05", "13.9", "-8.85", "10 failed (published 11)", "2", "0:30", "0:20",
+    ]  # fmt: skip
+    assert cells[10:12] == ["A", "`abc`"]
+    assert cells[12] == MISSING
+    assert "## What fell short" not in report(results)  # it is better, which asks for a remark too
+
+
+def test_what_falls_short_is_named_with_its_remark_or_without(results):
+    add(results, published="a", shift=20.0)
+    add(results, model="other", identity="1")
+    text = report(results)
+    short = text.partition("## What fell short")[2].partition("\n## ")[0]
+    assert f"{TABLE}: `memn2n`, default: 27.05 against 13.9. {MISSING}" in short
+    assert line_of(text, "other")[3:5] == ["–", "–"]
+    assert line_of(text, "other")[12] == ""
+    remark(results, (TABLE, "memn2n", "default", "Too few epochs."))
+    text = report(results)
+    assert MISSING not in text
+    assert text.count("Too few epochs.") == 2
+
+
+def test_a_remark_of_no_run_is_a_mistake(results):
+    add(results)
+    remark(results, (TABLE, "memn2m", "default", "Who?"))
+    with pytest.raises(ValueError, match=r"no run on the leaderboard is .*memn2m / default; did you mean .*memn2n"):
+        report(results)
+
+
+def test_code_that_cannot_be_had_again_is_marked(results):
+    add(results, dirty=True)
+    text = report(results, {"abc": history.GONE})
+    assert line_of(text, "memn2n")[11] == "`abc`; uncommitted code; code no longer in the history"
+
+
+def test_runs_that_were_interrupted_or_had_several_processes_say_so(results):
+    for model, facts in (("first", {"resumed": True}), ("second", {"workers": 2})):
+        file = add(results, model=model, identity=model)
+        file.write_text(json.dumps(json.loads(file.read_text()) | facts))
+    text = report(results)
+    assert line_of(text, "first")[8] == "interrupted"
+    assert line_of(text, "second")[8] == "0:20, 2 processes"
+    assert text.count("\n- A: ") == 1  # both were made on one machine
+    assert "\n- B: " not in text
+
+
+def test_it_is_written_and_checked_with_the_leaderboard(results):
+    add(results)
+    assert "README.md" in write(results)
+    assert check(results) == []
+    remark(results, (TABLE, "memn2n", "default", "As we like it."))
+    assert check(results) == ["README.md"]
+
+
+def test_words_of_a_paper_stand_beside_bits(results):
+    row = sequences.Row(
+        "ntm", "default", "copy", "", 2, 1, {"length=10": {"bits": [8.0, 4.0]}, "length=120": {"bits": [80.0, 41.5]}},
+        2.0, 100, 30.0, {"said": "near-perfect copies", "standing": "recalled"}, "name", (),
+    )  # fmt: skip
+    (line,) = sequences.lines_of([row])
+    assert (line.measure, line.ours, line.published) == ("bits a sequence at length=10", 4.0, None)
+    assert line.besides == "41.50 at length=120; published: near-perfect copies†"
