@@ -68,5 +68,5 @@ def test_without_weights_it_says_how_to_get_them(results, tmp_path):
     (tmp_path / "runs").mkdir()
     for file in (results / "runs").iterdir():
         (tmp_path / "runs" / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(ValueError, match=r"python run.py model=memn2n .* rerun=true"):
+    with pytest.raises(ValueError, match=r"python -m zoo.repeat run=memn2n-1k-per_task-\S+ task=1\n"):
         explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={tmp_path}"])

@@ -67,7 +67,12 @@ def load(file: Path, record: dict, training: str) -> tuple[Ensemble, list[str], 
     """The network that validation selected, the words that it knows, and its sizes."""
     weights = records.weights_of(file)
     if not weights.exists():
-        raise UserError(f"{weights} is not here; make the run again on this machine: {record['command']} rerun=true")
+        part = "" if training == "joint" else f" task={training}"
+        raise UserError(
+            f"{weights} is not here: weights stay on the machine that made a run\n"
+            f"  to make them here:  python -m zoo.repeat run={file.stem}{part}\n"
+            "  and then ask with:  results_dir=results/repeated"
+        )
     stored = torch.load(weights, weights_only=True)[training]
     sizes = Sizes(*stored["sizes"])
     ensemble = Ensemble([build(record["settings"]["model"], sizes, seed=0)])
