@@ -91,6 +91,13 @@ def test_it_is_written_and_checked_with_the_leaderboard(results):
     assert check(results) == ["README.md"]
 
 
+def test_a_readme_of_somebody_else_is_left_alone(results):
+    (results / "README.md").write_text("# My runs\n")
+    with pytest.raises(ValueError, match=r"README\.md would be overwritten"):
+        write(results)
+    assert (results / "README.md").read_text() == "# My runs\n"
+
+
 def test_words_of_a_paper_stand_beside_bits(results):
     row = sequences.Row(
         "ntm", "default", "copy", "", 2, 1, {"length=10": {"bits": [8.0, 4.0]}, "length=120": {"bits": [80.0, 41.5]}},

@@ -15,9 +15,8 @@ from zoo.progress import clock
 
 REMARKED = 1.0  # points; a larger difference from the published figure asks for a remark
 MISSING = "**no remark yet**"
-ABOUT = """# Results
-
-Made by `python -m zoo.leaderboard` from the records in `runs/` and from `remarks.csv`; do not edit it. \
+TITLE = "# Results\n\nMade by `python -m zoo.leaderboard`"
+ABOUT = f"""{TITLE} from the records in `runs/` and from `remarks.csv`; do not edit it. \
 The figures task by task are in [leaderboard.md](leaderboard.md), every restart in [leaderboard.html](leaderboard.html).
 
 | | |
@@ -36,6 +35,9 @@ way, asks for a remark."""
 
 
 def as_report(lines: list[Line], results_dir: Path, commits: dict[str, str]) -> str:
+    own = results_dir / "README.md"
+    if own.exists() and not own.read_text().startswith(TITLE):
+        raise UserError(f"{own} would be overwritten, and was not made by the leaderboard; move it away")
     remarks = _read_remarks(results_dir / "remarks.csv", lines)
     remarks = {line.key: _remark(line, remarks) for line in lines}
     found = {line.record: records.read(results_dir / "runs" / f"{line.record}.json") for line in lines}
