@@ -56,7 +56,7 @@ def as_report(lines: list[Line], results_dir: Path, commits: dict[str, str]) -> 
     ]
     parts += ["## What fell short", "\n".join(short)] if short else []
     for title, measure in dict.fromkeys((line.table, line.measure) for line in lines):
-        here = [line for line in lines if line.table == title]
+        here = [line for line in lines if (line.table, line.measure) == (title, measure)]
         header = (
             "model", "setting", "ours", "published", "difference", "besides", "restarts", "training", "by the clock",
             "finished", "machine", "commit", "remark",

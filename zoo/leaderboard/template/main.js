@@ -8,6 +8,7 @@ function drawFilters() {
     const values = [...new Set(data.tables.map((one) => one[name]))];
     const options = values.map((value) => el("option", { value, selected: value === current?.[name] }, value.replace("_", " ")));
     const box = document.getElementById(name);
+    box.parentElement.hidden = !current; // they choose a table of bAbI
     box.replaceChildren(...options);
     box.onchange = () => {
       // of the tables with this value the one that keeps most of the other choices, the first of them first
