@@ -408,6 +408,16 @@ def test_other_families_have_tables_of_their_own_and_open_their_records(page):
     ] == [0, 1]
 
 
+def test_without_records_of_babi_the_other_families_stand_alone(driver, tmp_path):
+    as_sequences(add(tmp_path, model="ntm", tasks=(1,)))
+    write(tmp_path)
+    show(driver, tmp_path / "leaderboard.html", 1280)
+    assert texts(driver, "nav a") == ["Algorithmic tasks"]
+    assert not one(driver, "#source").is_displayed()
+    assert len(texts(driver, "#table-sequences-0 tbody tr")) == 1
+    assert driver.get_log("browser") == []
+
+
 def test_what_a_reader_should_mind_stands_beside_the_model(page):
     for table in ("summary", "map"):
         marks = texts(page, f"#table-{table} tbody tr:nth-child(2) th .mark")
