@@ -100,9 +100,14 @@ class DMNPlus(MemoryNetwork):
         question = rows(batch.sentences, batch.question)
         q = hear(question, self.words @ self.W[0].T + self.b[0], nothing, self.U[0])
         m, attention = q, []
+        # g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|];
+        # what comes of q is the same in every pass
+        q_times, m_times, q_minus, m_minus = self.W_1.chunk(4, dim=1)
+        of_q = self.compare(memory, q, q_times, q_minus) + self.b_1
         x = (memory @ self.W_attend.T + self.b_attend).unbind(1)
         for W_m, b_m in zip(self.W_m, self.b_m, strict=True):
-            g = self.attend(memory, q, m, batch.stories != PAD)
+            scores = torch.tanh(of_q + self.compare(memory, m, m_times, m_minus)) @ self.W_2.T
+            g = torch.where(batch.stories != PAD, scores[..., 0], -torch.inf).softmax(dim=-1)
             c = nothing
             for fact, gate in zip(x, g.unbind(1), strict=True):
                 c = attention_gru(fact, c, self.U_attend, gate)
@@ -113,12 +118,10 @@ class DMNPlus(MemoryNetwork):
             torch.stack(attention, dim=1)
         )
 
-    def attend(self, f: Tensor, q: Tensor, m: Tensor, seen: Tensor) -> Tensor:
-        """g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|]."""
-        q, m = q[:, None], m[:, None]
-        z = torch.cat([f * q, f * m, (f - q).abs(), (f - m).abs()], dim=-1)
-        scores = (torch.tanh(z @ self.W_1.T + self.b_1) @ self.W_2.T)[..., 0]
-        return torch.where(seen, scores, -torch.inf).softmax(dim=-1)
+    def compare(self, f: Tensor, v: Tensor, times: Tensor, minus: Tensor) -> Tensor:
+        """The part of W_1 z_i that has v: f_i * v and |f_i - v|, each with its columns of W_1, (B, T, d)."""
+        v = v[:, None]
+        return (f * v) @ times.T + (f - v).abs() @ minus.T
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.W_a.T, (1, 0))
