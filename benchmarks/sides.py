@@ -82,8 +82,9 @@ def begin(config: dict, model: dict, name: str) -> tuple[Corpus, Ensemble, Train
     ensemble = Ensemble([build(model, corpus.sizes, seed) for seed in seeds])
     if ensemble.linear is not None:
         ensemble.linear.fill_(False)
-    batch_size = Recipe.from_config(model["recipe"]).batch_size
-    return corpus, ensemble, training_batches(corpus, ensemble.network, seeds, batch_size)
+    recipe = Recipe.from_config(model["recipe"])
+    batches = training_batches(corpus, ensemble.network, seeds, recipe.batch_size, recipe.by_length)
+    return corpus, ensemble, batches
 
 
 def some_of(batches: list, action: Callable, seconds: float, length: Callable[[object], int]) -> list:

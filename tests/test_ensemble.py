@@ -25,7 +25,7 @@ def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTrai
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
     ).fit(
         training,
-        Blocks(training_batches(corpus, ensemble.network, seeds, recipe.batch_size)),
+        Blocks(training_batches(corpus, ensemble.network, seeds, recipe.batch_size, by_length=True)),
         EvaluationBatches(corpus, corpus.valid, ensemble.network),
     )  # fmt: skip
     return training
@@ -73,9 +73,10 @@ def test_cutting_the_sentence_table_changes_nothing(corpus):
     torch.testing.assert_close(whole.trace.attention, cut.trace.attention)
 
 
-def test_restarts_draw_by_seed_and_epoch_alone(corpus):
-    network = build(config("model=memn2n")["model"], corpus.sizes, 0)
-    both, second = (training_batches(corpus, network, seeds, 10) for seeds in ([7, 8], [8]))
+@pytest.mark.parametrize(("name", "by_length"), [("memn2n", False), ("wmn", False), ("wmn", True)])
+def test_restarts_draw_by_seed_and_epoch_alone(name, by_length, corpus):
+    network = build(config(f"model={name}")["model"], corpus.sizes, 0)
+    both, second = (training_batches(corpus, network, seeds, 10, by_length) for seeds in ([7, 8], [8]))
     for epoch in (0, 5):
         both.set_epoch(epoch)
         second.set_epoch(epoch)
@@ -87,13 +88,33 @@ def test_restarts_draw_by_seed_and_epoch_alone(corpus):
     assert not next(iter(both)).question.equal(first_of_5)
 
 
-@pytest.mark.parametrize(("name", "batches_of_32"), [("memn2n", 4), ("entnet", 4)])
-def test_an_epoch_asks_every_question_once(name, batches_of_32, corpus):
+@pytest.mark.parametrize(("name", "by_length"), [("memn2n", False), ("wmn", True), ("entnet", False)])
+def test_an_epoch_asks_every_question_once(name, by_length, corpus):
+    batches_of_32 = 4
     network = build(config(f"model={name}")["model"], corpus.sizes, 0)
-    batches = training_batches(corpus, network, [1], 32)
+    batches = training_batches(corpus, network, [1], 32, by_length)
     asked = torch.cat([batch.answer[0] for batch in batches])
     assert len(list(batches)) == len(batches) == batches_of_32
     assert asked.sort().values.equal(corpus.train.answer.sort().values)
+
+
+def test_a_batch_has_the_slots_that_its_longest_story_needs(uneven):
+    network = build(config("model=wmn")["model"], uneven.sizes, 0)
+    slots = {}
+    for by_length in (False, True):
+        batches = list(training_batches(uneven, network, [1, 2, 3], 3, by_length))
+        slots[by_length] = [batch.stories.shape[2] for batch in batches]
+        assert slots[by_length] == [int(batch.told.max()) for batch in batches]
+    assert set(slots[True]) == {2, 4, 6}
+    assert sum(slots[True]) < sum(slots[False])
+
+
+def test_a_model_that_counts_empty_slots_has_always_all(uneven):
+    network = build(config("model=memn2n")["model"], uneven.sizes, 0)
+    plain, by_length = (training_batches(uneven, network, [1, 2], 3, choice) for choice in (False, True))
+    for one, other in zip(plain, by_length, strict=True):
+        assert one.stories.shape[2] == network.window == 6
+        assert one.stories.equal(other.stories)
 
 
 def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order(uneven):
@@ -243,6 +264,22 @@ def test_a_compiled_step_has_the_same_loss_and_gradient(cut, corpus):
     for (loss, gradient), (same_loss, same_gradient) in zip(expected, got, strict=True):
         torch.testing.assert_close(same_loss, loss)
         torch.testing.assert_close(same_gradient, gradient, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_few_programs_are_compiled_for_stories_of_many_lengths(corpus, monkeypatch):
+    monkeypatch.setattr("zoo.training.ensemble.COMPILED_LENGTHS", 2)
+    ensemble = Ensemble([build(config("model=kv_memnn")["model"], corpus.sizes, seed) for seed in (1, 2)])
+    batches = list(training_batches(corpus, ensemble.network, [1, 2], 12, by_length=True))
+    assert {batch.stories.shape[2] for batch in batches} == {2, 4, 6}  # rounded up to 3 and 6
+    expected = [(ensemble.differentiate(batch), ensemble.weights.grad) for batch in batches]
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    ensemble.compile_for(12)
+    for batch, (loss, gradient) in zip(batches, expected, strict=True):
+        torch.testing.assert_close(ensemble.differentiate(batch), loss)
+        torch.testing.assert_close(ensemble.weights.grad, gradient, rtol=1e-4, atol=1e-5)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 2
 
 
 def test_a_model_that_reads_by_story_is_not_compiled(corpus):

@@ -104,6 +104,25 @@ def test_others_in_a_batch_change_nothing(model, uneven):
         torch.testing.assert_close(alone[asked], together.scores[n * each : (n + 1) * each][asked])
 
 
+def test_empty_slots_change_nothing_where_they_do_not_count(model, uneven):
+    network = network_of(model, uneven).double()
+    if network.drawn_by == "story" or network.counts_empty:
+        pytest.skip("its batches have always as many slots")
+    numbers = (uneven.train.told == 2).nonzero()[:, 0]
+    noise = network.noise(uneven.train.told[numbers], torch.Generator().manual_seed(0))
+
+    def learned(slots: int) -> list[torch.Tensor]:
+        """Answer, loss and gradient."""
+        batch = uneven.by_question(uneven.train, numbers, slots)._replace(noise=noise)
+        answer, loss = network(batch), sum(network.learn(batch).values())
+        gradients = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
+        return [answer.scores, answer.trace.attention[..., :2], loss, *gradients]
+
+    assert network.window > 2
+    for whole, cut in zip(learned(network.window), learned(2), strict=True):
+        torch.testing.assert_close(whole, cut)
+
+
 def test_answers_follow_the_vocabulary(model, corpus):
     network = network_of(model, corpus)
     batch = some(corpus, network)
@@ -175,12 +194,22 @@ def test_state_grows_with_the_story_only_if_memory_is_static(model, corpus):
     assert grows == (network.memory == "static")
 
 
-def test_evaluation_batches_hold_every_question_once_and_in_order(model, uneven):
-    batches = EvaluationBatches(uneven, uneven.test, network_of(model, uneven))
-    assert torch.cat([batch.answer[batch.answer != PAD] for batch in batches]).equal(uneven.test.answer)
+def test_evaluation_batches_hold_every_question_once(model, uneven, monkeypatch):
+    monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 5)
+    network = network_of(model, uneven)
+    batches = EvaluationBatches(uneven, uneven.test, network)
+    assert batches.order.sort().values.equal(torch.arange(len(uneven.test)))
+    for name in ("told", "answer"):
+        held = torch.cat([getattr(batch, name)[batch.answer != PAD] for batch in batches])
+        assert held.equal(getattr(uneven.test, name)[batches.order])
+    slots = [batch.stories.shape[1] for batch in batches]
+    assert len(slots) > 1
+    assert slots == ([network.window] * len(slots) if network.counts_empty else sorted(slots))
+    assert (slots[0] < slots[-1]) != network.counts_empty
 
 
-def test_predictions_are_those_of_the_questions_in_order(model, uneven):
+def test_predictions_are_those_of_the_questions_in_order(model, uneven, monkeypatch):
+    monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 5)
     network = network_of(model, uneven)
     ensemble = Ensemble([network, network_of(model, uneven, 2)])
     got, found = predict(ensemble, EvaluationBatches(uneven, uneven.test, network))

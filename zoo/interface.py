@@ -65,6 +65,9 @@ class MemoryNetwork(nn.Module, ABC):
     traces: ClassVar[str] = "weights"
     ranks: ClassVar[bool] = False  # whether it can choose among replies of several words, as `answer_words` lets it
     window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
+    # whether slots without a sentence change its answer: then a batch has all `window` slots, else, drawn by question,
+    # as many as its longest story needs
+    counts_empty: ClassVar[bool] = False
 
     def forward(self, batch: Questions) -> Answer:
         features = self.encode(batch)  # I

@@ -28,7 +28,7 @@ from tasks.batch import PAD, Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.cells import rows
 from zoo.parts.encoders import ENCODERS, bag_of_words, count_words
-from zoo.parts.slots import look, recall, time_index, time_with_gaps
+from zoo.parts.slots import look, recall, time_with_gaps, times_told
 
 
 class KVMemNN(MemoryNetwork):
@@ -125,8 +125,8 @@ class KVMemNN(MemoryNetwork):
         if self.centre is not None:
             seen = (seen[..., None] & (rows(batch.sentences, batch.stories) != PAD)).flatten(1)
         if self.key_times is not None:
-            time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
-            time = time.repeat_interleave(slots.shape[2] // self.window, dim=1)
+            time = times_told(batch)
+            time = time.repeat_interleave(slots.shape[2] // batch.stories.shape[1], dim=1)
             slots = torch.cat([slots, (time + len(keys))[:, None]], dim=1)
             keys, values = (
                 torch.cat([table, F.pad(times, (0, 0, 1, 0))])
@@ -157,7 +157,7 @@ class KVMemNN(MemoryNetwork):
             p = torch.where(seen, torch.where(self.linear, scores, p), 0.0)
             o = recall(p, values, slots)  # o = sum_i p_i A phi_V(v_i)
             q = (q + o) @ R.T + bias  # q_{j+1} = R_j (q_j + o)
-            attention.append(p.view(len(p), self.window, -1).sum(-1))
+            attention.append(p.view(*batch.stories.shape, -1).sum(-1))
         return q, Trace(torch.stack(attention, dim=1))
 
     def respond(self, recall: Tensor) -> Tensor:

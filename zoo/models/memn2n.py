@@ -29,7 +29,7 @@ from tasks.batch import Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.cells import rows
 from zoo.parts.encoders import ENCODERS
-from zoo.parts.slots import look, recall, time_index, time_with_gaps
+from zoo.parts.slots import look, recall, time_with_gaps, times_told
 
 
 class MemN2N(MemoryNetwork):
@@ -55,6 +55,7 @@ class MemN2N(MemoryNetwork):
     )
     memory = "static"
     ranks = True
+    counts_empty = True
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class MemN2N(MemoryNetwork):
         """
         if self.times is None:
             return features.unbind(0), batch.stories[:, None]
-        time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
+        time = times_told(batch)
         times = F.pad(self.times, (0, 0, 1, 0))  # an empty slot has no time
         timed = features[: len(times)]
         slots = torch.stack([batch.stories, time + timed.shape[1]], dim=1)

@@ -22,7 +22,7 @@ from tasks.batch import PAD, Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import rows
 from zoo.parts.encoders import position_encoding
-from zoo.parts.slots import time_index, time_with_gaps
+from zoo.parts.slots import time_with_gaps, times_told
 
 
 class Transformer(MemoryNetwork):
@@ -90,7 +90,7 @@ class Transformer(MemoryNetwork):
 
     def write(self, features: Tensor, batch: Questions) -> Tensor:
         """G: a token for each sentence, with its time, (B, T, d)."""
-        time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
+        time = times_told(batch)
         return rows(features, batch.stories) + rows(F.pad(self.times, (0, 0, 1, 0)), time)
 
     def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:

@@ -23,7 +23,7 @@ from torch import Generator, Tensor, nn
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import gru, hear, rows
-from zoo.parts.slots import time_index, time_with_gaps
+from zoo.parts.slots import time_with_gaps, times_told
 
 
 class WMN(MemoryNetwork):
@@ -93,7 +93,7 @@ class WMN(MemoryNetwork):
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: the memories m_i, (B, T, d): each sentence's state, after one more word that says how long ago it was."""
-        time = batch.noise if batch.noise is not None else time_index(batch.told, self.window)
+        time = times_told(batch)
         ago = (time - 1).clamp(min=0)
         x = rows(self.times @ self.W[0].T + self.b[0], ago)
         return gru(x, rows(features[0], batch.stories), self.U[0])

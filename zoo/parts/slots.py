@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from tasks.batch import PAD
+from tasks.batch import PAD, Questions
 
 
 def look(u: Tensor, table: Tensor, slots: Tensor) -> Tensor:
@@ -28,6 +28,12 @@ def recall(p: Tensor, table: Tensor, slots: Tensor) -> Tensor:
 def time_index(told: Tensor, slots: int) -> Tensor:
     """1 for the last sentence told, 2 for the one before, ..., and 0 for empty slots: (B, slots)."""
     return (told[:, None] - torch.arange(slots, device=told.device)).clamp(min=PAD)
+
+
+def times_told(batch: Questions) -> Tensor:
+    """The time index of every slot, (B, T); where a model has drawn some, for as many slots as it can have, those."""
+    slots = batch.stories.shape[1]
+    return time_index(batch.told, slots) if batch.noise is None else batch.noise[:, :slots]
 
 
 def time_with_gaps(told: Tensor, slots: int, share: float, generator: Generator) -> Tensor:

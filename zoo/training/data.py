@@ -13,7 +13,7 @@ from tasks.corpus import Corpus, Split, only_used
 from zoo.interface import MemoryNetwork
 
 EVALUATED_AT_ONCE = 500  # questions, or places for them
-SORTED_AT_ONCE = 16  # batches of stories
+SORTED_AT_ONCE = 16  # batches
 DRAWN_AT_ONCE = 16  # batches of questions
 SHARED = ("sentences", "candidates")  # of a batch, by all restarts and batches
 
@@ -46,21 +46,56 @@ class TrainingBatches(ABC):
         used = batch.stories[0].numel() + batch.question[0].numel()
         return only_used(batch) if len(self.corpus.sentences) > 2 * used else batch
 
+    def alike(self, orders: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Cuts what each restart has shuffled, (R, rows), into batches of like length, (R, B).
+
+        Each restart sorts by length within every SORTED_AT_ONCE batches. The order of these batches is then shuffled,
+        for all restarts alike, because the stories of a batch are padded to one length.
+        """
+        batches: list[Tensor] = []
+        for some in orders.split(SORTED_AT_ONCE * self.batch_size, dim=1):
+            sorted_ = some.gather(1, lengths[some].argsort(dim=1, stable=True))
+            batches += sorted_.split(self.batch_size, dim=1)
+        shuffled = torch.randperm(len(batches), generator=Generator().manual_seed(self.epoch))
+        return [batches[number] for number in shuffled.tolist()]
+
     @abstractmethod
     def __iter__(self) -> Iterator[Batch]: ...
 
 
-class QuestionBatches(TrainingBatches):
-    """Every question with a story of its own."""
+def slots_needed(split: Split, network: MemoryNetwork) -> Tensor:
+    """How many slots the story of each question takes, (N,)."""
+    if network.counts_empty:
+        return torch.full_like(split.told, network.window)
+    return split.told.clamp(1, network.window)
 
-    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
+
+class QuestionBatches(TrainingBatches):
+    """Every question with a story of its own; a batch has as many slots as its longest story needs.
+
+    Args:
+        by_length: whether stories of like length share a batch. It saves time, but a batch is a poorer sample then.
+    """
+
+    def __init__(
+        self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int, by_length: bool
+    ) -> None:
         super().__init__(corpus, network, seeds, len(corpus.train), batch_size)
+        self.slots = slots_needed(corpus.train, network).cpu()
+        self.by_length = by_length
 
     def __iter__(self) -> Iterator[Questions]:
-        orders, noises = zip(*map(self._draw, self.generators()), strict=True)
-        order = torch.stack(orders)
-        noise = None if noises[0] is None else torch.stack(noises)
+        generators = self.generators()
+        order = torch.stack([torch.randperm(self.rows, generator=generator) for generator in generators])
         whole = self.rows - self.rows % self.batch_size
+        if self.by_length and self.slots.min() < self.slots.max():
+            order = torch.cat([*self.alike(order[:, :whole], self.slots), order[:, whole:]], dim=1)
+        told = self.corpus.train.told.clamp(max=self.network.window)
+        noises = [
+            self.network.noise(told[mine.to(told.device)], generator)
+            for mine, generator in zip(order, generators, strict=True)
+        ]
+        noise = None if noises[0] is None else torch.stack(noises)
         for begin in range(0, whole, DRAWN_AT_ONCE * self.batch_size):  # one gather for many batches
             here = slice(begin, min(begin + DRAWN_AT_ONCE * self.batch_size, whole))
             yield from self._batches(order[:, here], None if noise is None else noise[:, here], self.batch_size)
@@ -69,30 +104,25 @@ class QuestionBatches(TrainingBatches):
 
     def _batches(self, order: Tensor, noise: Tensor | None, size: int) -> Iterator[Questions]:
         """Batches of `size` of the questions `order`, (R, batches size), with their noise."""
+        longest = self.slots[order].unflatten(1, (-1, size)).amax((0, 2)).tolist()
 
         def apart(table: Tensor) -> Tensor:
             return table.unflatten(1, (-1, size)).transpose(0, 1).contiguous()  # (batches, R, size, ...)
 
-        together = self.corpus.by_question(self.corpus.train, apart(order), self.network.window)
+        train = self.corpus.train
+        together = self.corpus.by_question(train, apart(order.to(train.question.device)), max(longest))
         if noise is not None:
             together = together._replace(noise=apart(noise))
         own = {name: table for name, table in together._asdict().items() if name not in SHARED and table is not None}
-        for number in range(len(together.answer)):
-            yield self.cut(together._replace(**{name: table[number] for name, table in own.items()}))
-
-    def _draw(self, generator: Generator) -> tuple[Tensor, Tensor | None]:
-        """The order of the questions, and the noise for each of them in that order."""
-        train = self.corpus.train
-        order = torch.randperm(self.rows, generator=generator).to(train.question.device)
-        return order, self.network.noise(train.told[order].clamp(max=self.network.window), generator)
+        for number, slots in enumerate(longest):
+            batch = together._replace(**{name: table[number] for name, table in own.items()})
+            yield self.cut(batch._replace(stories=batch.stories[..., :slots].contiguous()))
 
 
 class StoryBatches(TrainingBatches):
-    """Every story once, with all its questions; a batch has as many stories as hold `batch_size` questions on average.
+    """Every story once, with all its questions; a batch holds `batch_size` questions on average.
 
-    Stories of like length share a batch, so that little is computed for padding: each restart shuffles its stories and
-    sorts them by length within every SORTED_AT_ONCE batches; the order of these batches is then shuffled, for all
-    restarts alike, because the stories of a batch are padded to one length.
+    Stories of like length share a batch, so that little is computed for padding.
     """
 
     def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
@@ -103,13 +133,8 @@ class StoryBatches(TrainingBatches):
         generators = self.generators()
         train = self.corpus.train
         orders = torch.stack([torch.randperm(self.rows, generator=generator) for generator in generators])
-        lengths = train.lengths.cpu()
-        batches: list[Tensor] = []
-        for some in orders.split(SORTED_AT_ONCE * self.batch_size, dim=1):
-            alike = some.gather(1, lengths[some].argsort(dim=1, stable=True))
-            batches += alike.split(self.batch_size, dim=1)
-        for number in torch.randperm(len(batches), generator=Generator().manual_seed(self.epoch)).tolist():
-            batch = self.corpus.by_story(train, batches[number].to(train.question.device))
+        for stories in self.alike(orders, train.lengths.cpu()):
+            batch = self.corpus.by_story(train, stories.to(train.question.device))
             noises = [
                 self.network.noise(told, generator) for told, generator in zip(batch.told, generators, strict=True)
             ]
@@ -130,12 +155,13 @@ class SequenceBatches(TrainingBatches):
 
 
 def training_batches(
-    corpus: Corpus | Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int
+    corpus: Corpus | Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int, by_length: bool = False
 ) -> TrainingBatches:
     if isinstance(corpus, Algorithm):
         return SequenceBatches(corpus, network, seeds, batch_size)
-    kind = StoryBatches if network.drawn_by == "story" else QuestionBatches
-    return kind(corpus, network, seeds, batch_size)
+    if network.drawn_by == "story":
+        return StoryBatches(corpus, network, seeds, batch_size)
+    return QuestionBatches(corpus, network, seeds, batch_size, by_length)
 
 
 def _with_own_table(batch: Questions) -> Questions:
@@ -162,8 +188,9 @@ class Blocks:
 
 
 class EvaluationBatches:
-    """All questions of a split, in order, the same for all restarts; places without a question have the answer PAD.
+    """All questions of a split, the same for all restarts; places without a question have the answer PAD.
 
+    They come in the order of their stories' lengths, for the sake of speed; `order` has their numbers.
     Or all sequences of a part of an algorithmic task.
     """
 
@@ -171,15 +198,17 @@ class EvaluationBatches:
         if isinstance(split, Fixed):
             self.batches = list(split)
             return
-        device = split.question.device
         if network.drawn_by == "story":
-            stories = len(split.lengths)
+            stories = split.lengths.argsort(stable=True)
+            self.order = stories.argsort()[split.story].argsort(stable=True)
             most = int(torch.bincount(split.story).max())
-            numbers = torch.arange(stories, device=device).split(max(1, EVALUATED_AT_ONCE // most))
-            self.batches = [corpus.by_story(split, some) for some in numbers]
+            self.batches = [corpus.by_story(split, some) for some in stories.split(max(1, EVALUATED_AT_ONCE // most))]
         else:
-            numbers = torch.arange(len(split), device=device).split(EVALUATED_AT_ONCE)
-            self.batches = [corpus.by_question(split, some, network.window) for some in numbers]
+            slots = slots_needed(split, network)
+            self.order = slots.argsort(stable=True)
+            self.batches = [
+                corpus.by_question(split, some, int(slots[some].max())) for some in self.order.split(EVALUATED_AT_ONCE)
+            ]
         self.batches = [_with_own_table(batch) for batch in self.batches]
 
     def __len__(self) -> int:

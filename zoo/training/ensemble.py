@@ -4,12 +4,15 @@ import copy
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from tasks.batch import Batch, Candidates, Questions
+from tasks.batch import PAD, Batch, Candidates, Questions
 from tasks.errors import UserError
 from zoo.interface import Answer, MemoryNetwork
+
+COMPILED_LENGTHS = 4  # of stories, up to the model's window
 
 
 class _Callable(nn.Module):
@@ -80,6 +83,7 @@ class Ensemble(nn.Module):
     def differentiate(self, batch: Batch) -> Tensor:
         """The loss of every restart, (R,), with its gradient left in `weights.grad`."""
         if self._program and batch.answer.shape[1] == self._batch_size:
+            batch = batch._replace(stories=self._padded(batch.stories))
             gradient, (_, loss) = self._program(self.weights.detach(), self._buffers_of_all(), batch)
             self.weights.grad = gradient
             return loss
@@ -87,6 +91,13 @@ class Ensemble(nn.Module):
         total, loss = self._loss(self.weights, self._buffers_of_all(), batch)
         total.backward()
         return loss.detach()
+
+    def _padded(self, stories: Tensor) -> Tensor:
+        """To one of few lengths, because a program is compiled for each."""
+        window = self.network.window
+        step = -(-window // COMPILED_LENGTHS)
+        short = min(window, -(-stories.shape[-1] // step) * step) - stories.shape[-1]
+        return F.pad(stories, (0, short), value=PAD)
 
     def compile_for(self, batch_size: int) -> None:
         """Lets `differentiate` make one program of forward and backward, for batches of this many questions.

@@ -1,13 +1,13 @@
 """The one LightningModule: trains any model of the zoo as an ensemble of restarts."""
 
 import time
-from collections.abc import Iterable
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from tasks.batch import PAD, Batch, Questions
+from tasks.batch import PAD, Batch
+from zoo.training.data import EvaluationBatches
 from zoo.training.ensemble import Ensemble
 from zoo.training.recipe import Recipe, Schedule
 
@@ -131,8 +131,8 @@ class EnsembleTraining(pl.LightningModule):
 
 
 @torch.inference_mode()
-def predict(ensemble: Ensemble, batches: Iterable[Questions]) -> tuple[Tensor, Tensor | None]:
-    """The answer of every restart to every question, (R, N), and whether it looked at the facts.
+def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Tensor | None]:
+    """The answer of every restart to every question of a split, in order, (R, N), and whether it looked at the facts.
 
     The second is None for a model that attends to no sentences, and for questions whose facts nobody knows.
     """
@@ -143,7 +143,8 @@ def predict(ensemble: Ensemble, batches: Iterable[Questions]) -> tuple[Tensor, T
         answers.append(answer.scores.argmax(-1)[:, asked])
         if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1]:
             found.append(finds(answer.trace.attention, batch.support)[:, asked])
-    return torch.cat(answers, dim=1), torch.cat(found, dim=1) if found else None
+    place = batches.order.argsort()  # of each question among the answers
+    return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None
 
 
 def finds(attention: Tensor, support: Tensor) -> Tensor:

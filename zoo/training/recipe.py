@@ -19,6 +19,7 @@ class Recipe:
     optimizer: str = "sgd"  # or adam
     learning_rate: float = 0.01  # on the loss summed over a batch
     batch_size: int = 32
+    by_length: bool = False  # whether questions after like numbers of sentences share a batch, as stories always do
     epochs: int = 100
     anneal_every: int = 25  # epochs after which the rate is halved
     patience: int = 0  # epochs without a better validation error or loss that end a restart early; 0: never

@@ -73,7 +73,7 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
         corpus = corpus.to(device)
         trainer.fit(
             training,
-            Blocks(training_batches(corpus, ensemble.network, seeds, recipe.batch_size)),
+            Blocks(training_batches(corpus, ensemble.network, seeds, recipe.batch_size, recipe.by_length)),
             EvaluationBatches(corpus, corpus.valid, ensemble.network),
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=True,
