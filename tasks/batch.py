@@ -13,6 +13,11 @@ PAD = 0  # the empty word, the empty sentence (row 0 of the table) and "no answe
 NONE = -1  # no (further) supporting fact
 
 
+def is_right(said: Tensor, answer: Tensor, golds: Tensor | None) -> Tensor:
+    """Whether answers, (..., N), are the one of each question or, where it has several, among them."""
+    return said == answer if golds is None else (said[..., None] == golds).any(-1)
+
+
 class Candidates(NamedTuple):
     """The replies that a task allows, for tasks whose answer is one of them and not a word.
 
@@ -43,6 +48,11 @@ class Questions(NamedTuple):
     support: Tensor  # (N, F) positions in the story of the supporting facts, NONE where there are fewer
     noise: Tensor | None = None  # what a model drew for this step of training, see MemoryNetwork.noise
     candidates: Candidates | None = None  # where an answer is one of these and not a word
+    golds: Tensor | None = None  # (N, G) where several answers are right: all of them, PAD where there are fewer
+
+    def right(self, said: Tensor) -> Tensor:
+        """Whether answers, (..., N), are right."""
+        return is_right(said, self.answer, self.golds)
 
     @property
     def asked(self) -> Tensor:

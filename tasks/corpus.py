@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tasks.batch import NONE, PAD, Candidates, Questions, Sizes
+from tasks.batch import NONE, PAD, Candidates, Questions, Sizes, is_right
 
 ROUNDED = 64  # the size of a table that is cut for a batch, so that few sizes occur and few programs are compiled
 
@@ -28,6 +28,11 @@ class Split:
     answer: Tensor  # (N,) word id, or row of the candidates
     support: Tensor  # (N, F) positions in the story, NONE where there are fewer
     task: Tensor  # (N,) the number of the task that a question belongs to
+    golds: Tensor | None = None  # (N, G) where several answers are right: all, `answer` the first, PAD for fewer
+
+    def right(self, said: Tensor) -> Tensor:
+        """Whether answers to all questions, (..., N), are right."""
+        return is_right(said, self.answer, self.golds)
 
     def __len__(self) -> int:
         return len(self.question)
@@ -85,7 +90,8 @@ class Corpus:
 
     def to(self, device: torch.device | str) -> "Corpus":
         train, valid, test, *further = (
-            Split(**{name: table.to(device) for name, table in vars(split).items()}) for split in self.splits.values()
+            Split(**{name: table if table is None else table.to(device) for name, table in vars(split).items()})
+            for split in self.splits.values()
         )
         candidates = self.candidates and Candidates(*(table.to(device) for table in self.candidates))
         further = dict(zip(self.further, further, strict=True))
@@ -105,7 +111,10 @@ class Corpus:
         support = _shift(split.support[index], (told - kept)[..., None])
         rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
         question, answer = split.question[index], split.answer[index]
-        return Questions(self.sentences, stories, rows, kept, question, answer, support, candidates=self.candidates)
+        golds = None if split.golds is None else split.golds[index]
+        return Questions(
+            self.sentences, stories, rows, kept, question, answer, support, candidates=self.candidates, golds=golds
+        )
 
     def by_story(self, split: Split, index: Tensor) -> Questions:
         """The stories `index`, (..., B), each once and whole, with all their questions.
@@ -150,6 +159,7 @@ class Data:
     family: str = "babi"  # of tasks: it decides how figures are taken, recorded and tabled
     label: str = ""  # its conditions within the family, as part of a file name
     title: str = ""  # for people
+    recall: dict[str, float] = field(default_factory=dict)  # percent of questions with an answer in reach, by part
 
 
 def _window(split: Split, story: Tensor, end: Tensor, kept: Tensor, window: int) -> Tensor:

@@ -63,6 +63,7 @@ class MemoryNetwork(nn.Module, ABC):
     # what its trace is: "weights" of sentences, which sum to one; "gates" of sentences, each open or shut by itself;
     # "writing", how much of what it read each sentence has written, where it attends to no sentences; or "nothing"
     traces: ClassVar[str] = "weights"
+    searches: ClassVar[bool] = False  # whether it can answer from what a search has found: memories in no order
     ranks: ClassVar[bool] = False  # whether it can choose among replies of several words, as `answer_words` lets it
     window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
     # whether slots without a sentence change its answer: then a batch has all `window` slots, else, drawn by question,
@@ -107,11 +108,17 @@ class MemoryNetwork(nn.Module, ABC):
 
     def cost(self, answer: Answer, batch: Questions) -> Tensor:
         """What validation selects by, in percent, summed over the questions of the batch; restarts are kept apart."""
-        wrong = (answer.scores.argmax(-1) != batch.answer) & (batch.answer != PAD)
+        wrong = ~batch.right(answer.scores.argmax(-1)) & (batch.answer != PAD)
         return 100 * wrong.sum(-1)
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
-        """Named terms, each summed (not averaged) over the questions of the batch; the trainer adds them up."""
+        """Named terms, each summed (not averaged) over the questions of the batch; the trainer adds them up.
+
+        Of several right answers each has an equal share, as if one were drawn in every step."""
+        if batch.golds is not None:
+            there = batch.golds != PAD
+            of_each = torch.where(there, answer.scores.log_softmax(-1).gather(-1, batch.golds), 0.0).sum(-1)
+            return {"answer": -(of_each / there.sum(-1).clamp(min=1)).sum()}
         return {"answer": F.cross_entropy(answer.scores, batch.answer, ignore_index=PAD, reduction="sum")}
 
     def learn(self, batch: Questions) -> dict[str, Tensor]:

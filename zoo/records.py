@@ -34,7 +34,7 @@ PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
 def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
     """All that decides the figures of a run and its row; no folder, no logger, no number of processes."""
     without = ["source", "download", "protocol"]
-    if data.source == "official" and not data.filled:  # then nothing was generated
+    if data.source in ("official", "partial") and not data.filled:  # then nothing was generated
         without += ["generator", "fill_missing"]
     task = {key: value for key, value in config["task"].items() if key not in without}
     if "ids" in task:

@@ -122,6 +122,7 @@ def run(plan: Plan) -> Path:
             "family": data.family,
             "source": data.source,
             "world": data.world,
+            **({"recall": data.recall} if data.recall else {}),
             "filled": {str(task): questions for task, questions in data.filled.items()},
             "settings": plan.settings,
             "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),

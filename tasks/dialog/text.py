@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tasks.errors import UserError
+from tasks.lines import Lines
 
 Words = tuple[str, ...]
 NO_RESULT = ("api_call", "no", "result")  # what task 6 has for an empty list of facts
@@ -27,29 +28,6 @@ class Fact(NamedTuple):
 Dialog = list[Turn | Fact]
 
 
-class Lines:
-    """The lines of a file, and what to say about a wrong one."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        self.name = name
-        try:
-            text = data.decode("utf-8-sig").replace("\r\n", "\n")
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            raise UserError(f"{name}, line {line}: not UTF-8 text; the file is damaged or is no dialog file") from None
-        self.lines = text.split("\n")
-        if not self.lines[-1]:
-            del self.lines[-1]
-
-    def wrong(self, number: int, expected: str) -> UserError:
-        line = self.lines[number - 1]
-        shown = line if len(line) <= 60 else line[:57] + "..."
-        return UserError(f"{self.name}, line {number}: expected {expected}, found {shown!r}")
-
-    def __iter__(self) -> Iterator[tuple[int, str]]:
-        return enumerate(self.lines, start=1)
-
-
 def words_of(text: str) -> Words:
     return tuple(text.lower().split())
 
@@ -61,7 +39,7 @@ def read_dialogs(data: bytes, name: str) -> Iterator[Dialog]:
         data: the bytes of the file.
         name: how to call the file in an error.
     """
-    lines = Lines(data, name)
+    lines = Lines(data, name, "dialog file")
     dialog: Dialog = []
     number = 0
     for number, line in lines:
@@ -94,7 +72,7 @@ def read_dialogs(data: bytes, name: str) -> Iterator[Dialog]:
 
 def read_candidates(data: bytes, name: str) -> list[Words]:
     """The replies of a candidates file, in its order."""
-    lines = Lines(data, name)
+    lines = Lines(data, name, "dialog file")
     found: dict[Words, int] = {}
     for number, line in lines:
         line_id, _, reply = line.partition(" ")
@@ -109,7 +87,7 @@ def read_candidates(data: bytes, name: str) -> list[Words]:
 
 def read_knowledge(data: bytes, name: str) -> set[tuple[str, str]]:
     """The entities of a knowledge base: relations and their values."""
-    lines = Lines(data, name)
+    lines = Lines(data, name, "dialog file")
     found = set()
     for number, line in lines:
         subject, tab, value = line.partition("\t")

@@ -41,9 +41,11 @@ class KVMemNN(MemoryNetwork):
         memory_size: sentences at most; of longer stories the last are kept.
         dim: d.
         hops: H.
-        memories: `sentences`, or `windows` around each word.
+        memories: `sentences`, `windows` around each word, or `triples`, sentences whose first word is the value and whose
+            other words are the key.
         encoding: of sentences: `position`, or `bag` (of words) as in the paper; windows are bags.
         own_values: whether values have a dictionary of their own, as the centre words have in the paper's windows.
+        own_answers: whether answers have a dictionary of their own, and not that of the values.
         hashing: whether only memories that share a word with the question are looked at.
         time: whether keys and values carry temporal encodings.
         time_noise: share of empty memories among the slots in training.
@@ -58,6 +60,7 @@ class KVMemNN(MemoryNetwork):
     )
     memory = "static"
     ranks = True
+    searches = True
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class KVMemNN(MemoryNetwork):
         memories: str = "sentences",
         encoding: str = "position",
         own_values: bool = True,
+        own_answers: bool = True,
         hashing: bool = False,
         time: bool = True,
         time_noise: float = 0.1,
@@ -78,16 +82,17 @@ class KVMemNN(MemoryNetwork):
         super().__init__()
         at_least(1, memory_size=memory_size, dim=dim, hops=hops)
         at_least(0, time_noise=time_noise, init_std=init_std)
-        one_of(("sentences", "windows"), memories=memories)
+        one_of(("sentences", "windows", "triples"), memories=memories)
         one_of(tuple(ENCODERS), encoding=encoding)
         self.window = min(memory_size, story_length)
-        self.hashing, self.time_noise = hashing, time_noise
+        self.triples, self.hashing, self.time_noise = memories == "triples", hashing, time_noise
         self.encode_sentences = ENCODERS[encoding]
 
         def draw(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape) * init_std)
 
-        self.A, self.B = draw(vocabulary, dim), draw(vocabulary - 1, dim)
+        self.A = draw(vocabulary, dim)
+        self.B = draw(vocabulary - 1, dim) if own_answers else None
         self.A_V = draw(vocabulary, dim) if own_values else None
         self.centre = draw(vocabulary, dim) if memories == "windows" else None
         self.key_times = draw(self.window, dim) if time else None
@@ -100,6 +105,8 @@ class KVMemNN(MemoryNetwork):
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
         """I: every distinct sentence as a question or key, and as a value, (U, d) each."""
         keys = self.encode_sentences(batch.sentences, self.A)
+        if self.triples:
+            return keys, rows(self.A if self.A_V is None else self.A_V, batch.sentences[:, 0])
         return keys, keys if self.A_V is None else self.encode_sentences(batch.sentences, self.A_V)
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -110,6 +117,8 @@ class KVMemNN(MemoryNetwork):
         """
         if self.centre is None:
             keys, values = features
+            if self.triples:
+                keys = keys - rows(self.A, batch.sentences[:, 0])
             slots = batch.stories[:, None]
         else:  # a row for each word of each distinct sentence
             here, there, value = (
@@ -162,10 +171,17 @@ class KVMemNN(MemoryNetwork):
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: q_{H+1} . B phi_Y(y) for every word y."""
-        return recall @ self.answer_words().T
+        return F.pad(recall @ self.answers.T, (1, 0))
+
+    @property
+    def answers(self) -> Tensor:
+        """B, of all words but the empty one."""
+        if self.B is not None:
+            return self.B
+        return (self.A if self.A_V is None else self.A_V)[1:]
 
     def answer_words(self) -> Tensor:
-        return F.pad(self.B, (0, 0, 1, 0))
+        return F.pad(self.answers, (0, 0, 1, 0))
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
         if self.key_times is None or not self.time_noise:

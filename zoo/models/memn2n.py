@@ -56,6 +56,7 @@ class MemN2N(MemoryNetwork):
     memory = "static"
     ranks = True
     counts_empty = True
+    searches = True
 
     def __init__(
         self,

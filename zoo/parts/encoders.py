@@ -45,10 +45,10 @@ def weighted_sum(sentences: Tensor, words: Tensor, terms: list[tuple[Tensor, Ten
         tables = torch.cat([words if scale is None else words * scale for _, scale in terms], dim=-2)
         summed = counts @ tables.movedim(-2, 0).flatten(1)
     else:
-        tables = F.pad(words[..., 1:, :], (0, 0, 1, 0)).movedim(-2, 0)  # (V, ..., d), nothing for the empty word
-        found = rows(tables.reshape(vocabulary, -1), sentences).unflatten(-1, (-1, dim))  # (U, J, ..., d)
+        tables = words.movedim(-2, 0).reshape(vocabulary, -1)
+        found = rows(tables, sentences).unflatten(-1, (-1, dim))  # (U, J, ..., d)
         weights = sum(place[:, None, None] * (1.0 if scale is None else scale) for place, scale in terms)  # (J, 1, d)
-        summed = (found * weights).sum(1)
+        summed = torch.where(sentences[..., None, None] == PAD, 0.0, found * weights).sum(1)
     return summed.view(len(sentences), *lead, dim).movedim(0, -2)
 
 

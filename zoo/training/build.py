@@ -51,6 +51,12 @@ def check_fits(model: type[MemoryNetwork], data: Data) -> None:
             f"{model.__name__} answers with one word, and {data.title} asks for one of many replies; "
             f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"
         )
+    if data.family == "wikimovies" and not model.searches:
+        fitting = [name for name, target in registered().items() if target.searches]
+        raise UserError(
+            f"{model.__name__} reads stories in their order, and {data.title} has a knowledge base that is searched; "
+            f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"
+        )
 
 
 def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:

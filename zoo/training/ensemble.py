@@ -137,6 +137,7 @@ AXES = {
     "stories": 2,
     "support": 2,
     "noise": 2,
+    "golds": 2,
     "inputs": 3,
     "targets": 3,
     "mask": 2,

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tasks.batch import NONE
+from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus, Split
 from zoo.training.ensemble import Ensemble
 
@@ -19,7 +19,7 @@ def looks(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> lis
         said: (N,) its answer to every test question.
     """
     test, chosen = corpus.test, []
-    right = said == test.answer
+    right = test.right(said)
     for task in test.task.unique():
         for outcome, count in ((right, RIGHT), (~right, WRONG)):
             candidates = ((test.task == task) & outcome).nonzero()[:, 0]
@@ -40,6 +40,8 @@ def look(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number:
     answer, _ = ensemble(batch)
     told = int(batch.told[row])
 
+    right = [int(split.answer[number])] if split.golds is None else split.golds[number].tolist()
+
     def text(sentence: Tensor) -> str:
         return " ".join(corpus.words[word] for word in corpus.sentences[sentence].tolist() if word)
 
@@ -47,7 +49,7 @@ def look(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number:
         "task": int(split.task[number]),
         "story": [text(sentence) for sentence in batch.stories[batch.story[row], :told]],
         "question": text(batch.question[row]),
-        "answer": corpus.answers[int(split.answer[number])],
+        "answer": ", ".join(corpus.answers[answer] for answer in right if answer != PAD),
         "said": corpus.answers[int(answer.scores[restart, row].argmax())],
         "facts": [fact for fact in batch.support[row].tolist() if fact != NONE],
         "attention": [

@@ -118,19 +118,20 @@ def _answer_figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
     }
     errors, dialog_errors = {}, {}
     for part, split in splits.items():
-        wrong = predicted[part][0] != split.answer
+        wrong = ~split.right(predicted[part][0])
         errors[part] = _by_task(wrong, split.task)
         if corpus.candidates is not None:
             dialog_errors[part] = _by_task(*_dialogs(wrong, split))
     answers, found = predicted["test"]
     test = corpus.test
+    small = torch.int16 if len(corpus.answers) < 2**15 else torch.int32  # holds every answer
     return {
         "errors": errors,
         "dialog_errors": dialog_errors,
-        "predictions": {part: predicted[part][0].to(torch.int16).cpu() for part in ("test", *corpus.further)},
+        "predictions": {part: predicted[part][0].to(small).cpu() for part in ("test", *corpus.further)},
         "questions": {
             "task": test.task.to(torch.int8).cpu(),
-            "answer": test.answer.to(torch.int16).cpu(),
+            "answer": test.answer.to(small).cpu(),
             "told": test.told.to(torch.int16).cpu(),
             "facts": (test.support != NONE).sum(1).to(torch.int8).cpu(),
             "oldest_fact": _ago(test).to(torch.int16).cpu(),

@@ -1,0 +1,240 @@
+"""A film world of our own, as files in WikiMovies' format: a knowledge base of any size, and questions about it.
+
+A seed decides every byte: all that is random comes from `random.Random.random`, whose numbers Python promises to keep.
+Films have one to three of each relation, people make many films or one, and a question's words never name a relation:
+each of the thirteen kinds of question is asked in several ways.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from tasks.babi.walks import Draw, pick
+from tasks.errors import UserError, check_type
+from tasks.wikimovies import PARTS, RELATIONS
+
+LEAST, MOST = 1_000, 1_000_000  # triples
+HELD = 10  # one question of so many is for validation, one for the test
+
+# of each kind: the relation, whether it is read backwards, and how it is asked
+KINDS: dict[str, tuple[str, bool, tuple[str, ...]]] = {
+    "film to director": ("directed_by", False, (
+        "who sat in the director's chair for {}", "whose direction brought us {}", "name whoever directed {}",
+        "under whom was {} shot",
+    )),
+    "film to writer": ("written_by", False, (
+        "whose pen is behind {}", "who thought up the plot of {}", "name whoever wrote {}", "from whose script was {} made",
+    )),
+    "film to actor": ("starred_actors", False, (
+        "who can be seen on screen in {}", "name somebody from the cast of {}", "which players has {}",
+        "whose faces do we see in {}",
+    )),
+    "film to year": ("release_year", False, (
+        "in what year did {} reach the cinemas", "how old is {}, by its year", "when could people first see {}",
+        "the premiere of {} was in which year",
+    )),
+    "film to language": ("in_language", False, (
+        "what do people speak in {}", "which tongue is heard in {}", "in what language was {} recorded",
+    )),
+    "film to genre": ("has_genre", False, (
+        "on which shelf of the video shop does {} stand", "what sort of picture is {}", "to which genre do you count {}",
+        "what kind of film would you call {}",
+    )),
+    "film to tag": ("has_tags", False, (
+        "with which words do viewers label {}", "what do people note down after {}", "give me keywords for {}",
+        "what does {} deal with",
+    )),
+    "film to rating": ("has_imdb_rating", False, (
+        "how did viewers like {}", "is {} worth the ticket", "what do the marks say of {}",
+    )),
+    "film to votes": ("has_imdb_votes", False, (
+        "how many have heard of {}", "is {} much talked about", "how widely is {} known",
+    )),
+    "director to film": ("directed_by", True, (
+        "what has {} directed", "name a picture that {} made as its director", "which shootings were led by {}",
+    )),
+    "writer to film": ("written_by", True, (
+        "what has {} written for the screen", "name a picture after a script of {}", "which plots came from {}",
+    )),
+    "actor to film": ("starred_actors", True, (
+        "where did {} play a part", "name a picture with {} in its cast", "on which posters is {} among the players",
+        "what can i watch to see {}",
+    )),
+    "tag to film": ("has_tags", True, (
+        "what could i watch about {}", "name a picture that viewers label {}", "which ones deal with {}",
+    )),
+}  # fmt: skip
+
+ADJECTIVES = (
+    "Amber Ancient Autumn Bitter Blind Borrowed Brave Broken Burning Careless Clever Cold Crimson Crooked Curious Dark "
+    "Distant Double Drowning Early Electric Empty Endless Faithful Fallen Final Foreign Forgotten Frozen Gentle Golden "
+    "Grey Hidden Hollow Honest Hungry Idle Infinite Inner Invisible Iron Last Lonely Lost Lucky Midnight Narrow Noble "
+    "Northern Painted Paper Perfect Quiet Restless Rusty Sacred Second Secret Silent Silver Sleeping Southern Stolen "
+    "Strange Stubborn Sudden Tender Thirsty Thousand Tiny Twisted Unknown Velvet Wandering Western Wicked Winter Wooden"
+).split()
+NOUNS = (
+    "Anchor Angel Apple Arrow Autograph Balloon Bandit Bell Bicycle Bird Blade Boat Border Bridge Brother Butcher Cage "
+    "Candle Captain Carnival Castle Circle Circus City Clock Coast Comet Corridor Countess Crown Dancer Daughter Desert "
+    "Diary Doctor Dragon Dream Echo Empire Engine Escape Falcon Farewell Feather Fever Fiddler Fire Flower Forest Fox "
+    "Frontier Garden Gate Ghost Giant Glacier Guest Hammer Harbour Harvest Heart Heir Hill Horizon Horse Hotel Hunter "
+    "Island Jewel Journey Judge Key King Kitchen Ladder Lady Lake Lantern Letter Lighthouse Lion Locket Magician Maiden "
+    "Map Market Mask Meadow Melody Mermaid Messenger Mirror Monkey Moon Mountain Neighbour Night Ocean Oracle Orchard "
+    "Orphan Palace Parade Passenger Phantom Piano Pilgrim Pilot Pirate Planet Poet Prince Prison Promise Puppet Queen "
+    "Rain River Road Robot Rose Runner Sailor Scarecrow Season Shadow Shepherd Shore Signal Sister Snow Soldier Song "
+    "Spider Spy Station Stone Storm Stranger Summer Swan Tailor Teacher Temple Thief Tiger Tower Traveller Treasure "
+    "Tunnel Umbrella Valley Violin Voyage Wave Wedding Whale Whisper Widow Wind Window Witness Wolf Wonder"
+).split()
+FIRST = (
+    "Ada Adrian Agnes Albert Alma Anders Anton Astrid Basil Beatrix Boris Bruno Camille Carl Celia Clara Conrad Cora Dario "
+    "Dora Edgar Edith Elias Elsa Emil Enzo Erik Esther Eugene Felix Flora Frida Gaspar Gloria Greta Gustav Hanna Hector "
+    "Helga Hugo Ida Igor Ines Iris Ivan Jasper Joan Jonas Judith Julian Karin Kaspar Klara Lars Leo Leonie Linus Lotte "
+    "Lucas Magda Marcel Margot Mario Martha Maxim Mina Mira Nadia Nils Nora Olga Oscar Otto Paula Pedro Petra Quentin "
+    "Ramona Ralph Regina Robin Rosa Ruben Sasha Selma Silas Sonja Stella Sven Tamara Theo Tilda Ulrich Ursula Vera Viktor "
+    "Wanda Wilma Xenia Yvonne Zoltan"
+).split()
+BEGINS = "Al An Ar Bal Bar Bel Ber Bor Cal Car Cor Dal Dor Fal Far Fen Gal Gar Hal Har Hol Jan Kal Kar Kor Lan Lin Lor Mal Mar Mor Nor Or Pal Par Per Ral Ros Sal San Sel Sor Tal Tor Val Ver Vol Wal Win Zel".split()
+MIDDLES = ("", "a", "an", "ber", "da", "de", "di", "en", "er", "i", "in", "ko", "la", "le", "li", "ma", "na", "ni", "o", "ri", "so", "ta", "ti", "vi")  # fmt: skip
+ENDS = "berg bert by dahl den dini do dorf ell fort gard ham hart holm ini ker kin land lek ley lin low man mark mond nak nek ner quist rell res rick ridge rov sen shaw sky son stad stein ston strom tano ter ton vale ven vik ville well wick wood worth".split()
+LANGUAGES = "Arabic Bengali Catalan Croatian Czech Danish Dutch English Finnish French German Greek Hebrew Hindi Hungarian Icelandic Italian Japanese Korean Mandarin Norwegian Persian Polish Portuguese Romanian Russian Spanish Swedish Tamil Thai Turkish Ukrainian".split()  # fmt: skip
+GENRES = "Adventure Animation Biography Comedy Crime Documentary Drama Family Fantasy History Horror Musical Mystery Romance Satire Thriller War Western".split()  # fmt: skip
+RATINGS = ("dreadful", "weak", "passable", "splendid", "brilliant")
+VOTES = ("obscure", "noticed", "popular", "legendary")
+
+
+class Pool:
+    """Names that come back: the next is new, or one of before, which is likelier the more often it has been drawn."""
+
+    def __init__(self, draw: Draw, new: float, make: Callable[[], str]) -> None:
+        self.draw, self.new, self.make = draw, new, make
+        self.known: dict[str, None] = {}
+        self.names: list[str] = []
+        self.drawn: list[str] = []
+
+    def __call__(self) -> str:
+        if not self.drawn or self.draw() < self.new:
+            name = unique(self.make, self.known)
+            self.names.append(name)
+        else:
+            name = pick(self.draw, self.drawn if self.draw() < 0.5 else self.names)
+        self.drawn.append(name)
+        return name
+
+
+def unique(make: Callable[[], str], known: dict[str, None]) -> str:
+    while (name := make()) in known:
+        pass
+    known[name] = None
+    return name
+
+
+@dataclass(frozen=True)
+class World:
+    triples: int = 50_000
+    questions: int = 25_000  # at most; a tenth for validation, a tenth for the test
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("triples", LEAST, MOST), ("questions", 100, MOST), ("seed", 0, 2**31)):
+            value = getattr(self, name)
+            check_type(f"task.generator.{name}", value, int, least)
+            if not least <= value <= most:
+                raise UserError(f"task.generator.{name}={value}: expected {least:,} to {most:,}")
+
+
+Triple = tuple[str, str, str]  # film, relation, value
+
+
+def films(draw: Draw) -> Iterator[list[Triple]]:
+    """What there is to say about one film after another, relation by relation."""
+
+    def title() -> str:
+        noun = pick(draw, NOUNS)
+        form = draw()
+        if form < 0.15:
+            return f"{pick(draw, ADJECTIVES)} {noun}"
+        if form < 0.3:
+            return f"The {noun} of the {pick(draw, NOUNS)}"
+        if form < 0.5:
+            return f"{noun}, {pick(draw, NOUNS)} and {pick(draw, NOUNS)}"
+        return f"The {pick(draw, ADJECTIVES)} {noun} and the {pick(draw, ADJECTIVES)} {pick(draw, NOUNS)}"
+
+    def tag() -> str:
+        noun = pick(draw, NOUNS).lower()
+        return noun if draw() < 0.1 else f"{pick(draw, ADJECTIVES).lower()} {noun}"
+
+    def surname() -> str:
+        return f"{pick(draw, FIRST)} {pick(draw, BEGINS)}{pick(draw, MIDDLES)}{pick(draw, ENDS)}"
+
+    titles: dict[str, None] = {}
+    person, about = Pool(draw, 0.35, surname), Pool(draw, 0.15, tag)
+    while True:
+        film = unique(title, titles)
+        director = person()
+        writers = [director if draw() < 0.3 else person() for _ in range(1 + (draw() < 0.35))]
+        said = {
+            "directed_by": [director, *(person() for _ in range(draw() < 0.05))],
+            "written_by": writers,
+            "starred_actors": [person() for _ in range(1 + int(draw() * 4))],
+            "release_year": [str(2015 - int(90 * draw() ** 2))],
+            "in_language": [pick(draw, LANGUAGES)] if draw() < 0.25 else [],
+            "has_genre": [pick(draw, GENRES) for _ in range(int(draw() * 3))],
+            "has_tags": [about() for _ in range(max(0, int(draw() * 6) - 1))],
+            "has_imdb_rating": [pick(draw, RATINGS)] if draw() < 0.1 else [],
+            "has_imdb_votes": [pick(draw, VOTES)] if draw() < 0.1 else [],
+        }
+        yield [(film, relation, value) for relation in RELATIONS for value in dict.fromkeys(said[relation])]
+
+
+def triples(world: World) -> Iterator[Triple]:
+    left = world.triples
+    for film in films(random.Random(f"WikiMovies {world.seed} films").random):
+        yield from film[:left]
+        left -= len(film)
+        if left <= 0:
+            return
+
+
+def generate(world: World) -> dict[str, bytes]:
+    """The files of a world, by the roles that `official.read` gives them."""
+    told = list(triples(world))
+    entities = dict.fromkeys(name for film, _, value in told for name in (film, value))
+    return {
+        "knowledge": _knowledge(told).encode(),
+        "entities": "".join(f"{name}\n" for name in entities).encode(),
+        **{part: text.encode() for part, text in zip(PARTS, _questions(world, told), strict=True)},
+    }
+
+
+def _knowledge(told: list[Triple]) -> str:
+    blocks = []
+    for _, film in groupby(told, key=lambda triple: triple[0]):
+        lines = groupby(film, key=lambda triple: triple[:2])
+        blocks.append(
+            "".join(
+                f"{number} {name} {relation} {', '.join(value for _, _, value in values)}\n"
+                for number, ((name, relation), values) in enumerate(lines, start=1)
+            )
+        )
+    return "\n".join(blocks)
+
+
+def _questions(world: World, told: list[Triple]) -> tuple[str, str, str]:
+    """To learn from, to choose by, to test: no question, a kind and an entity, is in two of them."""
+    answers: dict[tuple[str, bool, str], list[str]] = {}
+    backwards = {relation for relation, back, _ in KINDS.values() if back}
+    for film, relation, value in told:
+        answers.setdefault((relation, False, film), []).append(value)
+        if relation in backwards:
+            answers.setdefault((relation, True, value), []).append(film)
+    forms = {(relation, back): forms for relation, back, forms in KINDS.values()}
+    draw = random.Random(f"WikiMovies {world.seed} questions").random
+    left, lines = list(answers), []
+    while left and len(lines) < world.questions:
+        place = int(draw() * len(left))
+        left[place], left[-1] = left[-1], left[place]
+        relation, back, entity = left.pop()
+        form = pick(draw, forms[relation, back])
+        lines.append(f"1 {form.format(entity)}?\t{', '.join(answers[relation, back, entity])}\n")
+    held = len(lines) // HELD
+    return "".join(lines[2 * held :]), "".join(lines[:held]), "".join(lines[held : 2 * held])
