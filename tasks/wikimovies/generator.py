@@ -12,7 +12,7 @@ from itertools import groupby
 
 from tasks.babi.walks import Draw, pick
 from tasks.errors import UserError, check_type
-from tasks.wikimovies import PARTS, RELATIONS
+from tasks.wikimovies import PARTS, RELATIONS, words
 
 LEAST, MOST = 1_000, 1_000_000  # triples
 HELD = 10  # one question of so many is for validation, one for the test
@@ -24,7 +24,8 @@ KINDS: dict[str, tuple[str, bool, tuple[str, ...]]] = {
         "under whom was {} shot",
     )),
     "film to writer": ("written_by", False, (
-        "whose pen is behind {}", "who thought up the plot of {}", "name whoever wrote {}", "from whose script was {} made",
+        "whose pen is behind {}", "who thought up the plot of {}", "name whoever wrote {}",
+        "from whose script was {} made",
     )),
     "film to actor": ("starred_actors", False, (
         "who can be seen on screen in {}", "name somebody from the cast of {}", "which players has {}",
@@ -38,8 +39,8 @@ KINDS: dict[str, tuple[str, bool, tuple[str, ...]]] = {
         "what do people speak in {}", "which tongue is heard in {}", "in what language was {} recorded",
     )),
     "film to genre": ("has_genre", False, (
-        "on which shelf of the video shop does {} stand", "what sort of picture is {}", "to which genre do you count {}",
-        "what kind of film would you call {}",
+        "on which shelf of the video shop does {} stand", "what sort of picture is {}",
+        "to which genre do you count {}", "what kind of film would you call {}",
     )),
     "film to tag": ("has_tags", False, (
         "with which words do viewers label {}", "what do people note down after {}", "give me keywords for {}",
@@ -65,41 +66,6 @@ KINDS: dict[str, tuple[str, bool, tuple[str, ...]]] = {
         "what could i watch about {}", "name a picture that viewers label {}", "which ones deal with {}",
     )),
 }  # fmt: skip
-
-ADJECTIVES = (
-    "Amber Ancient Autumn Bitter Blind Borrowed Brave Broken Burning Careless Clever Cold Crimson Crooked Curious Dark "
-    "Distant Double Drowning Early Electric Empty Endless Faithful Fallen Final Foreign Forgotten Frozen Gentle Golden "
-    "Grey Hidden Hollow Honest Hungry Idle Infinite Inner Invisible Iron Last Lonely Lost Lucky Midnight Narrow Noble "
-    "Northern Painted Paper Perfect Quiet Restless Rusty Sacred Second Secret Silent Silver Sleeping Southern Stolen "
-    "Strange Stubborn Sudden Tender Thirsty Thousand Tiny Twisted Unknown Velvet Wandering Western Wicked Winter Wooden"
-).split()
-NOUNS = (
-    "Anchor Angel Apple Arrow Autograph Balloon Bandit Bell Bicycle Bird Blade Boat Border Bridge Brother Butcher Cage "
-    "Candle Captain Carnival Castle Circle Circus City Clock Coast Comet Corridor Countess Crown Dancer Daughter Desert "
-    "Diary Doctor Dragon Dream Echo Empire Engine Escape Falcon Farewell Feather Fever Fiddler Fire Flower Forest Fox "
-    "Frontier Garden Gate Ghost Giant Glacier Guest Hammer Harbour Harvest Heart Heir Hill Horizon Horse Hotel Hunter "
-    "Island Jewel Journey Judge Key King Kitchen Ladder Lady Lake Lantern Letter Lighthouse Lion Locket Magician Maiden "
-    "Map Market Mask Meadow Melody Mermaid Messenger Mirror Monkey Moon Mountain Neighbour Night Ocean Oracle Orchard "
-    "Orphan Palace Parade Passenger Phantom Piano Pilgrim Pilot Pirate Planet Poet Prince Prison Promise Puppet Queen "
-    "Rain River Road Robot Rose Runner Sailor Scarecrow Season Shadow Shepherd Shore Signal Sister Snow Soldier Song "
-    "Spider Spy Station Stone Storm Stranger Summer Swan Tailor Teacher Temple Thief Tiger Tower Traveller Treasure "
-    "Tunnel Umbrella Valley Violin Voyage Wave Wedding Whale Whisper Widow Wind Window Witness Wolf Wonder"
-).split()
-FIRST = (
-    "Ada Adrian Agnes Albert Alma Anders Anton Astrid Basil Beatrix Boris Bruno Camille Carl Celia Clara Conrad Cora Dario "
-    "Dora Edgar Edith Elias Elsa Emil Enzo Erik Esther Eugene Felix Flora Frida Gaspar Gloria Greta Gustav Hanna Hector "
-    "Helga Hugo Ida Igor Ines Iris Ivan Jasper Joan Jonas Judith Julian Karin Kaspar Klara Lars Leo Leonie Linus Lotte "
-    "Lucas Magda Marcel Margot Mario Martha Maxim Mina Mira Nadia Nils Nora Olga Oscar Otto Paula Pedro Petra Quentin "
-    "Ramona Ralph Regina Robin Rosa Ruben Sasha Selma Silas Sonja Stella Sven Tamara Theo Tilda Ulrich Ursula Vera Viktor "
-    "Wanda Wilma Xenia Yvonne Zoltan"
-).split()
-BEGINS = "Al An Ar Bal Bar Bel Ber Bor Cal Car Cor Dal Dor Fal Far Fen Gal Gar Hal Har Hol Jan Kal Kar Kor Lan Lin Lor Mal Mar Mor Nor Or Pal Par Per Ral Ros Sal San Sel Sor Tal Tor Val Ver Vol Wal Win Zel".split()
-MIDDLES = ("", "a", "an", "ber", "da", "de", "di", "en", "er", "i", "in", "ko", "la", "le", "li", "ma", "na", "ni", "o", "ri", "so", "ta", "ti", "vi")  # fmt: skip
-ENDS = "berg bert by dahl den dini do dorf ell fort gard ham hart holm ini ker kin land lek ley lin low man mark mond nak nek ner quist rell res rick ridge rov sen shaw sky son stad stein ston strom tano ter ton vale ven vik ville well wick wood worth".split()
-LANGUAGES = "Arabic Bengali Catalan Croatian Czech Danish Dutch English Finnish French German Greek Hebrew Hindi Hungarian Icelandic Italian Japanese Korean Mandarin Norwegian Persian Polish Portuguese Romanian Russian Spanish Swedish Tamil Thai Turkish Ukrainian".split()  # fmt: skip
-GENRES = "Adventure Animation Biography Comedy Crime Documentary Drama Family Fantasy History Horror Musical Mystery Romance Satire Thriller War Western".split()  # fmt: skip
-RATINGS = ("dreadful", "weak", "passable", "splendid", "brilliant")
-VOTES = ("obscure", "noticed", "popular", "legendary")
 
 
 class Pool:
@@ -149,22 +115,24 @@ def films(draw: Draw) -> Iterator[list[Triple]]:
     """What there is to say about one film after another, relation by relation."""
 
     def title() -> str:
-        noun = pick(draw, NOUNS)
+        noun = pick(draw, words.NOUNS)
         form = draw()
         if form < 0.15:
-            return f"{pick(draw, ADJECTIVES)} {noun}"
+            return f"{pick(draw, words.ADJECTIVES)} {noun}"
         if form < 0.3:
-            return f"The {noun} of the {pick(draw, NOUNS)}"
+            return f"The {noun} of the {pick(draw, words.NOUNS)}"
         if form < 0.5:
-            return f"{noun}, {pick(draw, NOUNS)} and {pick(draw, NOUNS)}"
-        return f"The {pick(draw, ADJECTIVES)} {noun} and the {pick(draw, ADJECTIVES)} {pick(draw, NOUNS)}"
+            return f"{noun}, {pick(draw, words.NOUNS)} and {pick(draw, words.NOUNS)}"
+        return f"The {pick(draw, words.ADJECTIVES)} {noun} and the {pick(draw, words.ADJECTIVES)} {pick(draw, words.NOUNS)}"
 
     def tag() -> str:
-        noun = pick(draw, NOUNS).lower()
-        return noun if draw() < 0.1 else f"{pick(draw, ADJECTIVES).lower()} {noun}"
+        noun = pick(draw, words.NOUNS).lower()
+        return noun if draw() < 0.1 else f"{pick(draw, words.ADJECTIVES).lower()} {noun}"
 
     def surname() -> str:
-        return f"{pick(draw, FIRST)} {pick(draw, BEGINS)}{pick(draw, MIDDLES)}{pick(draw, ENDS)}"
+        return (
+            f"{pick(draw, words.FIRST)} {pick(draw, words.BEGINS)}{pick(draw, words.MIDDLES)}{pick(draw, words.ENDS)}"
+        )
 
     titles: dict[str, None] = {}
     person, about = Pool(draw, 0.35, surname), Pool(draw, 0.15, tag)
@@ -177,11 +145,11 @@ def films(draw: Draw) -> Iterator[list[Triple]]:
             "written_by": writers,
             "starred_actors": [person() for _ in range(1 + int(draw() * 4))],
             "release_year": [str(2015 - int(90 * draw() ** 2))],
-            "in_language": [pick(draw, LANGUAGES)] if draw() < 0.25 else [],
-            "has_genre": [pick(draw, GENRES) for _ in range(int(draw() * 3))],
+            "in_language": [pick(draw, words.LANGUAGES)] if draw() < 0.25 else [],
+            "has_genre": [pick(draw, words.GENRES) for _ in range(int(draw() * 3))],
             "has_tags": [about() for _ in range(max(0, int(draw() * 6) - 1))],
-            "has_imdb_rating": [pick(draw, RATINGS)] if draw() < 0.1 else [],
-            "has_imdb_votes": [pick(draw, VOTES)] if draw() < 0.1 else [],
+            "has_imdb_rating": [pick(draw, words.RATINGS)] if draw() < 0.1 else [],
+            "has_imdb_votes": [pick(draw, words.VOTES)] if draw() < 0.1 else [],
         }
         yield [(film, relation, value) for relation in RELATIONS for value in dict.fromkeys(said[relation])]
 

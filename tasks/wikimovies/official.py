@@ -11,7 +11,10 @@ MIRRORS = (
     f"http://parl.ai/downloads/wikimovies/{ARCHIVE}",
     "https://thespermwhale.com/jaseweston/babi/movieqa.tar.gz",
 )
-PLACES = {"official": ("movieqa", ARCHIVE, "movieqa.tar.gz"), "partial": ("wikimovies_partial", "wikimovies_partial.tar.gz")}
+PLACES = {
+    "official": ("movieqa", ARCHIVE, "movieqa.tar.gz"),
+    "partial": ("wikimovies_partial", "wikimovies_partial.tar.gz"),
+}
 HOMES = {"official": ("movieqa",), "partial": ("wikimovies_partial", "movieqa")}
 QUESTIONS, KNOWLEDGE = ("questions", "wiki_entities"), ("knowledge_source", "wiki_entities")
 # by their roles: in which folder of the release they lie, and how they are called

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.batch import PAD, Questions
+from tasks.batch import PAD, Questions, Sizes
 from tasks.corpus import Corpus, Split
 from tasks.wikimovies import PARTS, RELATIONS
 from tasks.wikimovies.index import Index
@@ -31,24 +31,32 @@ class Store:
     """A knowledge base in memory, and the index by which a question finds what it says about its words."""
 
     names: Names
-    words: dict[str, int]  # of relations and of questions; entities have the numbers before them
+    words: dict[str, int]  # of relations and of questions; entities have the numbers before theirs
+    vocabulary: list[str]  # what the numbers stand for
     triples: Tensor  # (M, 3) value, subject, relation; first as they are told, then reversed
     index: Index
     slots: int
+    longest: int  # words of a question, or of a triple
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(len(self.vocabulary), self.longest, self.slots)
 
     def question(self, text: str) -> Questions:
-        """A question that somebody types, with its memories, as a batch of one; words that nobody knows are left out."""
+        """A question that somebody types, with its memories, as a batch of one; unknown words are left out."""
         linked = self.names.link(words_of(text))
         known = [word if isinstance(word, int) else self.words.get(word, PAD) for word in linked]
         words = torch.tensor([[word for word in known if word != PAD] or [PAD]])
         memories, found = self.index.find(words, self.slots)
         wide = max(WORDS, words.shape[1])
         pad = torch.nn.functional.pad
-        sentences = torch.cat([
-            torch.zeros(1, wide, dtype=torch.long),
-            pad(self.triples[memories], (0, wide - WORDS)),
-            pad(words, (0, wide - words.shape[1])),
-        ])
+        sentences = torch.cat(
+            [
+                torch.zeros(1, wide, dtype=torch.long),
+                pad(self.triples[memories], (0, wide - WORDS)),
+                pad(words, (0, wide - words.shape[1])),
+            ]
+        )
         stories = torch.zeros(1, self.slots, dtype=torch.long)
         stories[0, : len(memories)] = torch.arange(1, len(memories) + 1)
         none = torch.zeros(1, dtype=torch.long)
@@ -57,7 +65,9 @@ class Store:
         )
 
 
-def read(files: dict[str, bytes], names_of: dict[str, str], slots: int, frequency: int) -> tuple[Store, dict[str, Asked]]:
+def read(
+    files: dict[str, bytes], names_of: dict[str, str], slots: int, frequency: int
+) -> tuple[Store, dict[str, Asked]]:
     """The knowledge base and the questions of every part.
 
     Args:
@@ -85,14 +95,15 @@ def read(files: dict[str, bytes], names_of: dict[str, str], slots: int, frequenc
         part: Asked([[number(word) for word in question] for question, _ in of_part], [a for _, a in of_part])
         for part, of_part in said.items()
     }
-    vocabulary = len(names) + 1 + len(words)
-    return Store(names, words, triples, Index(triples[:, 1:], vocabulary, frequency), slots), asked
+    vocabulary = ["", *names.number, *words]
+    index = Index(triples[:, 1:], len(vocabulary), frequency)
+    longest = max(WORDS, *(len(question) for of_part in asked.values() for question in of_part.words))
+    return Store(names, words, vocabulary, triples, index, slots, longest), asked
 
 
 def corpus_of(store: Store, asked: dict[str, Asked]) -> Corpus:
     """The tables for training: every question with the memories that hashing finds for it."""
     questions = {part: padded(of_part.words) for part, of_part in asked.items()}
-    longest = max(WORDS, *(table.shape[1] for table in questions.values()))
     pad = torch.nn.functional.pad
     rows, splits = 1 + len(store.triples), {}
     for part, table in questions.items():
@@ -111,11 +122,13 @@ def corpus_of(store: Store, asked: dict[str, Asked]) -> Corpus:
             golds,
         )
         rows += len(table)
-    sentences = torch.cat([
-        torch.zeros(1, longest, dtype=torch.long),
-        *(pad(table, (0, longest - table.shape[1])) for table in (store.triples, *questions.values())),
-    ])
-    return Corpus(["", *store.names.number, *store.words], sentences, *(splits[part] for part in PARTS))
+    sentences = torch.cat(
+        [
+            torch.zeros(1, store.longest, dtype=torch.long),
+            *(pad(table, (0, store.longest - table.shape[1])) for table in (store.triples, *questions.values())),
+        ]
+    )
+    return Corpus(store.vocabulary, sentences, *(splits[part] for part in PARTS))
 
 
 def padded(lists: list[list[int]]) -> Tensor:

@@ -41,8 +41,8 @@ class KVMemNN(MemoryNetwork):
         memory_size: sentences at most; of longer stories the last are kept.
         dim: d.
         hops: H.
-        memories: `sentences`, `windows` around each word, or `triples`, sentences whose first word is the value and whose
-            other words are the key.
+        memories: `sentences`, `windows` around each word, or `triples`, sentences whose first word is the value
+            and whose other words are the key.
         encoding: of sentences: `position`, or `bag` (of words) as in the paper; windows are bags.
         own_values: whether values have a dictionary of their own, as the centre words have in the paper's windows.
         own_answers: whether answers have a dictionary of their own, and not that of the values.

@@ -6,7 +6,6 @@ gather and scatter row by row. Only where a task has thousands of words, looking
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tasks.batch import PAD
