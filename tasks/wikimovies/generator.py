@@ -123,7 +123,8 @@ def films(draw: Draw) -> Iterator[list[Triple]]:
             return f"The {noun} of the {pick(draw, words.NOUNS)}"
         if form < 0.5:
             return f"{noun}, {pick(draw, words.NOUNS)} and {pick(draw, words.NOUNS)}"
-        return f"The {pick(draw, words.ADJECTIVES)} {noun} and the {pick(draw, words.ADJECTIVES)} {pick(draw, words.NOUNS)}"
+        other = f"{pick(draw, words.ADJECTIVES)} {pick(draw, words.NOUNS)}"
+        return f"The {pick(draw, words.ADJECTIVES)} {noun} and the {other}"
 
     def tag() -> str:
         noun = pick(draw, words.NOUNS).lower()
