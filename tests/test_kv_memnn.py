@@ -9,7 +9,7 @@ from zoo.models.kv_memnn import KVMemNN
 
 
 @pytest.mark.parametrize("hashing", [False, True])
-@pytest.mark.parametrize("memories", ["sentences", "windows"])
+@pytest.mark.parametrize("memories", ["sentences", "windows", "triples"])
 def test_kv_memnn_is_its_equations(memories, hashing, uneven):
     torch.manual_seed(5)
     network = KVMemNN(
@@ -20,6 +20,7 @@ def test_kv_memnn_is_its_equations(memories, hashing, uneven):
         memories=memories,
         hashing=hashing,
         own_values=hashing,
+        own_answers=memories != "triples",
         encoding="bag",
         init_std=0.4,
     ).double()

@@ -15,7 +15,9 @@ def memories(network, story: list[list[int]]) -> list[tuple[int, Tensor, Tensor]
     for place, sentence in enumerate(story):
         ago = len(story) - 1 - place  # 0 for the last sentence
         key_time, value_time = network.key_times[ago], network.value_times[ago]
-        if network.centre is None:
+        if network.triples:
+            found.append((place, bag(sentence[1:], network.A) + key_time, A_V[sentence[0]] + value_time))
+        elif network.centre is None:
             found.append((place, bag(sentence, network.A) + key_time, bag(sentence, A_V) + value_time))
         else:
             for i, word in enumerate(sentence):
@@ -46,4 +48,6 @@ def answer(network, story: list[list[int]], question: list[int], common: set[int
                 [sum(p[i] for i, m in enumerate(held) if m[0] == t) + q.new_zeros(()) for t in range(len(story))]
             )
         )
-    return network.B @ q, torch.stack(attention)
+    A_V = network.A if network.A_V is None else network.A_V
+    B = A_V[1:] if network.B is None else network.B
+    return B @ q, torch.stack(attention)

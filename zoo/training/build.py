@@ -64,7 +64,8 @@ def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
     models = {}
     for file in sorted((CONF / "model").glob("*.yaml")):
         on_task = CONF / "model_on_task" / f"{file.stem}_{task}.yaml"
-        models[file.stem] = get_class(OmegaConf.load(on_task if on_task.exists() else file)["_target_"])
+        options = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(on_task) if on_task.exists() else {})
+        models[file.stem] = get_class(options["_target_"])
     return models
 
 
