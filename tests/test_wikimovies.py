@@ -153,7 +153,7 @@ class TestIndex:
 class TestGenerator:
     def test_a_seed_decides_every_byte(self, files):
         digest = hashlib.sha256(b"".join(files[role] for role in sorted(files))).hexdigest()
-        assert digest[:16] == "4120143fc1baecd3"
+        assert digest[:16] == "f7991f33f4361e2e"
         assert generate(World(**LITTLE)) == files
         assert generate(World(**LITTLE | {"seed": 1})) != files
 
@@ -214,25 +214,23 @@ class TestTables:
         ]
         assert shown == [
             (
-                "where did Kaspar Verlaman play a part",
-                ["The Heart of the Piano", "Treasure, Dragon and Arrow", "The Wandering Tower and the Careless Ocean"],
+                "where did Nadia Sorviman play a part",
+                ["The Heart of the Piano"],
                 [
-                    ("The Wandering Tower and the Careless Ocean", "Kaspar Verlaman", "starred_actors of"),
-                    ("Treasure, Dragon and Arrow", "Kaspar Verlaman", "starred_actors of"),
-                    ("The Restless Comet and the Iron Glacier", "Kaspar Verlaman", "written_by of"),
-                    ("The Restless Comet and the Iron Glacier", "Kaspar Verlaman", "directed_by of"),
-                    ("The Heart of the Piano", "Kaspar Verlaman", "starred_actors of"),
-                    ("Captain, Corridor and Whisper", "Kaspar Verlaman", "written_by of"),
+                    ("The Restless Comet and the Iron Glacier", "Nadia Sorviman", "written_by of"),
+                    ("The Restless Comet and the Iron Glacier", "Nadia Sorviman", "directed_by of"),
+                    ("The Heart of the Piano", "Nadia Sorviman", "starred_actors of"),
+                    ("The Jewel of the Fever", "Nadia Sorviman", "directed_by of"),
                 ],
             ),
             (
-                "the premiere of The Forgotten Window and the Second Giant was in which year",
-                ["1982"],
+                "from whose script was The Forgotten Window and the Second Giant made",
+                ["Mira Vertiland"],
                 [
                     ("1982", "The Forgotten Window and the Second Giant", "release_year"),
                     ("Mina Walmaham", "The Forgotten Window and the Second Giant", "starred_actors"),
-                    ("Olga Anwell", "The Forgotten Window and the Second Giant", "starred_actors"),
-                    ("Ursula Malmond", "The Forgotten Window and the Second Giant", "starred_actors"),
+                    ("Magda Carirov", "The Forgotten Window and the Second Giant", "starred_actors"),
+                    ("Sonja Dallaby", "The Forgotten Window and the Second Giant", "starred_actors"),
                     ("Mira Vertiland", "The Forgotten Window and the Second Giant", "written_by"),
                     ("Anton Zeloman", "The Forgotten Window and the Second Giant", "directed_by"),
                 ],
@@ -258,7 +256,7 @@ class TestTables:
         assert recall(little, test) == 100 * right / len(test)
 
     def test_a_typed_question_is_answered_as_the_same_in_the_tables(self, little, store, files):
-        network = build(config("model=kv_memnn", "task=wikimovies")["model"], little.sizes, seed=1)
+        network = build(config("model=kv_memnn", "task=wikimovies")["model"], little.sizes, seed=1).double()
         whole = network(little.by_question(little.test, torch.arange(50), network.window))
         for n, line in enumerate(files["test"].decode().splitlines()):
             typed = network(store.question(line[2:].partition("\t")[0]))

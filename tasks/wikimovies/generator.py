@@ -128,7 +128,12 @@ def films(draw: Draw) -> Iterator[list[Triple]]:
 
     def tag() -> str:
         noun = pick(draw, words.NOUNS).lower()
-        return noun if draw() < 0.1 else f"{pick(draw, words.ADJECTIVES).lower()} {noun}"
+        form = draw()
+        if form < 0.1:
+            return noun
+        if form < 0.3:  # of these there are more than any world needs
+            noun = f"{noun} {pick(draw, words.NOUNS).lower()}"
+        return f"{pick(draw, words.ADJECTIVES).lower()} {noun}"
 
     def surname() -> str:
         return (

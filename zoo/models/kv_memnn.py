@@ -17,7 +17,12 @@ Deviations:
   product of word counts here, the inverted index of the batch's sentences; words in more than half of them don't count,
   and a question that hits no memory sees all of them.
 - R_j has a bias, and the last hop has its R too (the authors' code has a bias and no R after the last hop); A is not B.
-- As answers all words are candidates, scored by their own embedding; the paper's are entities.
+- As answers all words are candidates, scored by their own embedding; the paper's are entities. They are on WikiMovies
+  too, beside the few hundred words of relations and questions, and all of them share the softmax; the authors' code
+  draws 1,000 wrong ones.
+- On WikiMovies key hashing is the task's (`tasks/wikimovies/index.py`). Values and answers share a dictionary there,
+  questions and keys another: so what stands in the question is not taken for its answer. The authors' code has one for
+  all, which is `own_values=false own_answers=false`.
 """
 
 import torch
