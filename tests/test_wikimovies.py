@@ -8,6 +8,7 @@ import tarfile
 import pytest
 import torch
 
+from benchmarks.store import measure
 from tasks.batch import PAD
 from tasks.corpus import Data
 from tasks.errors import UserError
@@ -412,7 +413,7 @@ def test_a_run_leaves_its_record_and_its_row(tmp_path):
     assert (row.hits, row.published) == (100 - record["tasks"]["1"]["test_errors"][k], "–")
     page = board.as_markdown([row])
     assert "## WikiMovies, generated film world (1,000 triples)" in page
-    assert f"| kv_memnn | miller2016_kv_memnn_wikimovies | {row.hits:.1f} | – |" in page
+    assert f"| kv_memnn | {row.experiment} | {row.hits:.1f} | – |" in page
 
 
 @pytest.fixture(scope="module")
@@ -450,3 +451,9 @@ class TestPartOfTheRelease:
                 ["Inspector Gadget", "Black Christmas", "Ice Princess", "Harriet the Spy", "The Scribbler"],
             ),
         ]
+
+
+def test_the_benchmark_measures_a_store():
+    measured = measure(config("model=kv_memnn", "task=wikimovies"), triples=1000, questions=10)
+    assert measured["triples"] == 1000
+    assert 0 < measured["ms of processor time a question, median"] < 1000
