@@ -60,7 +60,8 @@ def test_windows_line_ends_and_byte_order_mark_change_nothing():
     got = read(b"\xef\xbb\xbf" + STORY.replace(b"\n", b"\r\n"), "qa", 1, other)
     assert plain.words == other.words
     for name in vars(expected):
-        assert getattr(expected, name).equal(getattr(got, name)), name
+        table, again = getattr(expected, name), getattr(got, name)
+        assert table is again is None or table.equal(again), name
 
 
 def test_words_of_any_script_lose_nothing():
