@@ -9,7 +9,7 @@ lines_of(rows)             its lines of results/README.md
 sheet_of(rows, results_dir)  its section on the page, unless the page is about it as a whole
 """
 
-from zoo.leaderboard import dialog, sequences, tables
+from zoo.leaderboard import dialog, sequences, tables, wikimovies
 
-BESIDE_BABI = (dialog, sequences)
+BESIDE_BABI = (dialog, wikimovies, sequences)
 FAMILIES = (tables, *BESIDE_BABI)

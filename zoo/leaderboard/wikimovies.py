@@ -1,11 +1,20 @@
 """The leaderboard of WikiMovies: hits@1, a table for each source of the data; the same records give the same bytes."""
 
+import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.leaderboard.tables import marks_of, newest, read_published, setting_of, table
+from zoo import records
+from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
+from zoo.leaderboard.tables import dagger, marks_of, newest, read_published, setting_of, table
 from zoo.progress import clock
 
+CSV = "leaderboard_wikimovies.csv"
+COLUMNS = (
+    "source", "world", "model", "experiment", "restarts", "hits", "mean_hits", "valid_hits", "recall", "published",
+    "parameters", "train_seconds", "record", "marks",
+)  # fmt: skip
 CONDITIONS = ("task.source", "task.generator.triples", "task.generator.seed")  # they choose the table
 SOURCES = {
     "official": "official data",
@@ -30,6 +39,7 @@ class Row:
     published: str  # as printed, a figure that is known from memory only with a mark
     parameters: int
     train_seconds: float
+    record: str
     marks: tuple[str, ...]
 
     @property
@@ -56,10 +66,10 @@ class Row:
 def rows_of(results_dir: Path) -> list[Row]:
     """One row a model, setting and table: of several records of the same the newest."""
     published = {row["key"]: row for row in read_published(results_dir / "published_wikimovies.csv")}
-    return newest(results_dir, "wikimovies", lambda record, _: _row(record, published))
+    return newest(results_dir, "wikimovies", lambda record, name: _row(record, name, published))
 
 
-def _row(record: dict, published: dict[str, dict[str, str]]) -> Row:
+def _row(record: dict, name: str, published: dict[str, dict[str, str]]) -> Row:
     (got,) = record["tasks"].values()
     (training,) = record["trainings"].values()
     # other data have other figures
@@ -75,11 +85,23 @@ def _row(record: dict, published: dict[str, dict[str, str]]) -> Row:
         100 - got["valid_errors"][k],
         100 - sum(errors) / len(errors),
         record["recall"]["test"],
-        row.get("hits_at_1", "–") + ("†" if row and row["standing"] != "verified" else ""),
+        row["hits_at_1"] + dagger(row["standing"]) if row else "–",
         training["parameters"],
         record["train_seconds"],
+        name,
         tuple(marks_of(record)),
     )
+
+
+def as_csv(rows: list[Row]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        figures = {name: f"{getattr(row, name):.2f}" for name in ("hits", "mean_hits", "valid_hits", "recall")}
+        rounded = {"train_seconds": f"{row.train_seconds:.1f}", "marks": "; ".join(row.marks)}
+        writer.writerow({name: getattr(row, name) for name in COLUMNS} | figures | rounded)
+    return stream.getvalue()
 
 
 ABOUT = (
@@ -97,28 +119,28 @@ def as_markdown(rows: list[Row]) -> str:
     return "\n\n".join(parts) + "\n" if parts else ""
 
 
+HEADER = ("hits@1", "published", "all restarts", "validation", "in reach", "restarts", "parameters", "training")
+
+
 def _table(rows: list[Row]) -> str:
-    header = (
-        "model", "experiment", "hits@1", "published", "all restarts", "validation", "in reach", "restarts",
-        "parameters", "training", "notes",
-    )  # fmt: skip
-    body = [
-        (
-            row.model,
-            row.experiment,
-            f"{row.hits:.1f}",
-            row.published,
-            f"{row.mean_hits:.1f}",
-            f"{row.valid_hits:.1f}",
-            f"{row.recall:.1f}",
-            str(row.restarts),
-            f"{row.parameters:,}",
-            clock(row.train_seconds),
-            "; ".join(row.marks),
-        )
-        for row in rows
+    body = [(row.model, row.experiment, *(cell.text for cell in _cells(row)), "; ".join(row.marks)) for row in rows]
+    return table(("model", "experiment", *HEADER, "notes"), body, set(HEADER))
+
+
+def _cells(row: Row) -> list[Cell]:
+    figures = (Cell(f"{figure:.1f}", figure) for figure in (row.mean_hits, row.valid_hits, row.recall))
+    return [
+        Cell(f"{row.hits:.1f}", row.hits, part="questions", shade=100 - row.hits),
+        Cell(row.published, _published(row)),
+        *figures,
+        Cell(str(row.restarts), row.restarts),
+        Cell(f"{row.parameters:,}", row.parameters),
+        Cell(clock(row.train_seconds), row.train_seconds),
     ]
-    return table(header, body, set(header) - {"model", "experiment", "notes"})
+
+
+def _published(row: Row) -> float | None:
+    return None if row.published == "–" else float(row.published.rstrip("†"))
 
 
 def as_short_markdown(rows: list[Row]) -> str:
@@ -134,3 +156,32 @@ def as_short_markdown(rows: list[Row]) -> str:
             header = ("model", "setting", "restarts", "hits@1", "published", "in reach")
             parts += [f"**{title}, hits@1 in %**", table(header, body, set(header[2:]))]
     return "\n\n".join(parts)
+
+
+def lines_of(rows: list[Row]) -> list[Line]:
+    """The runs, for results/README.md."""
+    return [
+        Line(
+            row.title, "hits@1 in percent", row.model, row.experiment, row.record, row.hits, _published(row),
+            "†" if row.published.endswith("†") else "", f"in reach {row.recall:.1f}", row.marks, of_errors=False,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def sheet_of(rows: list[Row], results_dir: Path) -> Sheet:
+    """The section on the page."""
+    grids = [
+        Grid(title, HEADER, [(row, _cells(row)) for row in rows if row.title == title])
+        for title in dict.fromkeys(row.title for row in rows)
+    ]
+    parts = {row.record: _parts(records.read(results_dir / "runs" / f"{row.record}.json")) for row in rows}
+    return Sheet("wikimovies", "WikiMovies", ABOUT.replace("*", ""), grids, parts)
+
+
+def _parts(record: dict) -> dict[str, Part]:
+    (got,) = record["tasks"].values()
+    part = Part(
+        "All questions", got["training"], got["test_errors"], got["valid_errors"], got["selected"], got["best_epochs"]
+    )
+    return {"questions": part}
