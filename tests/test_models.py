@@ -13,7 +13,6 @@ from zoo.training.ensemble import Ensemble
 from zoo.training.module import predict
 from zoo.training.recipe import Recipe
 
-
 CLASSES = {name: get_class(config(f"model={name}")["model"]["_target_"]) for name in MODELS}
 CUT = [name for name, target in CLASSES.items() if target.drawn_by == "question" and not target.counts_empty]
 
