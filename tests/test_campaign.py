@@ -9,7 +9,7 @@ import pytest
 from tests.configs import ROOT
 from tests.test_run import environment
 from tests.worlds import write_release
-from zoo.campaign import read
+from zoo.campaign import figure_of, read
 from zoo.command import planned
 from zoo.mistakes import explained
 
@@ -37,6 +37,12 @@ def test_a_file_that_is_no_campaign_is_refused(tmp_path, text, said):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ValueError, match=said):
         read(tmp_path / "mine.yaml")
+
+
+def test_the_figure_of_a_record():
+    tasks = {"1": {"test_errors": [9.0, 1.0], "selected": 1}, "2": {"test_errors": [2.0, 9.0], "selected": 0}}
+    assert figure_of({"tasks": tasks}) == "1.50 % test error"
+    assert figure_of({"validation": {"bits": [3.0, 0.25], "selected": 1}}) == "0.25 bits on validation"
 
 
 def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess:

@@ -11,6 +11,7 @@ import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import fmean
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -75,18 +76,25 @@ def left(plans: list[Plan], pace: Paces) -> str:
     return f"{len(plans)} left: {about}{more}"
 
 
+def figure_of(record: dict) -> str:
+    """The mean test error over the tasks, or what validation says of a task that has test sets of many lengths."""
+    if "tasks" in record:
+        return f"{fmean(got['test_errors'][got['selected']] for got in record['tasks'].values()):.2f} % test error"
+    validation = record["validation"]
+    return f"{validation['bits'][validation['selected']]:.2f} bits on validation"
+
+
 def show(plans: list[tuple[str, Plan]], pace: Paces) -> None:
     table = Table()
     table.add_column("run", overflow="fold")
     table.add_column("state")
-    table.add_column("mean test error", justify="right")
+    table.add_column("figure", justify="right")
     table.add_column("time", justify="right")
     for name, plan in plans:
         short = name.removeprefix("experiment=")
         if done := plan.recorded():
             record = records.read(done[-1])
-            errors = [got["test_errors"][got["selected"]] for got in record["tasks"].values()]
-            table.add_row(short, "done", f"{sum(errors) / len(errors):.2f} %", clock(record["wall_seconds"]))
+            table.add_row(short, "done", figure_of(record), clock(record["wall_seconds"]))
         else:
             seconds = seconds_of(plan, pace)
             table.add_row(short, "to do", "", "?" if seconds is None else f"about {clock(seconds)}")
