@@ -6,18 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.configs import ROOT
+from tests.configs import ROOT, config
 from tests.test_run import environment
 from tests.worlds import write_release
 from zoo.campaign import figure_of, read
 from zoo.command import planned
 from zoo.mistakes import explained
+from zoo.training.recipe import Recipe
 
 FILES = sorted((ROOT / "conf/campaign").glob("*.yaml"))
+BABI = [file for file in FILES if file.stem.startswith("babi")]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_run_of_a_campaign_composes(file, release):
+def test_every_run_of_a_campaign_composes(file):
+    for arguments in read(file):
+        assert Recipe.from_config(config(*arguments)["model"]["recipe"]).epochs > 0
+
+
+@pytest.mark.parametrize("file", BABI, ids=lambda file: file.stem)
+def test_every_run_of_a_campaign_on_babi_can_be_planned(file, release):
     for arguments in read(file):
         with explained(arguments):
             # the little world has no 10k, nor 20 tasks

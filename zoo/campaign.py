@@ -44,25 +44,28 @@ def read(file: Path) -> list[list[str]]:
     return arguments
 
 
-Paces = dict[tuple[str, str], float]  # by the family of tasks and the model
+# by the family of tasks and the model, and by these and the model's width
+Paces = dict[tuple[str, str] | tuple[str, str, int | None], float]
 
 
 def paces(results_dir: Path) -> Paces:
     """Seconds that a model takes for an example and process, as the newest record of each says."""
-    found = {}
+    found: Paces = {}
     for file in sorted((results_dir / "runs").glob("*.json"), key=lambda path: path.stem.rpartition("-")[2]):
         record = json.loads(file.read_text())
         examples = sum(training["examples"] for training in record["trainings"].values())
-        found[record.get("family", "babi"), record["model"]] = record["train_seconds"] / examples
+        kind = record.get("family", "babi"), record["model"]
+        found[kind] = found[*kind, record["settings"]["model"].get("dim")] = record["train_seconds"] / examples
     return found
 
 
 def seconds_of(plan: Plan, pace: Paces) -> float | None:
-    """How long a run takes, if its model has been run before."""
+    """How long a run takes, if its model has been run before, of the same width if there is such a run."""
     kind = plan.data.family, plan.labels["model"]
-    if kind not in pace:
+    of_example = pace.get((*kind, plan.config["model"].get("dim")), pace.get(kind))
+    if of_example is None:
         return None
-    return pace[kind] * plan.examples / workers_of(plan.config, len(plan.data.trainings))
+    return of_example * plan.examples / workers_of(plan.config, len(plan.data.trainings))
 
 
 def left(plans: list[Plan], pace: Paces) -> str:
