@@ -45,10 +45,12 @@ class Questions(NamedTuple):
     told: Tensor  # (N,) how many sentences of it had been told
     question: Tensor  # (N,) row of `sentences`
     answer: Tensor  # (N,) word id, or row of the candidates; PAD where a story has fewer questions than another
-    support: Tensor  # (N, F) positions in the story of the supporting facts, NONE where there are fewer
+    support: Tensor  # (N, F) positions in the story of the supporting facts, NONE where there are fewer; see `golds`
     noise: Tensor | None = None  # what a model drew for this step of training, see MemoryNetwork.noise
     candidates: Candidates | None = None  # where an answer is one of these and not a word
-    golds: Tensor | None = None  # (N, G) where several answers are right: all of them, PAD where there are fewer
+    # (N, G) where several answers are right: all of them, PAD where there are fewer; then each fact is enough for one
+    golds: Tensor | None = None
+    unseen: Tensor | None = None  # (V,) words that nothing has which the task is learned from; None: nobody knows
 
     def right(self, said: Tensor) -> Tensor:
         """Whether answers, (..., N), are right."""

@@ -7,6 +7,7 @@ single gather.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -71,6 +72,7 @@ class Corpus:
     test: Split
     further: dict[str, Split] = field(default_factory=dict)  # test sets beside the main one, by name
     candidates: Candidates | None = None  # where an answer is one of several replies and not a word
+    learned: Tensor | None = None  # (V,) the words that were learned, where `train` is not what they were learned from
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -88,6 +90,19 @@ class Corpus:
         longest = max(int(split.lengths.max()) for split in self.splits.values())
         return Sizes(len(self.words), self.sentences.shape[1], longest)
 
+    @cached_property
+    def unseen(self) -> Tensor:
+        """(V,) which words no story, question or answer of training has."""
+        if self.learned is not None:
+            return ~self.learned
+        train, replies = self.train, self.candidates
+        answers = train.answer if train.golds is None else train.golds
+        unseen = torch.ones(len(self.words), dtype=torch.bool, device=answers.device)
+        unseen[self.sentences[torch.cat([train.facts, train.question]).unique()]] = False
+        unseen[answers if replies is None else replies.words[answers]] = False
+        unseen[PAD] = False
+        return unseen
+
     def to(self, device: torch.device | str) -> "Corpus":
         train, valid, test, *further = (
             Split(**{name: table if table is None else table.to(device) for name, table in vars(split).items()})
@@ -95,7 +110,8 @@ class Corpus:
         )
         candidates = self.candidates and Candidates(*(table.to(device) for table in self.candidates))
         further = dict(zip(self.further, further, strict=True))
-        return Corpus(self.words, self.sentences.to(device), train, valid, test, further, candidates)
+        learned = self.learned if self.learned is None else self.learned.to(device)
+        return Corpus(self.words, self.sentences.to(device), train, valid, test, further, candidates, learned)
 
     def by_question(self, split: Split, index: Tensor, window: int) -> Questions:
         """The questions `index`, each with its own story: the `window` sentences told last before it.
@@ -113,8 +129,9 @@ class Corpus:
         question, answer = split.question[index], split.answer[index]
         golds = None if split.golds is None else split.golds[index]
         return Questions(
-            self.sentences, stories, rows, kept, question, answer, support, candidates=self.candidates, golds=golds
-        )
+            self.sentences, stories, rows, kept, question, answer, support,
+            candidates=self.candidates, golds=golds, unseen=self.unseen,
+        )  # fmt: skip
 
     def by_story(self, split: Split, index: Tensor) -> Questions:
         """The stories `index`, (..., B), each once and whole, with all their questions.
@@ -141,6 +158,7 @@ class Corpus:
             *(table.flatten(-2) for table in flat),
             torch.where(real[..., None], split.support[number], NONE).flatten(-3, -2),
             candidates=self.candidates,
+            unseen=self.unseen,
         )
 
 

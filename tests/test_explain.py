@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from tasks.batch import Sizes
+from tests.configs import config
 from tests.worlds import write_release
-from zoo import explain
+from zoo import explain, records
 from zoo.command import planned
 from zoo.runner import run
+from zoo.training.build import build
 
 STORY = "Ada went to the attic.\nBen ran to the barn.\nWhere is Ada?\n\nAda walked to the yard.\nWhere is Ada?\n"
 
@@ -43,6 +46,21 @@ def test_answers_a_story_that_is_typed(results, capsys, monkeypatch):
     assert first.split()[0] == "attic"
     assert second.split()[0] == "yard"
     assert "ben ran" not in first  # an empty line begins a new story
+
+
+def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path):
+    words, sizes = ["", "ada", "ran", "to", "the", "attic", "barn", "where", "is"], Sizes(9, 5, 2)
+    model = config("model=open_memnn")["model"]
+    weights = torch.nn.utils.parameters_to_vector(build(model, sizes, seed=1).parameters()).detach()
+    learned = torch.tensor([word != "barn" for word in words])
+    kept = {"weights": weights, "words": words, "learned": learned, "sizes": list(sizes)}
+    file = tmp_path / "runs" / "one.json"
+    stored = records.weights_of(file)
+    stored.parent.mkdir()
+    torch.save({"1": kept}, stored)
+    _, *told = explain.load(file, {"settings": {"model": model}}, "1")
+    (corpus,) = explain.asked(["Ada ran to the barn.", "Where is Ada?"], *told)
+    assert corpus.by_question(corpus.test, torch.tensor([0]), 2).unseen.equal(~learned)
 
 
 @pytest.mark.parametrize(

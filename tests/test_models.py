@@ -74,7 +74,8 @@ def test_every_parameter_gets_a_gradient(model, corpus):
     # the little world's questions have one fact; a second makes what is read first differ from what is read last
     fact = batch.support[:, :1]
     second = torch.where(fact == NONE, NONE, (fact + 1) % batch.told[:, None].clamp(min=1))
-    batch = batch._replace(support=torch.cat([fact, second], dim=1))
+    noise = network.noise(batch.told, torch.Generator().manual_seed(0))  # some parameters are for what is drawn
+    batch = batch._replace(support=torch.cat([fact, second], dim=1), noise=noise)
     sum(network.loss(network(batch), batch).values()).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name

@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from torch import Tensor
 
 from tasks.babi.text import WORD
 from tasks.batch import NONE, Sizes
@@ -63,8 +64,8 @@ def kept(file: Path, training: str, task: str) -> list[dict]:
         return [shown for shown in json.loads(str(arrays[f"{training}/looks"])) if shown["task"] == int(task)]
 
 
-def load(file: Path, record: dict, training: str) -> tuple[Ensemble, list[str], Sizes]:
-    """The network that validation selected, the words that it knows, and its sizes."""
+def load(file: Path, record: dict, training: str) -> tuple[Ensemble, list[str], Tensor, Sizes]:
+    """The network that validation selected, the words of its task, which of them it has learned, and its sizes."""
     weights = records.weights_of(file)
     if not weights.exists():
         part = "" if training == "joint" else f" task={training}"
@@ -78,10 +79,11 @@ def load(file: Path, record: dict, training: str) -> tuple[Ensemble, list[str], 
     ensemble = Ensemble([build(record["settings"]["model"], sizes, seed=0)])
     with torch.no_grad():
         ensemble.weights[0] = stored["weights"]
-    return ensemble, stored["words"], sizes
+    words = stored["words"]
+    return ensemble, words, stored.get("learned", torch.ones(len(words), dtype=torch.bool)), sizes
 
 
-def asked(lines: Iterable[str], words: list[str], sizes: Sizes) -> Iterator[Corpus]:
+def asked(lines: Iterable[str], words: list[str], learned: Tensor, sizes: Sizes) -> Iterator[Corpus]:
     """For every question among the lines a corpus with it and the sentences before it; an empty line begins anew."""
     number = {word: i for i, word in enumerate(words)}
     told: list[list[int]] = []
@@ -107,7 +109,7 @@ def asked(lines: Iterable[str], words: list[str], sizes: Sizes) -> Iterator[Corp
                 torch.arange(1, len(told) + 1), torch.tensor([0, len(told)]), one, one + len(told),
                 one + len(told) + 1, one + 1, torch.full((1, 1), NONE), one,
             )  # fmt: skip
-            yield Corpus(words, sentences, split, split, split)
+            yield Corpus(words, sentences, split, split, split, learned=learned)
 
 
 def show(shown: dict, traces: str, console: Console, answered: bool = True) -> None:
@@ -156,7 +158,7 @@ def main(arguments: list[str]) -> None:
         raise UserError(
             f"story={options['story']}: {file.name} is of no bAbI task; leave story= out to see what it keeps"
         )
-    ensemble, words, sizes = load(file, record, training)
+    ensemble, words, learned, sizes = load(file, record, training)
     if options["story"] == "-":
         if sys.stdin.isatty():
             console.print(
@@ -167,7 +169,7 @@ def main(arguments: list[str]) -> None:
         lines = Path(options["story"]).read_text().splitlines()
     else:
         raise UserError(f"story={options['story']}: no such file; story=- reads what you type")
-    for corpus in asked(lines, words, sizes):
+    for corpus in asked(lines, words, learned, sizes):
         show(look(ensemble, 0, corpus, corpus.test, 0), network.traces, console, answered=False)
 
 

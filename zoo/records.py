@@ -110,7 +110,7 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
     write_atomically(file, lambda stream: stream.write(dump(record).encode()))
     # what `zoo.explain` asks; too large to be committed, and made again from the record
     kept = {
-        training: {name: got[name] for name in ("weights", "words", "sizes") if name in got}
+        training: {name: got[name] for name in ("weights", "words", "learned", "sizes") if name in got}
         for training, got in figures.items()
     }
     write_atomically(weights_of(file), lambda stream: torch.save(kept, stream))

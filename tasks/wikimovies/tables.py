@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.batch import PAD, Questions, Sizes
+from tasks.batch import NONE, PAD, Questions, Sizes
 from tasks.corpus import Corpus, Split
 from tasks.wikimovies import PARTS, RELATIONS
 from tasks.wikimovies.index import Index
@@ -117,7 +117,7 @@ def corpus_of(store: Store, asked: dict[str, Asked]) -> Corpus:
             found,
             rows + number,
             golds[:, 0],
-            torch.empty(len(table), 0, dtype=torch.long),
+            answering(store.triples[memories, 0], found, golds),
             torch.ones_like(number),
             golds,
         )
@@ -139,10 +139,24 @@ def padded(lists: list[list[int]]) -> Tensor:
     return table
 
 
-def recall(corpus: Corpus, split: Split) -> float:
+def answering(values: Tensor, found: Tensor, golds: Tensor) -> Tensor:
+    """The positions of every question's memories whose value is a right answer, (N, F), NONE where there are fewer.
+
+    Args:
+        values: (P,) of the memories, question after question.
+        found: (N,) memories of each question.
+        golds: (N, G) right answers, PAD where there are fewer.
+    """
+    question = torch.arange(len(found)).repeat_interleave(found)
+    place = torch.arange(len(values)) - (found.cumsum(0) - found)[question]
+    right = (golds[question] == values[:, None]).any(1)
+    question, place = question[right], place[right]
+    count = torch.bincount(question, minlength=len(found))
+    support = torch.full((len(found), max(1, int(count.max()))), NONE)
+    support[question, torch.arange(len(question)) - (count.cumsum(0) - count)[question]] = place
+    return support
+
+
+def recall(split: Split) -> float:
     """Percent of the questions of which some right answer is the value of a memory that hashing has found."""
-    values = corpus.sentences[split.facts, 0]
-    question = torch.arange(len(split)).repeat_interleave(split.lengths)
-    right = (split.golds[question] == values[:, None]).any(1)
-    found = torch.zeros(len(split), dtype=torch.bool).index_fill(0, question[right], True)
-    return 100 * float(found.double().mean())
+    return 100 * float((split.support != NONE).any(1).double().mean())

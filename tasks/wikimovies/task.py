@@ -45,7 +45,7 @@ def load(
         family="wikimovies",
         label="wikimovies",
         title="WikiMovies",
-        recall={part: round(recall(corpus, corpus.splits[part]), 2) for part in PARTS},
+        recall={part: round(recall(corpus.splits[part]), 2) for part in PARTS},
     )
 
 

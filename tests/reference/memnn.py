@@ -50,10 +50,9 @@ class Plain:
         """The memories read, one after another."""
         read: list[int] = []
         while len(read) < self.network.reads:
-            rivals: list[int | None] = [*range(1, len(self.story))]
+            winner, *rivals = self.compared(read)
             if self.network.adaptive and read:
                 rivals.append(None)
-            winner: int | None = 0
             for other in rivals:
                 if self.score(read, winner, other) < 0:
                     winner = other
@@ -61,6 +60,10 @@ class Plain:
                 break
             read.append(winner)
         return read
+
+    def compared(self, read: list[int]) -> list[int | None]:
+        """The memories that a read compares."""
+        return [*range(len(self.story))]
 
     def answers(self, read: list[int]) -> Tensor:
         """s_R of every word but the empty one."""

@@ -14,7 +14,7 @@ Deviations:
   she went to the garden." could as well have been the other way round.
 - With NL the time features are added behind the nonlinear map.
 - Bags of 2- and 3-grams are hashed into `buckets` features each, and start at zero.
-- Not here: hashing of memories for large stores, words that training has not seen, exact-match features.
+- Hashing of memories, words that training has not seen and exact matches are in open_memnn.py.
 """
 
 from typing import NamedTuple
@@ -104,20 +104,24 @@ class MemNN(MemoryNetwork):
 
     def encode(self, batch: Questions) -> Tensor:
         """I: phi of every distinct sentence, (U, D): how often it has each word, each 2-gram and so on."""
-        sentences = batch.sentences
-        found, there = [sentences], [sentences != PAD]
+        found, once = self.grams(batch.sentences)
+        return once.new_zeros(len(found), len(self.U[CANDIDATE])).scatter_add(1, found, once)
+
+    def grams(self, sentences: Tensor) -> tuple[Tensor, Tensor]:
+        """The numbers of a sentence's features, and 1 for each that is there, (U, P) both."""
+        word = sentences != PAD
+        found, there = [sentences], [word]
         key, before = sentences, self.vocabulary
         for n in range(2, min(self.ngrams, sentences.shape[1]) + 1):
             key = key[:, :-1] * 8191 + sentences[:, n - 1 :]  # of n words in a row
             found.append(before + key % self.buckets)
-            there.append(sentences[:, n - 1 :] != PAD)
+            there.append(there[-1][:, :-1] & word[:, n - 1 :])
             before += self.buckets
-        once = torch.cat(there, dim=1).to(self.answers.dtype)
-        return once.new_zeros(len(sentences), len(self.U[CANDIDATE])).scatter_add(1, torch.cat(found, dim=1), once)
+        return torch.cat(found, dim=1), torch.cat(there, dim=1).to(self.answers.dtype)
 
-    def embed(self, features: Tensor, sentence: Tensor, role: int) -> Tensor:
-        """U phi of some sentences in one of their roles, (B, n)."""
-        return rows(features, sentence) @ self.U[role]
+    def embed(self, features: Tensor, sentence: Tensor | None, role: int) -> Tensor:
+        """U phi of some sentences, or of all, in one of their roles, (B, n)."""
+        return (features if sentence is None else rows(features, sentence)) @ self.U[role]
 
     def map(self, x: Tensor, side: int) -> Tensor:
         """NL: E(x) = tanh(W tanh(U phi))."""
@@ -125,7 +129,7 @@ class MemNN(MemoryNetwork):
 
     def write(self, features: Tensor, batch: Questions) -> Tensor:
         """G: memories are kept as they are: U phi_y(y) of every distinct sentence, and the null memory, (U + 1, n)."""
-        memories = features @ self.U[CANDIDATE]
+        memories = self.embed(features, None, CANDIDATE)
         if self.null is not None:
             memories = torch.cat([memories, self.null[None]])
         return self.map(memories, 1)
@@ -139,7 +143,9 @@ class MemNN(MemoryNetwork):
         going = torch.ones_like(chosen, dtype=torch.bool)
         sentence, attention = batch.question, []
         for k in range(self.reads):
-            won = self.scan(*self.look(x, chosen, memory, batch), may_stop=self.adaptive and k > 0)
+            candidates, there, times = self.look(x, chosen, memory, batch)
+            candidates = self.reach(candidates, x, features, batch)
+            won = self.scan(candidates, there, times, may_stop=self.adaptive and k > 0)
             going = going & (won < slots)
             if k > 0:  # then what was read before has not been the last
                 recall = recall + torch.where(going[:, None], self.embed(features, sentence, ANSWER_CHOSEN), 0.0)
@@ -147,7 +153,11 @@ class MemNN(MemoryNetwork):
             sentence = batch.stories.gather(1, chosen[:, None])[:, 0]
             x = x + torch.where(going[:, None], self.embed(features, sentence, CHOSEN), 0.0)
             attention.append(F.one_hot(chosen, slots).to(x.dtype))
-        return recall + self.embed(features, sentence, ANSWER_LAST), Trace(torch.stack(attention, dim=1))
+        return self.end(recall, features, sentence), Trace(torch.stack(attention, dim=1))
+
+    def end(self, recall: Tensor, features: Tensor, sentence: Tensor) -> Tensor:
+        """All that is recalled: what was, and the memory that was read last."""
+        return recall + self.embed(features, sentence, ANSWER_LAST)
 
     def look(self, x: Tensor, chosen: Tensor, memory: Tensor, batch: Questions) -> tuple[Candidates, Tensor, Tensor]:
         """The memories as x sees them, the null memory last; which there are; and what x makes of the time features."""
@@ -159,6 +169,10 @@ class MemNN(MemoryNetwork):
             match = torch.cat([match, (f @ memory[-1])[:, None]], dim=1)
             place, there = F.pad(place, (0, 1), value=torch.nan), F.pad(there, (0, 1), value=True)
         return Candidates(match, place > chosen[:, None], place), there, f @ self.times.T
+
+    def reach(self, candidates: Candidates, x: Tensor, features: Tensor, batch: Questions) -> Candidates:
+        """What a read compares: all memories."""
+        return candidates
 
     def prefers(self, y: Candidates, other: Candidates, times: Tensor) -> Tensor:
         """s_O(x, y, y') = phi_x(x)^T U^T U (phi_y(y) - phi_y(y') + phi_t(x, y, y')); positive where y wins."""
@@ -215,7 +229,7 @@ class MemNN(MemoryNetwork):
             chosen = torch.where(reading_on, right, chosen)
             sentence = batch.stories.gather(1, chosen[:, None])[:, 0]
             x = x + torch.where(reading_on[:, None], self.embed(features, sentence, CHOSEN), 0.0)
-        scores = self.respond(recall + self.embed(features, sentence, ANSWER_LAST))
+        scores = self.respond(self.end(recall, features, sentence))
         right = scores.gather(1, batch.answer[:, None])
         words = torch.arange(scores.shape[1], device=right.device)
         wrong = (words != PAD) & (words != batch.answer[:, None]) & asked[:, None]

@@ -51,6 +51,13 @@ def weighted_sum(sentences: Tensor, words: Tensor, terms: list[tuple[Tensor, Ten
     return summed.view(len(sentences), *lead, dim).movedim(0, -2)
 
 
+def feature_sum(numbers: Tensor, often: Tensor, table: Tensor) -> Tensor:
+    """sum_p often_p * x_p for each sentence, x_p the vector of its feature p: (U, P) both and (D, d) to (U, d)."""
+    if len(table) <= LOOKED_UP * numbers.shape[-1]:
+        return often.new_zeros(len(numbers), len(table)).scatter_add(1, numbers, often) @ table
+    return (rows(table, numbers) * often[..., None]).sum(1)
+
+
 def bag_of_words(sentences: Tensor, words: Tensor) -> Tensor:
     """sum_j x_j for each sentence: (U, J) and tables of vectors (..., V, d) to (..., U, d)."""
     ones = torch.ones(sentences.shape[-1], dtype=words.dtype, device=words.device)

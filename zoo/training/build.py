@@ -52,7 +52,7 @@ def check_fits(model: type[MemoryNetwork], data: Data) -> None:
             f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"
         )
     if data.family == "wikimovies" and not model.searches:
-        fitting = [name for name, target in registered().items() if target.searches]
+        fitting = [name for name, target in registered(data.label).items() if target.searches]
         raise UserError(
             f"{model.__name__} reads stories in their order, and {data.title} has a knowledge base that is searched; "
             f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"

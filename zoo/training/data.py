@@ -15,7 +15,7 @@ from zoo.interface import MemoryNetwork
 EVALUATED_AT_ONCE = 500  # questions, or places for them
 SORTED_AT_ONCE = 16  # batches
 DRAWN_AT_ONCE = 16  # batches of questions
-SHARED = ("sentences", "candidates")  # of a batch, by all restarts and batches
+SHARED = ("sentences", "candidates", "unseen")  # of a batch, by all restarts and batches
 
 
 class TrainingBatches(ABC):

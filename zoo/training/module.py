@@ -134,14 +134,15 @@ class EnsembleTraining(pl.LightningModule):
 def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Tensor | None]:
     """The answer of every restart to every question of a split, in order, (R, N), and whether it looked at the facts.
 
-    The second is None for a model that attends to no sentences, and for questions whose facts nobody knows.
+    The second is None for a model that attends to no sentences, for questions whose facts nobody knows, and where one
+    fact of several is enough.
     """
     answers, found = [], []
     for batch in batches:
         answer, _ = ensemble(batch)
         asked = batch.answer != PAD
         answers.append(answer.scores.argmax(-1)[:, asked])
-        if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1]:
+        if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1] and batch.golds is None:
             found.append(finds(answer.trace.attention, batch.support)[:, asked])
     place = batches.order.argsort()  # of each question among the answers
     return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None

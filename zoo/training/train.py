@@ -133,7 +133,7 @@ def _answer_figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
             "task": test.task.to(torch.int8).cpu(),
             "answer": test.answer.to(small).cpu(),
             "told": test.told.to(torch.int16).cpu(),
-            "facts": (test.support != NONE).sum(1).to(torch.int8).cpu(),
+            "facts": (test.support != NONE).sum(1).clamp(max=127).to(torch.int8).cpu(),
             "oldest_fact": _ago(test).to(torch.int16).cpu(),
         },
         "looks": looks(ensemble, selected, corpus, answers[selected]),
@@ -142,6 +142,7 @@ def _answer_figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
             for task in errors["test"]
         },
         "words": corpus.answers,
+        "learned": ~corpus.unseen.cpu(),
         "state_size": ensemble.network.state_size(corpus.sizes.story_length),
     }
 
