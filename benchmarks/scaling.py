@@ -86,6 +86,7 @@ def multiplications(name: str, network: MemoryNetwork, T: int, option: dict) -> 
     d, K = option["dim"], next((option[key] for key in OPTIONS["hops"] if key in option), 0)
     return {
         "memnn": lambda: T * (J * d + d**2) + K * T * d,
+        "open_memnn": lambda: T * (J * d + d**2) + K * T * (d + J),
         "memn2n": lambda: (K + 1) * T * J * d + 2 * K * T * d,
         "gated_memn2n": lambda: (K + 1) * T * J * d + 2 * K * T * d + K * d**2,
         "kv_memnn": lambda: 2 * T * J * d + 2 * K * T * d + K * d**2,
@@ -119,7 +120,7 @@ def tables(scene: Scene) -> Questions:
         draw(WORDS, R, B),
         support,
     )
-    return batch if scene.learning else Questions(sentences, *(table[0] for table in batch[1:-1]))
+    return batch if scene.learning else Questions(sentences, *(table[0] for table in batch[1:7]))
 
 
 def work(model: dict, scene: Scene) -> Callable[[], object]:

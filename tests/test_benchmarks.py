@@ -4,6 +4,7 @@ import pytest
 import torch
 from hydra.utils import get_class
 
+from benchmarks import hashing
 from benchmarks.plain import PLAIN, PaddedQuestions, optimizer_of, plain_of, step
 from benchmarks.without import GATHERED, read_for_each_question, told_apart
 from tasks.batch import NONE, PAD
@@ -101,3 +102,12 @@ def test_gathered_slots_give_the_same_answers(name, uneven):
     batch = uneven.by_question(uneven.train, torch.arange(6), usual.window)
     for got, expected in zip(gathered(batch), usual(batch), strict=True):
         torch.testing.assert_close(got, expected)
+
+
+def test_hashing_is_measured(corpus):
+    options = config("model=open_memnn")
+    weights = torch.nn.utils.parameters_to_vector(build(options["model"], corpus.sizes, 1).parameters()).detach()
+    everything, words = (hashing.measure(options, corpus, weights, {"hashing": way}) for way in ("none", "words"))
+    assert everything["memories scored"] == everything["facts among them"] == 100
+    assert 20 < words["memories scored"] < 80
+    assert words["facts among them"] > 60  # what is told of somebody in half of the sentences is not found

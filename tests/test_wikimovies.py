@@ -275,10 +275,11 @@ class TestTables:
             typed = network(store.question(line[2:].partition("\t")[0]))
             torch.testing.assert_close(typed.scores[0], whole.scores[n])
 
-    def test_a_typed_question_of_unknown_words_sees_nothing(self, store):
+    @pytest.mark.parametrize("name", ["kv_memnn", "memnn"])
+    def test_a_typed_question_of_unknown_words_sees_nothing(self, name, store):
         batch = store.question("qwertz?")
         assert batch.told.tolist() == [0]
-        network = build(config("model=kv_memnn", "task=wikimovies")["model"], store.sizes, seed=1)
+        network = build(config(f"model={name}", "task=wikimovies")["model"], store.sizes, seed=1)
         assert network(batch).scores.isfinite().all()
 
 
