@@ -368,6 +368,12 @@ def test_every_right_answer_has_an_equal_share_of_the_loss(name, little):
 
 @pytest.mark.parametrize("name", SEARCHING)
 class TestSearching:
+    def test_answers_without_knowing_facts_or_answers(self, name, little):
+        network = network_of(name, little)
+        batch = little.by_question(little.test, torch.arange(50), network.window)
+        blind = batch._replace(support=torch.full_like(batch.support, NONE), answer=batch.answer * 0, golds=None)
+        assert network(blind).scores.equal(network(batch).scores)
+
     def test_restarts_of_an_ensemble_are_single_networks(self, name, little):
         networks = [network_of(name, little, seed) for seed in (1, 2)]
         ensemble = Ensemble(networks)
