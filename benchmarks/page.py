@@ -157,6 +157,14 @@ def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
                 "*Peak* is what a process has held at most, in MB, beyond what it held when nothing but libraries was "
                 "loaded. Bold: a goal missed."
             )
+    parts += [
+        "### Compiled",
+        "What `trainer.compile=true` gains with ten restarts on one thread, what it costs at the start of a training "
+        "(less where the same program was compiled before: torch keeps it), and after how many examples, those of all "
+        "restarts counted, it has paid for itself. A model that hears a story step by step has its step compiled, "
+        "another the whole of it.",
+        compiling(cells, record["copying"]),
+    ]
     parts += ["### Evaluation", "The validation questions, answered.", evaluation(cells)]
     if record["copying"]:
         parts += ["### NTM, the copy task", copying(record["copying"])]
@@ -257,6 +265,19 @@ def copying(cells: list[dict]) -> str:
         "of 8 bits, lengths spread over 1 to 20; sequences a second, of all machines together.\n\n"
         + table(("form", "threads", "sequences", "peak, MB"), rows)
     )
+
+
+def compiling(cells: Cells, copied: list[dict]) -> str:
+    """What compiling gains, what it costs, and after how many examples it has paid for itself."""
+    of_copying = {("ntm", "copy", cell["form"], cell["threads"]): cell for cell in copied}
+    rows = []
+    for (model, task, form, _), program in (cells.cells | of_copying).items():
+        if "compiling_s" in program:
+            eager = (cells.cells | of_copying)[model, task, form.removesuffix(" compiled"), 1]
+            slow, fast, seconds = median(eager["train"]), median(program["train"]), program["compiling_s"]
+            paid = rate(seconds / (1 / slow - 1 / fast)) if fast > slow else "never"
+            rows.append((model, str(task), rate(slow), rate(fast), ratio(fast, slow), f"{seconds:.0f}", paid))
+    return table(("model", "task", "zoo ×10", "compiled", "ratio", "seconds", "pays after examples"), rows)
 
 
 def switches(cells: list[dict]) -> str:

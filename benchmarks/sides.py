@@ -28,7 +28,7 @@ from zoo.training.module import EnsembleTraining, predict
 from zoo.training.recipe import Recipe
 from zoo.training.train import Report
 
-Asked = dict[str, Callable[[], "Rate"]]
+Asked = dict[str, Callable[[], "Rate | float"]]
 
 
 class Rate(NamedTuple):
@@ -96,10 +96,15 @@ def some_of(batches: list, action: Callable, seconds: float, length: Callable[[o
 def of_zoo(config: dict, name: str, seconds: float) -> Asked:
     """Training as `run.py` makes it, with loader, Lightning, progress and csv logger; and its evaluation."""
     corpus, ensemble, loader = begin(config, config["model"], name)
+    all_of_them = list(loader)
+    compiling = 0.0
     if config["trainer"]["compile"]:
         ensemble.compile_for(loader.batch_size)
+        # one batch of each length, because there may be a program for it
+        of_each = {batch.stories.shape[-1]: batch for batch in all_of_them}.values()
+        compiling = seconds_of(lambda: [ensemble.differentiate(batch) for batch in of_each])
     drawn = some_of(
-        list(loader), lambda batch: ensemble.differentiate(batch), seconds, lambda batch: batch.stories.shape[-1]
+        all_of_them, lambda batch: ensemble.differentiate(batch), seconds, lambda batch: batch.stories.shape[-1]
     )
     # an epoch ends with its validation; here of one story, the time of which is taken off
     shortest = int(corpus.valid.lengths.argmin())
@@ -128,7 +133,7 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
         taken = seconds_of(lambda: [predict(ensemble, evaluation) for _ in range(often)])
         return Rate(often * len(ensemble) * len(corpus.valid), taken)
 
-    return {"train": train, "evaluate": evaluate}
+    return {"train": train, "evaluate": evaluate, "compiling": lambda: compiling}
 
 
 def of_plain(config: dict, name: str, seconds: float) -> Asked:
@@ -190,7 +195,7 @@ def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
     return {"on": lambda: rate(on, 0), "off": lambda: rate(off, 1)}
 
 
-def of_copying(form: str, restarts: int) -> Asked:
+def of_copying(form: str, restarts: int, compiled: bool) -> Asked:
     """Steps of training on the copy task, one of each length."""
     generator = torch.Generator().manual_seed(0)
     network = PlainCopier() if form == "plain" else Ensemble([SequenceNTM(*COPY.widths) for _ in range(restarts)])
@@ -205,10 +210,12 @@ def of_copying(form: str, restarts: int) -> Asked:
             network.differentiate(batch)
         optimizer.step()
 
-    learn_one(2)
+    if compiled:
+        network.compile_for(BATCH)
+    compiling = seconds_of(lambda: learn_one(2))
 
     def train() -> Rate:
         taken = seconds_of(lambda: [learn_one(length) for length in LENGTHS])
         return Rate(len(LENGTHS) * BATCH * restarts, taken)
 
-    return {"train": train}
+    return {"train": train, "compiling": lambda: compiling}

@@ -50,7 +50,11 @@ FORMS = (
     Form("zoo ×10", 10, of_zoo),
     Form("zoo ×10 compiled", 10, of_zoo, ("trainer.compile=true",)),
 )
-COMPILED = ("memn2n", "gated_memn2n", "kv_memnn", "memnn", "wmn")  # on tasks 1 and 2, on one thread: it takes its time
+# on these tasks, on one thread: compiling takes its time
+COMPILED = {
+    "memn2n": (1, 2), "gated_memn2n": (1, 2), "kv_memnn": (1, 2), "memnn": (1, 2), "entnet": (1, 2), "wmn": (1, 2),
+    "lstm": (1,), "dmn": (1,), "ntm": (1,),
+}  # fmt: skip
 
 
 def compiled(form: Form) -> bool:
@@ -72,6 +76,7 @@ class Side(NamedTuple):
     measurer: Measurer
     asked: tuple[str, ...]
     threads: tuple[int, ...]
+    compiled: bool = False
 
 
 def in_turn(sides: list[Side], rounds: int) -> list[dict]:
@@ -88,9 +93,10 @@ def in_turn(sides: list[Side], rounds: int) -> list[dict]:
                         found.setdefault((i, number, what), []).append(side.measurer.ask(what, number))
     cells = []
     for i, side in enumerate(sides):
+        compiling = {"compiling_s": round(side.measurer.ask("compiling"), 1)} if side.compiled else {}
         peak = side.measurer.close()
         for number in side.threads:
-            cell = side.labels | {"threads": number, "peak_mb": round(peak / 2**20, 1)}
+            cell = side.labels | {"threads": number, "peak_mb": round(peak / 2**20, 1)} | compiling
             for what in side.asked:
                 rates = found[i, number, what]
                 cell[what] = [round(rate.examples / rate.seconds, 1) for rate in rates]
@@ -127,9 +133,10 @@ def measure(plan: Plan, models: list[str]) -> dict:
                     Measurer(form.prepare, given[form.name], task, plan.seconds),
                     ("train",) if compiled(form) else ("train", "evaluate"),
                     (1,) if compiled(form) else plan.threads,
+                    compiled(form),
                 )
                 for form in forms
-                if not compiled(form) or (model in COMPILED and int(task) in (1, 2) and plan is USUAL)
+                if not compiled(form) or (int(task) in COMPILED.get(model, ()) and plan is USUAL)
             ]
             got = in_turn(sides, plan.rounds)
             cells += got
@@ -144,9 +151,15 @@ def measure(plan: Plan, models: list[str]) -> dict:
         say(f"with and without: {what}")
     if "ntm" in models:
         sides = [
-            Side({"form": form.name}, Measurer(of_copying, form.name, form.restarts), ("train",), plan.threads)
+            Side(
+                {"form": form.name},
+                Measurer(of_copying, form.name, form.restarts, compiled(form)),
+                ("train",),
+                (1,) if compiled(form) else plan.threads,
+                compiled(form),
+            )
             for form in FORMS
-            if not compiled(form)
+            if not compiled(form) or plan is USUAL
         ]
         copying = in_turn(sides, plan.rounds)
         say("the copy task")

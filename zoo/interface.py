@@ -65,6 +65,8 @@ class MemoryNetwork(nn.Module, ABC):
     traces: ClassVar[str] = "weights"
     searches: ClassVar[bool] = False  # whether it can answer from what a search has found: memories in no order
     ranks: ClassVar[bool] = False  # whether it can choose among replies of several words, as `answer_words` lets it
+    # methods that it calls for every word or sentence: `trainer.compile` makes a program of each, not of the whole
+    repeats: ClassVar[tuple[str, ...]] = ()
     window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
     # whether slots without a sentence change its answer: then a batch has all `window` slots, else, drawn by question,
     # as many as its longest story needs

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from tasks.batch import NONE, PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import gru, hear, rows
+from zoo.parts.cells import gru, hear, parts, rows
 
 
 class DMN(MemoryNetwork):
@@ -49,6 +49,7 @@ class DMN(MemoryNetwork):
     supervision = "supporting facts"
     drawn_by = "story"
     traces = "gates"
+    repeats = ("hear",)
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class DMN(MemoryNetwork):
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
         """I: W x + b of every word for the GRU of the story, and every distinct sentence as a question, (U, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
-        return self.inputs(self.words, 0), hear(batch.sentences, self.inputs(self.words, 1), nothing, self.U[1])
+        return self.inputs(self.words, 0), hear(batch.sentences, self.inputs(self.words, 1), nothing, parts(self.U[1]))
 
     def inputs(self, x: Tensor, which: int) -> Tensor:
         return x @ self.W[which].T + self.b[which]
@@ -95,20 +96,24 @@ class DMN(MemoryNetwork):
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: c_t, the state at the end of each sentence, (B, T, d); the whole story is one sequence of words."""
         h = self.words.new_zeros(len(batch.stories), self.dim)
-        facts = []
+        U, facts = parts(self.U[0]), []
         for sentence in rows(batch.sentences, batch.stories).unbind(1):
-            h = hear(sentence, features[0], h, self.U[0])
+            h = self.hear(sentence, features[0], h, U)
             facts.append(h)
         return torch.stack(facts, dim=1)
 
+    def hear(self, sentence: Tensor, words: Tensor, h: Tensor, U: tuple[Tensor, Tensor]) -> Tensor:
+        """The state after one more sentence of a story, (B, d)."""
+        return hear(sentence, words, h, U)
+
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: the episodes. Returns m and q, and, as the trace, the gates of the passes that were made."""
-        recall, scores, made = self.episodes(memory, features, batch, passes=None)
+        recall, scores, made = self.episodes(memory, features, batch, self.passes, passes=None)
         gates = torch.where(made[..., None], torch.sigmoid(scores), 0.0)
         return recall, Trace(gates[:, :, :-1])
 
     def episodes(
-        self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions, passes: Tensor | None
+        self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions, most: int, passes: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Pass after pass over the facts.
 
@@ -116,11 +121,13 @@ class DMN(MemoryNetwork):
             memory: c_t of every story.
             features: of which the questions are used.
             batch: the questions.
+            most: no question makes more passes.
             passes: how many to make for each question; None: until the end vector wins.
 
         Returns:
-            m and q together, (N, 2d); the scores of all gates in every pass, (N, passes, T + 1), the end vector's last
-            and those of what has not been told -inf; and which passes were made, (N, passes).
+            m and q together, (N, 2d); the scores of all gates in every pass, (N, K, T + 1), the end vector's last and
+            those of what has not been told -inf; and which passes were made, (N, K). After `most` passes there is one
+            more look at the gates, if the model has as many passes.
         """
         length, d = memory.shape[1:]
         c = rows(memory.flatten(1), batch.story).view(-1, length, d)  # for each question
@@ -129,21 +136,26 @@ class DMN(MemoryNetwork):
         seen = F.pad(heard, (0, 1), value=True)
         q = rows(features[1], batch.question)
         x = self.inputs(c[:, :-1], 2).unbind(1)
+        U_episode, U_memory = parts(self.U[2]), parts(self.U[3])
         m, going, scores, made = q, torch.ones_like(batch.told, dtype=torch.bool), [], []
-        for number in range(self.passes):
+        for number in range(min(most + 1, self.passes)):
             score = torch.where(seen, self.attend(c, q, m), -torch.inf)
-            g = torch.sigmoid(score)
-            h = torch.zeros_like(q)
-            for fact, gate in zip(x, g[:, :-1].unbind(1), strict=True):
-                h = gate[:, None] * gru(fact, h, self.U[2]) + (1 - gate[:, None]) * h  # h_t = g GRU(c_t, h) + (1 - g) h
             if passes is not None:
                 going = number < passes
             elif number:
                 going = going & (score.argmax(-1) < length)
-            m = torch.where(going[:, None], gru(self.inputs(h, 3), m, self.U[3]), m)  # m^i = GRU(e^i, m^{i-1}), e = h_T
             scores.append(score)
             made.append(going)
+            if number < most:
+                e = torch.zeros_like(q)
+                for fact, gate in zip(x, torch.sigmoid(score[:, :-1, None]).unbind(1), strict=True):
+                    e = self.step(fact, gate, e, U_episode)
+                m = torch.where(going[:, None], gru(self.inputs(e, 3), m, U_memory), m)  # m^i = GRU(e^i, m^{i-1})
         return torch.cat([m, q], dim=-1), torch.stack(scores, dim=1), torch.stack(made, dim=1)
+
+    def step(self, fact: Tensor, gate: Tensor, h: Tensor, U: tuple[Tensor, Tensor]) -> Tensor:
+        """h_t = g GRU(c_t, h_{t-1}) + (1 - g) h_{t-1}; e = h_T."""
+        return h + gate * (gru(fact, h, U) - h)
 
     def attend(self, c: Tensor, q: Tensor, m: Tensor) -> Tensor:
         """The argument of g = sigmoid(W_2 tanh(W_1 z + b_1) + b_2), (N, T + 1)."""
@@ -155,7 +167,7 @@ class DMN(MemoryNetwork):
     def respond(self, recall: Tensor) -> Tensor:
         """R: a_1 = GRU(q, a_0), a_0 = m; then softmax(W a_1)."""
         m, q = recall.chunk(2, dim=-1)
-        return F.pad(gru(self.inputs(q, 4), m, self.U[4]) @ self.W_a.T, (1, 0))
+        return F.pad(gru(self.inputs(q, 4), m, parts(self.U[4])) @ self.W_a.T, (1, 0))
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         return self.learn(batch)
@@ -165,14 +177,16 @@ class DMN(MemoryNetwork):
         features = self.encode(batch)
         memory = self.write(features, batch)
         facts = (batch.support != NONE).sum(1)
-        made = facts if self.supervise else torch.full_like(facts, self.passes)
-        recall, scores, _ = self.episodes(memory, features, batch, made)
+        most = min(self.passes, batch.support.shape[1]) if self.supervise else self.passes
+        recall, scores, _ = self.episodes(
+            memory, features, batch, most, facts if self.supervise else torch.full_like(facts, most)
+        )
         answer = F.cross_entropy(self.respond(recall), batch.answer, ignore_index=PAD, reduction="sum")
         if not self.supervise:
             return {"answer": answer}
-        end = scores.shape[2] - 1
-        support = F.pad(batch.support, (0, max(0, self.passes - batch.support.shape[1])), value=NONE)[:, : self.passes]
-        number = torch.arange(self.passes, device=support.device)
+        looks, end = scores.shape[1], scores.shape[2] - 1
+        support = F.pad(batch.support, (0, 1), value=NONE)[:, :looks]
+        number = torch.arange(looks, device=support.device)
         right = torch.where(support == NONE, end, support)  # behind the last fact the end vector
         open_ = torch.arange(end + 1, device=support.device) == right[..., None]
         counts = (batch.answer != PAD)[:, None, None] & (number <= facts[:, None])[..., None] & scores.isfinite()

@@ -19,7 +19,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import attention_gru, gru, hear, rows
+from zoo.parts.cells import attention_gru, gru, hear, parts, rows
 from zoo.parts.encoders import position_encoding
 
 
@@ -86,9 +86,9 @@ class DMNPlus(MemoryNetwork):
         for which, order in ((1, 1), (2, -1)):
             x = rows(features @ self.W[which].T + self.b[which], batch.stories).unbind(1)
             h = features.new_zeros(len(batch.stories), self.dim)
-            states = []
+            U, states = parts(self.U[which]), []
             for told, here in zip(x[::order], seen[::order], strict=True):
-                h = torch.where(here[:, None], gru(told, h, self.U[which]), h)
+                h = torch.where(here[:, None], gru(told, h, U), h)
                 states.append(h)
             heard = torch.stack(states[::order], dim=1)
             facts = heard if facts is None else facts + heard
@@ -98,7 +98,7 @@ class DMNPlus(MemoryNetwork):
         """O: the episodes. Returns [m; q] and the attention of each pass."""
         nothing = self.words.new_zeros(len(batch.question), self.dim)
         question = rows(batch.sentences, batch.question)
-        q = hear(question, self.words @ self.W[0].T + self.b[0], nothing, self.U[0])
+        q = hear(question, self.words @ self.W[0].T + self.b[0], nothing, parts(self.U[0]))
         m, attention = q, []
         # g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|];
         # what comes of q is the same in every pass

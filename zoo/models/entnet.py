@@ -46,6 +46,7 @@ class EntNet(MemoryNetwork):
     memory = "dynamic"
     drawn_by = "story"
     traces = "writing"
+    repeats = ("step",)
 
     def __init__(
         self,
@@ -95,13 +96,17 @@ class EntNet(MemoryNetwork):
         h = w.expand(len(batch.stories), -1, -1)
         states, gates = [], []
         for s, Ws, sw in zip(*(part.unbind(1) for part in told), strict=True):
-            g = torch.sigmoid((h @ s[:, :, None])[..., 0] + sw)  # eq. 2
-            candidate = self.phi(h @ self.U.T + key_part + Ws[:, None])  # eq. 3
-            h = h + g[..., None] * candidate  # eq. 4
-            h = h / h.norm(dim=-1, keepdim=True).clamp(min=1e-8)  # eq. 5
+            h, g = self.step(h, key_part, s, Ws, sw)
             states.append(h)
             gates.append(g)
         return torch.stack(states, dim=1), torch.stack(gates, dim=1)
+
+    def step(self, h: Tensor, key_part: Tensor, s: Tensor, Ws: Tensor, sw: Tensor) -> tuple[Tensor, Tensor]:
+        """The slots after one more sentence, (B, slots, d), and the gates that let it in, (B, slots)."""
+        g = torch.sigmoid((h @ s[:, :, None])[..., 0] + sw)  # eq. 2
+        candidate = self.phi(h @ self.U.T + key_part + Ws[:, None])  # eq. 3
+        h = h + g[..., None] * candidate  # eq. 4
+        return h / h.norm(dim=-1, keepdim=True).clamp(min=1e-8), g  # eq. 5
 
     def read(
         self, memory: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions

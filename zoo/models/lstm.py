@@ -41,6 +41,7 @@ class LSTM(MemoryNetwork):
     memory = "dynamic"
     drawn_by = "story"
     traces = "nothing"
+    repeats = ("hear",)
 
     def __init__(
         self, vocabulary: int, sentence_length: int, story_length: int, dim: int = 64, embedding: int = 32
@@ -78,9 +79,8 @@ class LSTM(MemoryNetwork):
 
     def hear(self, state: Tensor, sentence: Tensor, features: Tensor) -> Tensor:
         """The state after a sentence each, (B, J); where it has ended, the state stays."""
-        for word in sentence.unbind(1):
-            heard = lstm(rows(features, word), state, self.U)
-            state = torch.where(word[:, None] == PAD, state, heard)
+        for word, x in zip(sentence.unbind(1), rows(features, sentence).unbind(1), strict=True):
+            state = torch.where(word[:, None] == PAD, state, lstm(x, state, self.U))
         return state
 
     def respond(self, recall: Tensor) -> Tensor:

@@ -53,6 +53,7 @@ class Machine(MemoryNetwork):
 
     paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
     memory = "dynamic"
+    repeats = ("step",)
 
     def __init__(
         self,
@@ -141,7 +142,8 @@ class Machine(MemoryNetwork):
         g = torch.sigmoid(g)
         w = g * w + (1 - g) * state.weights  # eq. 7
         back, stay, forth = s.softmax(dim=-1).split(1, dim=-1)
-        w = back * w.roll(-1, -1) + stay * w + forth * w.roll(1, -1)  # eq. 8
+        around = torch.cat([w[..., -1:], w, w[..., :1]], dim=-1)  # which compiles to faster code than `roll`
+        w = back * around[..., 2:] + stay * w + forth * around[..., :-2]  # eq. 8
         return ((1 + F.softplus(gamma)) * w.clamp(min=1e-12).log()).softmax(dim=-1)  # eq. 9: w^gamma / sum w^gamma
 
     def state_size(self, story_length: int) -> int:

@@ -22,7 +22,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import gru, hear, rows
+from zoo.parts.cells import gru, hear, parts, rows
 from zoo.parts.slots import time_with_gaps, times_told
 
 
@@ -87,7 +87,7 @@ class WMN(MemoryNetwork):
         """I: every distinct sentence by the GRU of the story, (U, d), and by that of the question, (U, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
         return tuple(
-            hear(batch.sentences, words @ W.T + b, nothing, U)
+            hear(batch.sentences, words @ W.T + b, nothing, parts(U))
             for words, W, U, b in zip((self.words, self.question_words), self.W, self.U, self.b, strict=True)
         )
 
@@ -96,7 +96,7 @@ class WMN(MemoryNetwork):
         time = times_told(batch)
         ago = (time - 1).clamp(min=0)
         x = rows(self.times @ self.W[0].T + self.b[0], ago)
-        return gru(x, rows(features[0], batch.stories), self.U[0])
+        return gru(x, rows(features[0], batch.stories), parts(self.U[0]))
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: K hops into the buffer, then the relation network over its pairs."""

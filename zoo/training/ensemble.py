@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from tasks.batch import PAD, Batch, Candidates, Questions
+from tasks.batch import PAD, Batch, Candidates, Questions, Sequences
 from tasks.errors import UserError
 from zoo.interface import Answer, MemoryNetwork
+from zoo.training.steps import CompiledStep
 
 COMPILED_LENGTHS = 4  # of stories, up to the model's window
 
@@ -44,7 +45,7 @@ class Ensemble(nn.Module):
         self.stored = {name: name.replace(".", "_") for name in buffers}  # a buffer's name must not hold a dot
         for name, stacked in buffers.items():
             self.register_buffer(self.stored[name], stacked)
-        self._program, self._batch_size = None, 0
+        self._program, self._steps, self._batch_size = None, [], 0
         # the architecture without its weights; in a list, so that it is no submodule with parameters of its own
         self._skeleton = [_Callable(copy.deepcopy(networks[0])).to("meta")]
 
@@ -82,13 +83,18 @@ class Ensemble(nn.Module):
 
     def differentiate(self, batch: Batch) -> Tensor:
         """The loss of every restart, (R,), with its gradient left in `weights.grad`."""
-        if self._program and batch.answer.shape[1] == self._batch_size:
+        usual = (batch.inputs if isinstance(batch, Sequences) else batch.stories).shape[1] == self._batch_size
+        if self._program and usual:
             batch = batch._replace(stories=self._padded(batch.stories))
             gradient, (_, loss) = self._program(self.weights.detach(), self._buffers_of_all(), batch)
             self.weights.grad = gradient
             return loss
         self.weights.grad = None
+        for step in self._steps:
+            step.on = usual
         total, loss = self._loss(self.weights, self._buffers_of_all(), batch)
+        for step in self._steps:
+            step.on = False
         total.backward()
         return loss.detach()
 
@@ -100,18 +106,25 @@ class Ensemble(nn.Module):
         return F.pad(stories, (0, short), value=PAD)
 
     def compile_for(self, batch_size: int) -> None:
-        """Lets `differentiate` make one program of forward and backward, for batches of this many questions.
+        """Lets `differentiate` use compiled programs for batches of this many questions, stories or sequences.
 
-        What comes in another size, as the last batch of an epoch does, is differentiated without it.
+        What comes in another size, as the last batch of an epoch does, is differentiated without them. A model that
+        repeats a step has that compiled; another becomes a single program, forward and backward.
         """
-        if self.network.drawn_by == "story" or type(self.network).reads is not Questions:
+        network = self.network
+        if not network.repeats and (network.drawn_by == "story" or network.reads is not Questions):
             raise UserError(
-                f"trainer.compile=true: {type(self.network).__name__} reads as many sentences as come, and would be "
-                "compiled for each number of them; type trainer.compile=false"
+                f"trainer.compile=true: {type(network).__name__} names no step that it repeats, and as a whole "
+                "would be compiled for every length; type trainer.compile=false"
             )
-        torch._dynamo.config.recompile_limit = 64  # sizes of sentence tables that were cut for their batches
-        self._program = torch.compile(grad_and_value(self._loss, has_aux=True), fullgraph=True, dynamic=False)
+        torch._dynamo.config.recompile_limit = 64  # a program for each of a few sizes of table
         self._batch_size = batch_size
+        if network.repeats:
+            self._steps = [CompiledStep(network, name) for name in network.repeats]
+            for step in self._steps:
+                setattr(network, step.name, step)
+        else:
+            self._program = torch.compile(grad_and_value(self._loss, has_aux=True), fullgraph=True, dynamic=False)
 
     def _loss(self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """The sum over all restarts, which share no weight, so that each gets the gradient of its own; and of each."""

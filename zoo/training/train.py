@@ -48,8 +48,6 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
     seeds = [config["seed"] + k for k in range(config["restarts"])]
     ensemble = Ensemble([build(config["model"], corpus.sizes, seed) for seed in seeds])
-    if config["trainer"]["compile"]:
-        ensemble.compile_for(recipe.batch_size)
     training = EnsembleTraining(ensemble, recipe)
     run = f"{config['run']['name']}-{config['run']['identity']}"
     options = {key: value for key, value in config["logger"].items() if key != "_target_"}
@@ -71,9 +69,12 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
         )
         device = trainer.strategy.root_device
         corpus = corpus.to(device)
+        batches = training_batches(corpus, ensemble.network, seeds, recipe.batch_size, recipe.by_length)
+        if config["trainer"]["compile"]:
+            ensemble.compile_for(batches.batch_size)
         trainer.fit(
             training,
-            Blocks(training_batches(corpus, ensemble.network, seeds, recipe.batch_size, recipe.by_length)),
+            Blocks(batches),
             EvaluationBatches(corpus, corpus.valid, ensemble.network),
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=True,
