@@ -349,7 +349,8 @@ class PlainDMN(Plain):
         zero_first_row(network.words)
         tables = list(zip(network.W, network.U, network.b, strict=True))
         self.story_gru, self.question_gru = gru_of(*tables[0]), gru_of(*tables[1])
-        self.episode, self.memory, self.answer = map(cell_of, *zip(*tables[2:], strict=True))
+        self.memory, self.answer, *of_episodes = map(cell_of, *zip(*tables[2:], strict=True))
+        self.episode = of_episodes[0] if network.by_gru else None
         del network.W, network.U, network.b
 
     def forward(self, batch: Padded) -> Tensor:
@@ -369,14 +370,17 @@ class PlainDMN(Plain):
         m, going, scores = q, torch.ones_like(batch.told, dtype=torch.bool), []
         for number in range(net.passes):
             score = self.attend(c, q, m).masked_fill(~there, -torch.inf)
-            g, h = torch.sigmoid(score)[..., None], torch.zeros_like(q)
-            for i in range(slots):
-                h = g[:, i] * self.episode(facts[:, i], h) + (1 - g[:, i]) * h
+            if self.episode is None:
+                e = (score.softmax(1)[:, None] @ c)[:, 0]
+            else:
+                g, e = torch.sigmoid(score)[..., None], torch.zeros_like(q)
+                for i in range(slots):
+                    e = g[:, i] * self.episode(facts[:, i], e) + (1 - g[:, i]) * e
             if passes is not None:
                 going = number < passes
             elif number:
                 going = going & (score.argmax(-1) < slots)
-            m = torch.where(going[:, None], self.memory(h, m), m)
+            m = torch.where(going[:, None], self.memory(e, m), m)
             scores.append(score)
         return F.pad(self.answer(q, m) @ net.W_a.T, (1, 0)), torch.stack(scores, dim=1)
 
@@ -392,9 +396,14 @@ class PlainDMN(Plain):
         answers, scores = self.episodes(batch, facts)
         end, passes = scores.shape[2] - 1, torch.arange(net.passes)
         support = F.pad(batch.support, (0, net.passes), value=NONE)[:, : net.passes]
-        right = F.one_hot(support.masked_fill(support == NONE, end), end + 1).to(scores.dtype)
-        counts = (passes <= facts[:, None])[..., None] & scores.isfinite()
-        costs = F.binary_cross_entropy_with_logits(scores.masked_fill(~counts, 0), right, reduction="none")
+        right = support.masked_fill(support == NONE, end)
+        counts = passes <= facts[:, None]
+        if self.episode is None:
+            costs = F.cross_entropy(scores.flatten(0, 1), right.flatten(), reduction="none").view_as(counts)
+        else:
+            counts = counts[..., None] & scores.isfinite()
+            right = F.one_hot(right, end + 1).to(scores.dtype)
+            costs = F.binary_cross_entropy_with_logits(scores.masked_fill(~counts, 0), right, reduction="none")
         return F.cross_entropy(answers, batch.answer, reduction="sum") + net.supervise * (costs * counts).sum()
 
 

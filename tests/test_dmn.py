@@ -9,10 +9,11 @@ from tests.reference.dmn import Plain
 from zoo.models.dmn import DMN
 
 
+@pytest.mark.parametrize("episode", ["softmax", "gru"])
 @pytest.mark.parametrize("supervise", [0.0, 0.7])
-def test_dmn_is_its_equations(supervise, uneven):
-    torch.manual_seed(6)
-    network = DMN(**uneven.sizes._asdict(), dim=4, passes=3, supervise=supervise).double()
+def test_dmn_is_its_equations(supervise, episode, uneven):
+    torch.manual_seed(3)
+    network = DMN(**uneven.sizes._asdict(), dim=4, passes=3, episode=episode, supervise=supervise).double()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(std=0.9)
@@ -32,13 +33,17 @@ def test_dmn_is_its_equations(supervise, uneven):
         for number in range(network.passes):
             gates = answer.trace.attention[n, number]
             if number < len(scores):
-                torch.testing.assert_close(gates[: len(story)], torch.sigmoid(scores[number][:-1]))
+                expected_gates = scores[number].sigmoid() if episode == "gru" else scores[number].softmax(0)
+                torch.testing.assert_close(gates[: len(story)], expected_gates[:-1])
             assert not gates[len(story) if number < len(scores) else 0 :].any()
         facts = [int(place) for place in batch.support[n] if place != NONE]
         m, scores = plain.passes(len(facts) if supervise else network.passes)
         given = plain.answers(m)
         expected["answer"] -= torch.cat([given.new_zeros(1), given]).log_softmax(0)[batch.answer[n]]
         for right, here in zip([*facts, len(story)], scores, strict=False):
+            if episode == "softmax":
+                expected["gates"] -= supervise * here.log_softmax(0)[right]
+                continue
             for place, score in enumerate(here):
                 g = torch.sigmoid(score)
                 expected["gates"] -= supervise * torch.log(g if place == right else 1 - g)

@@ -22,7 +22,7 @@ class Plain:
             self.q = gru(network, 1, network.words[word], self.q)
 
     def score(self, c: Tensor, m: Tensor) -> Tensor:
-        """What the gate of a fact is the sigmoid of."""
+        """What the gate of a fact is the sigmoid or softmax of."""
         network, q = self.network, self.q
         bilinear = torch.stack([c @ network.W_b[0] @ q, c @ network.W_b[1] @ m])
         z = torch.cat([c, m, q, c * q, c * m, (c - q).abs(), (c - m).abs(), bilinear])
@@ -40,11 +40,16 @@ class Plain:
                     scores.pop()
                 break
             h = torch.zeros_like(m)
-            for c, score in zip(self.facts, here[:-1], strict=True):
-                g = torch.sigmoid(score)
-                h = g * gru(network, 2, c, h) + (1 - g) * h
-            m = gru(network, 3, h, m)
+            if network.by_gru:
+                for c, score in zip(self.facts, here[:-1], strict=True):
+                    g = torch.sigmoid(score)
+                    h = g * gru(network, 4, c, h) + (1 - g) * h
+            else:
+                whole = torch.exp(here).sum()
+                for c, score in zip([*self.facts, network.end], here, strict=True):
+                    h = h + torch.exp(score) / whole * c
+            m = gru(network, 2, h, m)
         return m, scores
 
     def answers(self, m: Tensor) -> Tensor:
-        return self.network.W_a @ gru(self.network, 4, self.q, m)
+        return self.network.W_a @ gru(self.network, 3, self.q, m)

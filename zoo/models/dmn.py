@@ -8,7 +8,9 @@ Deviations:
 - Word vectors begin at random; the paper's are GloVe.
 - Gates are supervised by the supporting facts in their order, one for each pass, then by the vector that ends the
   passes; those that lead to more passes than there are come last and are left out. The loss of a pass is the
-  cross-entropy of all of its gates, each open or shut.
+  cross-entropy of the fact to be chosen, or, where gates open by themselves, of each gate.
+- For bAbI, where supervised gates are to choose one sentence in a pass, the paper found an episode that is a sum of
+  facts, weighted by a softmax, better than the GRU; so it is what `episode` is unless it is told otherwise.
 - Passes stop when the end vector's gate is the widest open, but one is made at least; in training with supervised gates
   there are as many as facts, without supervision always all.
 - Gates are trained alone for the first epochs in the paper; here both losses are trained from the start, `supervise`
@@ -23,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.batch import NONE, PAD, Questions
-from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
+from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.cells import gru, hear, parts, rows
 
 
@@ -36,6 +38,7 @@ class DMN(MemoryNetwork):
         story_length: sentences of its longest story.
         dim: d of words, facts and memory.
         passes: most.
+        episode: `softmax`, a sum of facts weighted by their gates, or `gru`, a GRU that gates let in.
         supervise: weight of the gates' loss; 0 learns from answers alone.
     """
 
@@ -58,13 +61,15 @@ class DMN(MemoryNetwork):
         story_length: int,
         dim: int = 40,
         passes: int = 5,
+        episode: str = "softmax",
         supervise: float = 1.0,
     ) -> None:
         super().__init__()
         at_least(1, dim=dim, passes=passes)
         at_least(0, supervise=supervise)
+        one_of(("softmax", "gru"), episode=episode)
         self.window = story_length
-        self.dim, self.passes, self.supervise = dim, passes, supervise
+        self.dim, self.passes, self.by_gru, self.supervise = dim, passes, episode == "gru", supervise
 
         def draw(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape) * 0.1)
@@ -73,12 +78,10 @@ class DMN(MemoryNetwork):
             return nn.Parameter((torch.rand(*shape) * 2 - 1) * dim**-0.5)
 
         self.words = draw(vocabulary, dim)
-        # GRUs of the story, the question, the episodes, the memory and the answer
-        self.W, self.U, self.b = (
-            uniform(5, 3 * dim, dim),
-            uniform(5, 3 * dim, dim),
-            nn.Parameter(torch.zeros(5, 3 * dim)),
-        )
+        # GRUs of the story, the question, the memory, the answer and, perhaps, the episodes
+        number = 5 if self.by_gru else 4
+        self.W, self.U = uniform(number, 3 * dim, dim), uniform(number, 3 * dim, dim)
+        self.b = nn.Parameter(torch.zeros(number, 3 * dim))
         self.W_b = uniform(2, dim, dim)  # c^T W q and c^T W m
         self.W_1, self.b_1 = uniform(dim, 7 * dim + 2), nn.Parameter(torch.zeros(dim))
         self.W_2, self.b_2 = uniform(1, dim), nn.Parameter(torch.zeros(1))
@@ -109,7 +112,7 @@ class DMN(MemoryNetwork):
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: the episodes. Returns m and q, and, as the trace, the gates of the passes that were made."""
         recall, scores, made = self.episodes(memory, features, batch, self.passes, passes=None)
-        gates = torch.where(made[..., None], torch.sigmoid(scores), 0.0)
+        gates = torch.where(made[..., None], self.gates(scores), 0.0)
         return recall, Trace(gates[:, :, :-1])
 
     def episodes(
@@ -135,8 +138,7 @@ class DMN(MemoryNetwork):
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         seen = F.pad(heard, (0, 1), value=True)
         q = rows(features[1], batch.question)
-        x = self.inputs(c[:, :-1], 2).unbind(1)
-        U_episode, U_memory = parts(self.U[2]), parts(self.U[3])
+        U_memory = parts(self.U[2])
         m, going, scores, made = q, torch.ones_like(batch.told, dtype=torch.bool), [], []
         for number in range(min(most + 1, self.passes)):
             score = torch.where(seen, self.attend(c, q, m), -torch.inf)
@@ -147,18 +149,25 @@ class DMN(MemoryNetwork):
             scores.append(score)
             made.append(going)
             if number < most:
-                e = torch.zeros_like(q)
-                for fact, gate in zip(x, torch.sigmoid(score[:, :-1, None]).unbind(1), strict=True):
-                    e = self.step(fact, gate, e, U_episode)
-                m = torch.where(going[:, None], gru(self.inputs(e, 3), m, U_memory), m)  # m^i = GRU(e^i, m^{i-1})
+                e = self.episode(c, self.gates(score))
+                m = torch.where(going[:, None], gru(self.inputs(e, 2), m, U_memory), m)  # m^i = GRU(e^i, m^{i-1})
         return torch.cat([m, q], dim=-1), torch.stack(scores, dim=1), torch.stack(made, dim=1)
 
-    def step(self, fact: Tensor, gate: Tensor, h: Tensor, U: tuple[Tensor, Tensor]) -> Tensor:
-        """h_t = g GRU(c_t, h_{t-1}) + (1 - g) h_{t-1}; e = h_T."""
-        return h + gate * (gru(fact, h, U) - h)
+    def gates(self, scores: Tensor) -> Tensor:
+        """g, of the end vector last: each by itself, or all that sum to one."""
+        return torch.sigmoid(scores) if self.by_gru else scores.softmax(dim=-1)
+
+    def episode(self, c: Tensor, g: Tensor) -> Tensor:
+        """e: the sum of g_t c_t; or h_T, with h_t = g_t GRU(c_t, h_{t-1}) + (1 - g_t) h_{t-1}."""
+        if not self.by_gru:
+            return (g[:, None] @ c)[:, 0]
+        U, h = parts(self.U[4]), torch.zeros_like(c[:, 0])
+        for fact, gate in zip(self.inputs(c[:, :-1], 4).unbind(1), g[:, :-1, None].unbind(1), strict=True):
+            h = h + gate * (gru(fact, h, U) - h)
+        return h
 
     def attend(self, c: Tensor, q: Tensor, m: Tensor) -> Tensor:
-        """The argument of g = sigmoid(W_2 tanh(W_1 z + b_1) + b_2), (N, T + 1)."""
+        """What g is the sigmoid or softmax of, W_2 tanh(W_1 z + b_1) + b_2, (N, T + 1)."""
         with_q, with_m = ((c @ W * v[:, None]).sum(-1, keepdim=True) for W, v in zip(self.W_b, (q, m), strict=True))
         q, m = (v[:, None].expand_as(c) for v in (q, m))
         z = torch.cat([c, m, q, c * q, c * m, (c - q).abs(), (c - m).abs(), with_q, with_m], dim=-1)
@@ -167,7 +176,7 @@ class DMN(MemoryNetwork):
     def respond(self, recall: Tensor) -> Tensor:
         """R: a_1 = GRU(q, a_0), a_0 = m; then softmax(W a_1)."""
         m, q = recall.chunk(2, dim=-1)
-        return F.pad(gru(self.inputs(q, 4), m, parts(self.U[4])) @ self.W_a.T, (1, 0))
+        return F.pad(gru(self.inputs(q, 3), m, parts(self.U[3])) @ self.W_a.T, (1, 0))
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         return self.learn(batch)
@@ -186,11 +195,14 @@ class DMN(MemoryNetwork):
             return {"answer": answer}
         looks, end = scores.shape[1], scores.shape[2] - 1
         support = F.pad(batch.support, (0, 1), value=NONE)[:, :looks]
-        number = torch.arange(looks, device=support.device)
         right = torch.where(support == NONE, end, support)  # behind the last fact the end vector
-        open_ = torch.arange(end + 1, device=support.device) == right[..., None]
-        counts = (batch.answer != PAD)[:, None, None] & (number <= facts[:, None])[..., None] & scores.isfinite()
-        cost = F.softplus(torch.where(open_, -scores, scores))  # - log g of an open gate, - log (1 - g) of a shut one
+        counts = (batch.answer != PAD)[:, None] & (torch.arange(looks, device=support.device) <= facts[:, None])
+        if self.by_gru:
+            open_ = torch.arange(end + 1, device=support.device) == right[..., None]
+            of_gates = F.softplus(torch.where(open_, -scores, scores))  # - log g if open, else - log (1 - g)
+            cost = torch.where(scores.isfinite(), of_gates, 0.0).sum(-1)
+        else:
+            cost = -scores.log_softmax(dim=-1).gather(2, right[..., None])[..., 0]
         return {"answer": answer, "gates": self.supervise * torch.where(counts, cost, 0.0).sum()}
 
     def state_size(self, story_length: int) -> int:
