@@ -11,8 +11,9 @@ Deviations:
   cross-entropy of the fact to be chosen, or, where gates open by themselves, of each gate.
 - For bAbI, where supervised gates are to choose one sentence in a pass, the paper found an episode that is a sum of
   facts, weighted by a softmax, better than the GRU; so it is what `episode` is unless it is told otherwise.
-- Passes stop when the end vector's gate is the widest open, but one is made at least; in training with supervised gates
-  there are as many as facts, without supervision always all.
+- Passes stop when the end vector's gate is the widest open, but one is made at least; in training there are as many as
+  facts. Without supervision, which alone teaches when to end, all are made, as in the paper.
+- c^T W q and c^T W m have a W each; the paper's have one. In the GRUs r shuts off h before U and not U h.
 - Gates are trained alone for the first epochs in the paper; here both losses are trained from the start, `supervise`
   being the weight of the gates'.
 - The answer is one word: one step of the answer module, which begins at m and hears q; its first input, the answer
@@ -111,7 +112,8 @@ class DMN(MemoryNetwork):
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: the episodes. Returns m and q, and, as the trace, the gates of the passes that were made."""
-        recall, scores, made = self.episodes(memory, features, batch, self.passes, passes=None)
+        passes = None if self.supervise else torch.full_like(batch.told, self.passes)
+        recall, scores, made = self.episodes(memory, features, batch, self.passes, passes)
         gates = torch.where(made[..., None], self.gates(scores), 0.0)
         return recall, Trace(gates[:, :, :-1])
 

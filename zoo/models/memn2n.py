@@ -93,7 +93,7 @@ class MemN2N(MemoryNetwork):
         # T_A and T_C, tied as A and C are; the last sentence told has index 1, and 0 is an empty slot
         self.times = nn.Parameter(torch.randn(timed, self.window, dim) * init_std) if time else None
         self.H = nn.Parameter(torch.randn(dim, dim) * init_std) if tying == "layerwise" else None
-        # section 4.1: with a linear start, training begins without the softmax in eq. 1
+        # section 4.2: with a linear start, training begins without the softmax in eq. 1
         self.register_buffer("linear", torch.tensor(False))
 
     def encode(self, batch: Questions) -> Tensor:
