@@ -3,12 +3,18 @@
 import torch
 from torch import Tensor
 
+from tests.reference.dmn_plus import encode as position
+
 
 def bag(sentence: list[int], words: Tensor) -> Tensor:
     return sum((words[word] for word in sentence), torch.zeros(words.shape[1], dtype=words.dtype))
 
 
-def memories(network, story: list[list[int]]) -> list[tuple[int, Tensor, Tensor]]:
+def encode(sentence: list[int], words: Tensor, length: int | None) -> Tensor:
+    return bag(sentence, words) if length is None else position(sentence, words, length)
+
+
+def memories(network, story: list[list[int]], length: int | None) -> list[tuple[int, Tensor, Tensor]]:
     """For each memory its sentence, its key and its value."""
     found = []
     A_V = network.A if network.A_V is None else network.A_V
@@ -18,7 +24,8 @@ def memories(network, story: list[list[int]]) -> list[tuple[int, Tensor, Tensor]
         if network.triples:
             found.append((place, bag(sentence[1:], network.A) + key_time, A_V[sentence[0]] + value_time))
         elif network.centre is None:
-            found.append((place, bag(sentence, network.A) + key_time, bag(sentence, A_V) + value_time))
+            key, value = (encode(sentence, words, length) for words in (network.A, A_V))
+            found.append((place, key + key_time, value + value_time))
         else:
             for i, word in enumerate(sentence):
                 others = sentence[:i] + sentence[i + 1 :]
@@ -27,20 +34,22 @@ def memories(network, story: list[list[int]]) -> list[tuple[int, Tensor, Tensor]
     return found
 
 
-def answer(network, story: list[list[int]], question: list[int], common: set[int]) -> tuple[Tensor, Tensor]:
+def answer(network, story: list[list[int]], question: list[int], length: int | None) -> tuple[Tensor, Tensor]:
     """Scores of every word but the empty one, and the attention to the sentences at each hop.
 
-    `common` are the words that hashing does not go by.
+    `length` is the task's longest sentence where the encoding has positions; of a bag None.
     """
     story = story[-network.window :]
-    held = memories(network, story)
+    held = memories(network, story, length)
     if network.hashing:
-        hit = [m for m in held if (set(story[m[0]]) & set(question)) - common]
+        rare = {word for word in question if sum(word in sentence for sentence in story) <= len(story) / 2}
+        hit = [m for m in held if set(story[m[0]]) & rare]
         held = hit or held
-    q = bag(question, network.A)
+    q = encode(question, network.A, length)
     attention = []
     for R, bias in zip(network.R, network.R_bias, strict=True):
-        p = torch.softmax(torch.stack([q @ key for _, key, _ in held]), dim=0)
+        scores = torch.stack([q @ key for _, key, _ in held])
+        p = scores if network.linear else torch.softmax(scores, dim=0)
         o = sum(p[i] * value for i, (_, _, value) in enumerate(held))
         q = R @ (q + o) + bias
         attention.append(

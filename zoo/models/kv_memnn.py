@@ -14,8 +14,8 @@ Deviations:
   learned (no model could tell the order of two sentences).
 - Training can begin without the softmax (MemN2N's linear start), without which tasks 3 and 4 are hardly learned.
 - Key hashing is off by default: in tasks of several facts the later ones often share no word with the question. It is a
-  product of word counts here, the inverted index of the batch's sentences; words in more than half of them don't count,
-  and a question that hits no memory sees all of them.
+  product of word counts here, the inverted index of a story; words in more than half of its sentences don't count, and
+  a question that hits no memory sees all of them.
 - R_j has a bias, and the last hop has its R too (the authors' code has a bias and no R after the last hop); A is not B.
 - As answers all words are candidates, scored by their own embedding; the paper's are entities. They are on WikiMovies
   too, beside the few hundred words of relations and questions, and all of them share the softmax; the authors' code
@@ -33,7 +33,7 @@ from tasks.batch import PAD, Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.cells import rows
 from zoo.parts.encoders import ENCODERS, bag_of_words, count_words
-from zoo.parts.slots import look, recall, time_with_gaps, times_told
+from zoo.parts.slots import look, recall, share_bucket, time_with_gaps, times_told
 
 
 class KVMemNN(MemoryNetwork):
@@ -48,7 +48,8 @@ class KVMemNN(MemoryNetwork):
         hops: H.
         memories: `sentences`, `windows` around each word, or `triples`, sentences whose first word is the value
             and whose other words are the key.
-        encoding: of sentences: `position`, or `bag` (of words) as in the paper; windows are bags.
+        encoding: of questions and sentences: `position`, or `bag` (of words) as in the paper; windows and triples are
+            bags.
         own_values: whether values have a dictionary of their own, as the centre words have in the paper's windows.
         own_answers: whether answers have a dictionary of their own, and not that of the values.
         hashing: whether only memories that share a word with the question are looked at.
@@ -89,7 +90,10 @@ class KVMemNN(MemoryNetwork):
         at_least(0, time_noise=time_noise, init_std=init_std)
         one_of(("sentences", "windows", "triples"), memories=memories)
         one_of(tuple(ENCODERS), encoding=encoding)
+        if memories == "triples" and encoding != "bag":  # the key is what is left of the bag without the value
+            raise ValueError(f"model.encoding={encoding}: expected bag where model.memories=triples")
         self.window = min(memory_size, story_length)
+        self.memories_each = sentence_length if memories == "windows" else 1  # of a sentence, at most
         self.triples, self.hashing, self.time_noise = memories == "triples", hashing, time_noise
         self.encode_sentences = ENCODERS[encoding]
 
@@ -149,13 +153,10 @@ class KVMemNN(MemoryNetwork):
         return keys, values, slots, seen
 
     def hashed(self, batch: Questions) -> Tensor:
-        """(B, T) the memories that share a word with the question, of words that few sentences have."""
-        ones = torch.ones(batch.sentences.shape[1], device=self.A.device)
-        words = (count_words(batch.sentences, len(self.A), ones) > 0).to(self.A.dtype)  # (U, V)
-        words = torch.where(words.mean(0) > 0.5, 0.0, words)
-        shares = rows(words, batch.question) @ words.T > 0  # (B, U)
-        found = shares.gather(1, batch.stories) & (batch.stories != PAD)
-        return torch.where(found.any(1, keepdim=True), found, batch.stories != PAD)
+        """(B, T) the memories that share a word with the question, of words that at most half of them have."""
+        ones = torch.ones(batch.sentences.shape[1], dtype=self.A.dtype, device=self.A.device)
+        words = count_words(batch.sentences, len(self.A), ones)  # (U, V)
+        return share_bucket(rows(words, batch.question), words, batch) & (batch.stories != PAD)
 
     def read(
         self, memory: tuple[Tensor, Tensor, Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions
@@ -195,4 +196,4 @@ class KVMemNN(MemoryNetwork):
 
     def state_size(self, story_length: int) -> int:
         """A key and a value for each memory; the longest sentence decides how many windows it has."""
-        return 2 * min(story_length, self.window) * self.A.shape[1]
+        return 2 * min(story_length, self.window) * self.memories_each * self.A.shape[1]

@@ -30,6 +30,7 @@ from zoo.interface import Paper, at_least, one_of
 from zoo.models.memnn import CANDIDATE, ROLES, Candidates, MemNN
 from zoo.parts.cells import rows
 from zoo.parts.encoders import count_words, feature_sum
+from zoo.parts.slots import share_bucket
 
 PRIME = 2**31 - 1  # larger than any vocabulary
 ROUNDS = 10  # of K-means
@@ -170,12 +171,7 @@ class OpenMemNN(MemNN):
         if self.hashing == "clusters":
             of_word = cluster(self.U[CANDIDATE][: self.vocabulary], ~features.unseen, self.clusters)
             said, has = said @ of_word, has @ of_word
-        has = (has > 0).to(x.dtype)  # (U, buckets)
-        once = torch.ones_like(batch.stories, dtype=x.dtype)
-        often = once.new_zeros(len(x), len(has)).scatter_add(1, batch.stories, once)  # a story has each sentence
-        usual = often @ has > batch.told[:, None] / 2
-        shares = (torch.where(usual, 0.0, said) @ has.T).gather(1, batch.stories) > 0
-        shares = shares | ~shares.any(1, keepdim=True)
+        shares = share_bucket(said, has, batch)
         shares = F.pad(shares, (0, candidates.match.shape[1] - shares.shape[1]), value=True)  # the null memory
         return candidates._replace(match=torch.where(shares, candidates.match, -torch.inf))
 

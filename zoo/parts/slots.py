@@ -25,6 +25,24 @@ def recall(p: Tensor, table: Tensor, slots: Tensor) -> Tensor:
     return p.new_zeros(len(p), len(table)).scatter_add(1, slots.flatten(1), each) @ table
 
 
+def share_bucket(said: Tensor, has: Tensor, batch: Questions) -> Tensor:
+    """(B, T) hashing: the memories that have a bucket in common with what is asked; all of them, where none has.
+
+    A bucket that more than half of a story's memories are in counts for nothing, else "the" would find everything.
+
+    Args:
+        said: (B, buckets) positive where what is asked is in a bucket.
+        has: (U, buckets) the same of every distinct sentence.
+        batch: holds the stories.
+    """
+    has = (has > 0).to(said.dtype)
+    once = torch.ones_like(batch.stories, dtype=said.dtype)
+    often = once.new_zeros(len(said), len(has)).scatter_add(1, batch.stories, once)  # a story has each sentence
+    usual = often @ has > batch.told[:, None] / 2
+    found = (torch.where(usual, 0.0, said) @ has.T).gather(1, batch.stories) > 0
+    return found | ~found.any(1, keepdim=True)
+
+
 def time_index(told: Tensor, slots: int) -> Tensor:
     """1 for the last sentence told, 2 for the one before, ..., and 0 for empty slots: (B, slots)."""
     return (told[:, None] - torch.arange(slots, device=told.device)).clamp(min=PAD)
