@@ -1,12 +1,15 @@
 """DMN+: the dynamic memory network that needs no supporting facts.
 
 Paper: Xiong, Merity and Socher, 2016, "Dynamic Memory Networks for Visual and Textual Question Answering"
-(arXiv:1603.01417), section 3.
+(arXiv:1603.01417), sections 2 and 3. Numbers of equations follow their order in the text.
 Symbols: f_i facts, q question, m^t memory after pass t, z_i features and g_i weight of fact i, c^t context of pass t.
 Deviations:
 - Position encoding is that of the authors' code of MemN2N, whose printed formula the paper quotes.
-- Dropout keeps or drops a dimension for all facts of a question at once, and for its answer.
+- Dropout keeps or drops a dimension for all facts of a question at once, and for its answer; it stands behind the input
+  fusion layer, the paper's before it.
 - The weight of L2 is not in the paper: 0.001 on the mean loss, as others have it; on all but biases and word vectors.
+- In the GRUs r shuts off h before U and not U h (eq. 3); in the GRU of the episodes it is as in the paper.
+- 130 sentences at most for all tasks, 70 in the paper but for task 3.
 - The answer is one word of the vocabulary, scored from [m; q]; the empty word scores 0.
 - The backward GRU hears a story from where the question was asked, so a story is read anew for each of its questions.
 """
@@ -80,7 +83,8 @@ class DMNPlus(MemoryNetwork):
         return position_encoding(batch.sentences, self.words)
 
     def write(self, features: Tensor, batch: Questions) -> Tensor:
-        """G: the input fusion layer: f_i is the sum of a GRU's state forwards and of another's backwards, (B, T, d)."""
+        """G: the input fusion layer, eq. 5 to 7: f_i is the sum of a GRU's state forwards and of another's backwards,
+        (B, T, d)."""
         seen = (batch.stories != PAD).unbind(1)
         facts = None
         for which, order in ((1, 1), (2, -1)):
@@ -100,8 +104,8 @@ class DMNPlus(MemoryNetwork):
         question = rows(batch.sentences, batch.question)
         q = hear(question, self.words @ self.W[0].T + self.b[0], nothing, parts(self.U[0]))
         m, attention = q, []
-        # g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|];
-        # what comes of q is the same in every pass
+        # eq. 8 to 10: g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|];
+        # the paper's b_2 would change nothing, and what comes of q is the same in every pass
         q_times, m_times, q_minus, m_minus = self.W_1.chunk(4, dim=1)
         of_q = self.compare(memory, q, q_times, q_minus) + self.b_1
         x = (memory @ self.W_attend.T + self.b_attend).unbind(1)
@@ -110,8 +114,8 @@ class DMNPlus(MemoryNetwork):
             g = torch.where(batch.stories != PAD, scores[..., 0], -torch.inf).softmax(dim=-1)
             c = nothing
             for fact, gate in zip(x, g.unbind(1), strict=True):
-                c = attention_gru(fact, c, self.U_attend, gate)
-            m = (torch.cat([m, c, q], dim=-1) @ W_m.T + b_m).relu()  # m^t = ReLU(W^t [m^{t-1}; c^t; q] + b)
+                c = attention_gru(fact, c, self.U_attend, gate)  # eq. 11
+            m = (torch.cat([m, c, q], dim=-1) @ W_m.T + b_m).relu()  # eq. 13: m^t = ReLU(W^t [m^{t-1}; c^t; q] + b)
             attention.append(g)
         recall = torch.cat([m, q], dim=-1)
         return recall if batch.noise is None else recall * batch.noise[:, self.dim :], Trace(

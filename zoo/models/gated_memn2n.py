@@ -2,7 +2,8 @@
 
 Paper: Liu and Perez, 2017, "Gated End-to-End Memory Networks" (arXiv:1610.04211).
 Symbols: u controller state, o memory read, T^k the gate of hop k, W_T and b_T its weights.
-Deviations: those of memn2n.py. The recipe, the initial bias 0.5 included, is known from secondary sources only.
+Deviations: those of memn2n.py. The equations, which therefore bear no numbers, and the recipe, the initial bias 0.5
+included, are known from secondary sources only.
 """
 
 import torch

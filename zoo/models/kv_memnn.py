@@ -1,7 +1,8 @@
 """Key-value memory network.
 
 Paper: Miller, Fisch, Dodge, Karimi, Bordes and Weston, 2016, "Key-Value Memory Networks for Directly Reading Documents"
-(arXiv:1606.03126), section 3.
+(arXiv:1606.03126), section 3. The equations are known from others' notes and from the authors' code, so they bear no
+numbers.
 Symbols: x question, (k_i, v_i) memories, A the embedding of questions, keys and values, B that of answers, q_j the
 query of hop j, p the relevance probabilities, o the value read, R_j the map between hops.
 Deviations:

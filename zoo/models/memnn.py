@@ -2,17 +2,19 @@
 
 Paper: Weston, Chopra and Bordes, 2015, "Memory Networks" (arXiv:1410.3916); AM, NG and NL: Weston, Bordes, Chopra,
 Rush, van Merriënboer, Joulin and Mikolov, 2015, "Towards AI-Complete Question Answering: A Set of Prerequisite Toy
-Tasks" (arXiv:1502.05698), appendix A.
+Tasks" (arXiv:1502.05698), appendix A. Numbers of equations are those of the first.
 Symbols: x the question and what has been read, y a memory, phi features, U their embedding, s_O the score of a memory,
 s_R of an answer, m_o memories read, gamma the margin.
 Deviations:
 - Every wrong memory and every wrong word is compared, where the papers sample some.
 - Without adaptive reading, a question with fewer facts than reads reads its last fact again; the papers give each task
   a number of reads.
-- Adaptive reading asks for at least one memory; the null memory has no time.
+- Adaptive reading asks for at least one memory and at most for `reads`, 5 by default and 10 in the paper; the null
+  memory has no time.
 - In s_R the memory that was read last has features of its own: without order, "Mary went back to the office. After that
   she went to the garden." could as well have been the other way round.
-- With NL the time features are added behind the nonlinear map.
+- With NL each side of s_O and the left side of s_R has a W of its own, the words that may be the answer have none, and
+  the time features are added behind the nonlinear map.
 - Bags of 2- and 3-grams are hashed into `buckets` features each, and start at zero.
 - Hashing of memories, words that training has not seen and exact matches are in open_memnn.py.
 """
@@ -120,7 +122,7 @@ class MemNN(MemoryNetwork):
         return torch.cat(found, dim=1), torch.cat(there, dim=1).to(self.answers.dtype)
 
     def embed(self, features: Tensor, sentence: Tensor | None, role: int) -> Tensor:
-        """U phi of some sentences, or of all, in one of their roles, (B, n)."""
+        """U phi of some sentences, or of all, in one of their roles, (B, n): each side of eq. 5."""
         return (features if sentence is None else rows(features, sentence)) @ self.U[role]
 
     def map(self, x: Tensor, side: int) -> Tensor:
@@ -135,7 +137,7 @@ class MemNN(MemoryNetwork):
         return self.map(memories, 1)
 
     def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
-        """O: o_k = argmax_i s_O([x, m_o1, ...], m_i), k times or until the null memory wins."""
+        """O: o_k = argmax_i s_O([x, m_o1, ...], m_i), eq. 2 and 3, k times or until the null memory wins."""
         slots = batch.stories.shape[1]
         x = self.embed(features, batch.question, QUESTION)
         recall = self.embed(features, batch.question, ANSWER_QUESTION)
@@ -175,7 +177,7 @@ class MemNN(MemoryNetwork):
         return candidates
 
     def prefers(self, y: Candidates, other: Candidates, times: Tensor) -> Tensor:
-        """s_O(x, y, y') = phi_x(x)^T U^T U (phi_y(y) - phi_y(y') + phi_t(x, y, y')); positive where y wins."""
+        """Eq. 10: s_O(x, y, y') = phi_x(x)^T U^T U (phi_y(y) - phi_y(y') + phi_t(x, y, y')); positive where y wins."""
         x_y, x_other, y_other = times.unbind(1)
         timed = x_y[:, None] * y.younger + x_other[:, None] * other.younger + y_other[:, None] * (y.place < other.place)
         return y.match - other.match + timed
@@ -190,14 +192,14 @@ class MemNN(MemoryNetwork):
         return winner[:, 0]
 
     def respond(self, recall: Tensor) -> Tensor:
-        """R: s_R([x, m_o1, ...], w) of every word w."""
+        """R: s_R([x, m_o1, ...], w) of every word w, of which eq. 4 takes the best."""
         return F.pad(self.map(recall, 2) @ self.answers.T, (1, 0))
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         return self.learn(batch)
 
     def learn(self, batch: Questions) -> dict[str, Tensor]:
-        """Margins of every read and of the answer, where the facts read before are the right ones."""
+        """Margins of every read and of the answer, where the facts read before are the right ones (eq. 6 to 8)."""
         features = self.encode(batch)
         memory = self.write(features, batch)
         asked = batch.answer != PAD

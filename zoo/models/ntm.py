@@ -6,6 +6,7 @@ Symbols: M memory of N rows of width W, h controller output, k key, beta key str
 weights, gamma sharpening, w weighting of the rows, e erase and a add vector, r what is read.
 Deviations:
 - Key and add vectors pass through tanh, which keeps training stable (as others do).
+- Heads read the rows as content addressing sees them, before the step writes; the paper leaves the order open.
 - Memory begins at a small constant (Collier and Beel, 2018, found that best), heads at the first row, reads and the
   controller's state at learned values. Before it learns, a head would rather stay than shift: otherwise the read heads
   of most machines learn to walk through blank rows while they listen, away from the write head, until the two meet

@@ -1,7 +1,8 @@
 """Working memory network.
 
 Paper: Pavez, Allende and Allende-Cid, 2018, "Working Memory Networks: Augmenting Memory Networks with a Relational
-Reasoning Module" (arXiv:1805.09354), with the authors' code, from which sizes and the shape of the layers are known.
+Reasoning Module" (arXiv:1805.09354), with the authors' code, from which sizes and the shape of the layers are known;
+equations therefore bear no numbers.
 Symbols: m_i memories, q question, u query, a^h attention of head h, z^h what it reads, o_k output of hop k, t the map
 to the next query, g the relation network, f the answer layer.
 Deviations:
@@ -10,6 +11,7 @@ Deviations:
 - The index that says how long ago a sentence was told is a word behind it, as in the authors' code: the GRU's state
   after the words is computed once for each distinct sentence, the step of the index for each memory.
 - Time indices have gaps in training, as in MemN2N: with 1,000 questions the model learns them by heart otherwise.
+- The answer is one word of the whole vocabulary, not of the answers only.
 - Sizes are those of the authors' code (the paper's were not at hand), but for `memory_size`, 50 and not 30, because
   30 sentences cut off what tasks 2 and 3 ask about.
 """
