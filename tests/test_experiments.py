@@ -10,10 +10,9 @@ from zoo.training.train import train
 
 EXPERIMENTS = [name for name in ALL if "_babi_" in name]
 PUBLISHED = {row["key"]: row for row in csv.DictReader((ROOT / "results/published.csv").read_text().splitlines())}
-BABI = [name for name in EXPERIMENTS if "_babi_" in name]
 
 
-@pytest.mark.parametrize("name", BABI)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_name_says_model_and_size(name):
     given = config(f"experiment={name}")
     assert given["model"]["_target_"].split(".")[2] in name
@@ -21,7 +20,7 @@ def test_name_says_model_and_size(name):
     assert ("joint" in name) == (given["protocol"] == "joint")
 
 
-@pytest.mark.parametrize("name", [name for name in BABI if config(f"experiment={name}")["published"]])
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if config(f"experiment={name}")["published"]])
 def test_published_figures_are_those_of_the_table(name):
     given = config(f"experiment={name}")
     published = given["published"]
