@@ -14,6 +14,7 @@ from zoo.models.dmn import DMN
 def test_dmn_is_its_equations(supervise, episode, uneven):
     torch.manual_seed(3)
     network = DMN(**uneven.sizes._asdict(), dim=4, passes=3, episode=episode, supervise=supervise).double()
+    assert network.supervision == ("supporting facts" if supervise else "answers")
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(std=0.9)

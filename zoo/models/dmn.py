@@ -69,6 +69,8 @@ class DMN(MemoryNetwork):
         at_least(1, dim=dim, passes=passes)
         at_least(0, supervise=supervise)
         one_of(("softmax", "gru"), episode=episode)
+        if not supervise:
+            self.supervision = "answers"
         self.window = story_length
         self.dim, self.passes, self.by_gru, self.supervise = dim, passes, episode == "gru", supervise
 
