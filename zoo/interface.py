@@ -60,7 +60,7 @@ class MemoryNetwork(nn.Module, ABC):
     supervision: ClassVar[str] = "answers"  # or "supporting facts"
     reads: ClassVar[type] = Questions
     drawn_by: ClassVar[str] = "question"  # or "story": how the batches that it reads are drawn
-    # what its trace is: "weights" of sentences, which sum to one; "gates" of sentences, each open or shut by itself;
+    # what its trace is: "weights" of sentences, which sum to one; "gates" of sentences, which need not sum to one;
     # "writing", how much of what it read each sentence has written, where it attends to no sentences; or "nothing"
     traces: ClassVar[str] = "weights"
     searches: ClassVar[bool] = False  # whether it can answer from what a search has found: memories in no order
