@@ -11,6 +11,7 @@ Deviations:
   controller's state at learned values. Before it learns, a head would rather stay than shift: otherwise the read heads
   of most machines learn to walk through blank rows while they listen, away from the write head, until the two meet
   where the memory closes its circle, and copies longer than half the memory fail.
+- Adam trains it, and the gradient is clipped as a whole; the paper has RMSProp with momentum and clips each component.
 - The paper's tasks are algorithms, which `SequenceNTM` reads. `NTM` reads stories: it hears them sentence by sentence
   (a sum of word vectors with position encoding, as in MemN2N) or word by word, then the question, by a map of its own,
   in one step, and the answer is scored from the controller's output and the reads of that step.

@@ -153,8 +153,8 @@ def finds(attention: Tensor, support: Tensor) -> Tensor:
 
     Args:
         attention: (..., N, K, T)
-        support: (N, F) positions, NONE where there are fewer; a question of which all facts lie beyond the window has
-            none, and they are not found.
+        support: (N, F) positions, NONE where there are fewer; what lies beyond the window is not among them, and a
+            question of which all facts lie there has found none.
     """
     most = attention.amax(-2)
     place = torch.arange(most.shape[-1], device=support.device)
