@@ -7,8 +7,7 @@ recurrent layers are `nn.GRU`, `nn.GRUCell` and `nn.LSTM`. One network, eager, a
 
 A plain form is made from a network of the zoo, has its weights, and answers the same (a test holds them together) in
 the setting of conf/model/*.yaml, the only one that is here. It owns its loops, so that what makes the zoo faster leaves
-its baseline alone. `nn.GRU` resets behind a matrix, the papers' GRU before it, so there the answers agree only
-where that matrix is zero. Of what is random in training, plain forms have dropout alone.
+its baseline alone. Of what is random in training, plain forms have dropout alone.
 """
 
 import copy
@@ -386,7 +385,7 @@ class PlainDMN(Plain):
 
     def attend(self, c: Tensor, q: Tensor, m: Tensor) -> Tensor:
         net = self.net
-        with_q, with_m = (F.linear(c, W.T) @ v[:, :, None] for W, v in zip(net.W_b, (q, m), strict=True))
+        with_q, with_m = (F.linear(c, net.W_b.T) @ v[:, :, None] for v in (q, m))
         q, m = q[:, None].expand_as(c), m[:, None].expand_as(c)
         z = torch.cat([c, m, q, c * q, c * m, (c - q).abs(), (c - m).abs(), with_q, with_m], dim=-1)
         return F.linear(torch.tanh(F.linear(z, net.W_1, net.b_1)), net.W_2, net.b_2)[..., 0]

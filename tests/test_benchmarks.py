@@ -34,10 +34,6 @@ def test_plain_form_answers_and_learns_the_same(model, uneven):
     with torch.no_grad():
         for parameter in network.parameters():  # some begin at zero
             parameter.add_(0.1 * torch.randn_like(parameter))
-    if type(network).__name__ in ("DMN", "DMNPlus", "WMN"):  # where nn.GRU resets elsewhere than the paper's GRU
-        with torch.no_grad():
-            for U in network.U:
-                U[2 * network.dim :] = 0
     plain = plain_of(network).eval()
     questions = PaddedQuestions(uneven, uneven.train, network)
     few = torch.tensor([0, 2, 4, 9, 12, 13])  # of stories of six, two and four sentences

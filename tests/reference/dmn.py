@@ -24,7 +24,7 @@ class Plain:
     def score(self, c: Tensor, m: Tensor) -> Tensor:
         """What the gate of a fact is the sigmoid or softmax of."""
         network, q = self.network, self.q
-        bilinear = torch.stack([c @ network.W_b[0] @ q, c @ network.W_b[1] @ m])
+        bilinear = torch.stack([c @ network.W_b @ q, c @ network.W_b @ m])
         z = torch.cat([c, m, q, c * q, c * m, (c - q).abs(), (c - m).abs(), bilinear])
         return (network.W_2 @ torch.tanh(network.W_1 @ z + network.b_1) + network.b_2)[0]
 

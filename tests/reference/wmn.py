@@ -9,7 +9,7 @@ def gru(network, which: int, x: Tensor, h: Tensor) -> Tensor:
     W, U, b = (table[which].split(d) for table in (network.W, network.U, network.b))
     z = torch.sigmoid(W[0] @ x + U[0] @ h + b[0])
     r = torch.sigmoid(W[1] @ x + U[1] @ h + b[1])
-    candidate = torch.tanh(W[2] @ x + U[2] @ (r * h) + b[2])
+    candidate = torch.tanh(W[2] @ x + r * (U[2] @ h) + b[2])
     return (1 - z) * candidate + z * h
 
 

@@ -9,11 +9,11 @@ Deviations:
 - Gates are supervised by the supporting facts in their order, one for each pass, then by the vector that ends the
   passes; those that lead to more passes than there are come last and are left out. The loss of a pass is the
   cross-entropy of the fact to be chosen, or, where gates open by themselves, of each gate.
-- For bAbI, where supervised gates are to choose one sentence in a pass, the paper found an episode that is a sum of
-  facts, weighted by a softmax, better than the GRU; so it is what `episode` is unless it is told otherwise.
+- For bAbI, where supervised gates are to choose one sentence in a pass, the paper (as we remember it) found an episode
+  that is a sum of facts, weighted by a softmax, better than the GRU; so that is the default of `episode`. Here the
+  softmax is over the end vector, too.
 - Passes stop when the end vector's gate is the widest open, but one is made at least; in training there are as many as
   facts. Without supervision, which alone teaches when to end, all are made, as in the paper.
-- c^T W q and c^T W m have a W each; the paper's have one. In the GRUs r shuts off h before U and not U h.
 - Gates are trained alone for the first epochs in the paper; here both losses are trained from the start, `supervise`
   being the weight of the gates'.
 - The answer is one word: one step of the answer module, which begins at m and hears q; its first input, the answer
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from tasks.batch import NONE, PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least, one_of
-from zoo.parts.cells import gru, hear, parts, rows
+from zoo.parts.cells import gru, hear, rows
 
 
 class DMN(MemoryNetwork):
@@ -85,7 +85,7 @@ class DMN(MemoryNetwork):
         number = 5 if self.by_gru else 4
         self.W, self.U = uniform(number, 3 * dim, dim), uniform(number, 3 * dim, dim)
         self.b = nn.Parameter(torch.zeros(number, 3 * dim))
-        self.W_b = uniform(2, dim, dim)  # c^T W q and c^T W m
+        self.W_b = uniform(dim, dim)  # c^T W q and c^T W m
         self.W_1, self.b_1 = uniform(dim, 7 * dim + 2), nn.Parameter(torch.zeros(dim))
         self.W_2, self.b_2 = uniform(1, dim), nn.Parameter(torch.zeros(1))
         self.end = draw(dim)
@@ -94,7 +94,7 @@ class DMN(MemoryNetwork):
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
         """I: W x + b of every word for the GRU of the story, and every distinct sentence as a question, (U, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
-        return self.inputs(self.words, 0), hear(batch.sentences, self.inputs(self.words, 1), nothing, parts(self.U[1]))
+        return self.inputs(self.words, 0), hear(batch.sentences, self.inputs(self.words, 1), nothing, self.U[1])
 
     def inputs(self, x: Tensor, which: int) -> Tensor:
         return x @ self.W[which].T + self.b[which]
@@ -102,13 +102,13 @@ class DMN(MemoryNetwork):
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: c_t, the state at the end of each sentence, (B, T, d); the whole story is one sequence of words."""
         h = self.words.new_zeros(len(batch.stories), self.dim)
-        U, facts = parts(self.U[0]), []
+        U, facts = self.U[0], []
         for sentence in rows(batch.sentences, batch.stories).unbind(1):
             h = self.hear(sentence, features[0], h, U)
             facts.append(h)
         return torch.stack(facts, dim=1)
 
-    def hear(self, sentence: Tensor, words: Tensor, h: Tensor, U: tuple[Tensor, Tensor]) -> Tensor:
+    def hear(self, sentence: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
         """The state after one more sentence of a story, (B, d)."""
         return hear(sentence, words, h, U)
 
@@ -142,7 +142,7 @@ class DMN(MemoryNetwork):
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         seen = F.pad(heard, (0, 1), value=True)
         q = rows(features[1], batch.question)
-        U_memory = parts(self.U[2])
+        U_memory = self.U[2]
         m, going, scores, made = q, torch.ones_like(batch.told, dtype=torch.bool), [], []
         for number in range(min(most + 1, self.passes)):
             score = torch.where(seen, self.attend(c, q, m), -torch.inf)
@@ -165,14 +165,14 @@ class DMN(MemoryNetwork):
         """e: the sum of g_t c_t; or h_T, with h_t = g_t GRU(c_t, h_{t-1}) + (1 - g_t) h_{t-1}."""
         if not self.by_gru:
             return (g[:, None] @ c)[:, 0]
-        U, h = parts(self.U[4]), torch.zeros_like(c[:, 0])
+        U, h = self.U[4], torch.zeros_like(c[:, 0])
         for fact, gate in zip(self.inputs(c[:, :-1], 4).unbind(1), g[:, :-1, None].unbind(1), strict=True):
             h = h + gate * (gru(fact, h, U) - h)
         return h
 
     def attend(self, c: Tensor, q: Tensor, m: Tensor) -> Tensor:
         """What g is the sigmoid or softmax of, W_2 tanh(W_1 z + b_1) + b_2, (N, T + 1)."""
-        with_q, with_m = ((c @ W * v[:, None]).sum(-1, keepdim=True) for W, v in zip(self.W_b, (q, m), strict=True))
+        with_q, with_m = ((c @ self.W_b * v[:, None]).sum(-1, keepdim=True) for v in (q, m))
         q, m = (v[:, None].expand_as(c) for v in (q, m))
         z = torch.cat([c, m, q, c * q, c * m, (c - q).abs(), (c - m).abs(), with_q, with_m], dim=-1)
         return (torch.tanh(z @ self.W_1.T + self.b_1) @ self.W_2.T + self.b_2)[..., 0]
@@ -180,7 +180,7 @@ class DMN(MemoryNetwork):
     def respond(self, recall: Tensor) -> Tensor:
         """R: a_1 = GRU(q, a_0), a_0 = m; then softmax(W a_1)."""
         m, q = recall.chunk(2, dim=-1)
-        return F.pad(gru(self.inputs(q, 3), m, parts(self.U[3])) @ self.W_a.T, (1, 0))
+        return F.pad(gru(self.inputs(q, 3), m, self.U[3]) @ self.W_a.T, (1, 0))
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         return self.learn(batch)

@@ -8,7 +8,6 @@ Deviations:
 - Dropout keeps or drops a dimension for all facts of a question at once, and for its answer; it stands behind the input
   fusion layer, the paper's before it.
 - The weight of L2 is not in the paper: 0.001 on the mean loss, as others have it; on all but biases and word vectors.
-- In the GRUs r shuts off h before U and not U h (eq. 3); in the GRU of the episodes it is as in the paper.
 - 130 sentences at most for all tasks, 70 in the paper but for task 3.
 - The answer is one word of the vocabulary, scored from [m; q]; the empty word scores 0.
 - The backward GRU hears a story from where the question was asked, so a story is read anew for each of its questions.
@@ -22,7 +21,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import attention_gru, gru, hear, parts, rows
+from zoo.parts.cells import attention_gru, gru, hear, rows
 from zoo.parts.encoders import position_encoding
 
 
@@ -90,7 +89,7 @@ class DMNPlus(MemoryNetwork):
         for which, order in ((1, 1), (2, -1)):
             x = rows(features @ self.W[which].T + self.b[which], batch.stories).unbind(1)
             h = features.new_zeros(len(batch.stories), self.dim)
-            U, states = parts(self.U[which]), []
+            U, states = self.U[which], []
             for told, here in zip(x[::order], seen[::order], strict=True):
                 h = torch.where(here[:, None], gru(told, h, U), h)
                 states.append(h)
@@ -102,7 +101,7 @@ class DMNPlus(MemoryNetwork):
         """O: the episodes. Returns [m; q] and the attention of each pass."""
         nothing = self.words.new_zeros(len(batch.question), self.dim)
         question = rows(batch.sentences, batch.question)
-        q = hear(question, self.words @ self.W[0].T + self.b[0], nothing, parts(self.U[0]))
+        q = hear(question, self.words @ self.W[0].T + self.b[0], nothing, self.U[0])
         m, attention = q, []
         # eq. 8 to 10: g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|];
         # the paper's b_2 would change nothing, and what comes of q is the same in every pass

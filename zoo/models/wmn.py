@@ -11,6 +11,7 @@ Deviations:
 - The index that says how long ago a sentence was told is a word behind it, as in the authors' code: the GRU's state
   after the words is computed once for each distinct sentence, the step of the index for each memory.
 - Time indices have gaps in training, as in MemN2N: with 1,000 questions the model learns them by heart otherwise.
+- In the GRUs r shuts off U h and not h before U, as in torch and the papers of the other models.
 - The answer is one word of the whole vocabulary, not of the answers only.
 - Sizes are those of the authors' code (the paper's were not at hand), but for `memory_size`, 50 and not 30, because
   30 sentences cut off what tasks 2 and 3 ask about.
@@ -24,7 +25,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import gru, hear, parts, rows
+from zoo.parts.cells import gru, hear, rows
 from zoo.parts.slots import time_with_gaps, times_told
 
 
@@ -89,7 +90,7 @@ class WMN(MemoryNetwork):
         """I: every distinct sentence by the GRU of the story, (U, d), and by that of the question, (U, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
         return tuple(
-            hear(batch.sentences, words @ W.T + b, nothing, parts(U))
+            hear(batch.sentences, words @ W.T + b, nothing, U)
             for words, W, U, b in zip((self.words, self.question_words), self.W, self.U, self.b, strict=True)
         )
 
@@ -98,7 +99,7 @@ class WMN(MemoryNetwork):
         time = times_told(batch)
         ago = (time - 1).clamp(min=0)
         x = rows(self.times @ self.W[0].T + self.b[0], ago)
-        return gru(x, rows(features[0], batch.stories), parts(self.U[0]))
+        return gru(x, rows(features[0], batch.stories), self.U[0])
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: K hops into the buffer, then the relation network over its pairs."""

@@ -25,37 +25,30 @@ def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
     return torch.cat([o * torch.tanh(c), c], dim=-1)
 
 
-def gru(x: Tensor, h: Tensor, U: tuple[Tensor, Tensor]) -> Tensor:
-    """A step of a GRU: z and r, then the candidate tanh(W x + b + U (r * h)), then (1 - z) candidate + z h.
+def gru(x: Tensor, h: Tensor, U: Tensor) -> Tensor:
+    """A step of a GRU: z and r, then the candidate tanh(W x + b + r * (U h)), then (1 - z) candidate + z h.
 
     Args:
         x: (..., 3d) W x + b of the update gate, the reset gate and the candidate.
         h: (..., d) hidden state.
-        U: (2d, d) and (d, d), as `parts` cuts it.
+        U: (3d, d)
     """
     d = h.shape[-1]
-    of_gates, of_candidate = x.split([2 * d, d], dim=-1)
-    U_gates, U_candidate = U
-    z, r = torch.sigmoid(of_gates + h @ U_gates.T).chunk(2, dim=-1)
-    candidate = torch.tanh(of_candidate + (r * h) @ U_candidate.T)
+    of_gates, candidate = x.split([2 * d, d], dim=-1)
+    more_of_gates, of_candidate = (h @ U.T).split([2 * d, d], dim=-1)
+    z, r = torch.sigmoid(of_gates + more_of_gates).chunk(2, dim=-1)
+    candidate = torch.tanh(candidate + r * of_candidate)
     return candidate + z * (h - candidate)
 
 
-def parts(U: Tensor) -> tuple[Tensor, Tensor]:
-    """U of a GRU, (3d, d), that of its gates and that of its candidate: to be cut before a loop, not in every step,
-    because the gradient of every cut is as large as the whole."""
-    d = U.shape[1]
-    return U.split([2 * d, d])
-
-
-def hear(sentences: Tensor, words: Tensor, h: Tensor, U: tuple[Tensor, Tensor]) -> Tensor:
+def hear(sentences: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
     """The state of a GRU after the words of a sentence each; where a sentence has ended, the state stays.
 
     Args:
         sentences: (B, J) word ids.
         words: (V, 3d) W x + b of every word.
         h: (B, d) the state before.
-        U: (2d, d) and (d, d), as `parts` cuts it.
+        U: (3d, d)
     """
     for word, x in zip(sentences.unbind(1), rows(words, sentences).unbind(1), strict=True):
         h = torch.where(word[:, None] == PAD, h, gru(x, h, U))
