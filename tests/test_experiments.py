@@ -1,23 +1,33 @@
 """Every experiment on bAbI: composes, quotes its paper rightly, and runs."""
 
 import csv
+import re
 
 import pytest
 
 from tests.configs import EXPERIMENTS as ALL
-from tests.configs import ROOT, config
+from tests.configs import MODELS, ROOT, config
 from zoo.training.train import train
 
 EXPERIMENTS = [name for name in ALL if "_babi_" in name]
 PUBLISHED = {row["key"]: row for row in csv.DictReader((ROOT / "results/published.csv").read_text().splitlines())}
 
 
+NAME = re.compile(r"[a-z]+\d{4}_(?P<model>[a-z0-9_]+?)(_bow)?_babi_(?P<joint>joint_)?(?P<size>1k|10k)")
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_name_says_model_and_size(name):
-    given = config(f"experiment={name}")
-    assert given["model"]["_target_"].split(".")[2] in name
-    assert given["task"]["size"] in name
-    assert ("joint" in name) == (given["protocol"] == "joint")
+    given, said = config(f"experiment={name}"), NAME.fullmatch(name)
+    assert given["model"]["_target_"].split(".")[2] == said["model"]
+    assert given["task"]["size"] == said["size"]
+    assert (given["protocol"] == "joint") == (said["joint"] is not None)
+
+
+def test_every_model_has_its_paper_at_both_sizes():
+    named = {(NAME.fullmatch(name)["model"], NAME.fullmatch(name)["size"]) for name in EXPERIMENTS}
+    # the paper of open_memnn has no figures on bAbI
+    assert named == {(model, size) for model in MODELS if model != "open_memnn" for size in ("1k", "10k")}
 
 
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if config(f"experiment={name}")["published"]])
