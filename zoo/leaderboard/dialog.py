@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo import records
 from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
-from zoo.leaderboard.tables import dagger, marks_of, newest, read_published, setting_of, table
+from zoo.leaderboard.tables import dagger, made_by_known_code, marks_of, newest, read_published, setting_of, table
 from zoo.progress import clock
 
 CSV = "leaderboard_dialog.csv"
@@ -165,9 +165,7 @@ def as_short_markdown(rows: list[Row]) -> str:
     )
     parts = []
     for match in (False, True):
-        here = [
-            row for row in rows if row.match == match and row.mean("response") and "code" not in " ".join(row.marks)
-        ]
+        here = [row for row in rows if row.match == match and row.mean("response") and made_by_known_code(row.marks)]
         body = [
             (
                 f"`{row.model}`",

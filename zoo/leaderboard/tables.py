@@ -15,6 +15,7 @@ from zoo.progress import clock
 
 CSV = "leaderboard.csv"
 TASKS = range(1, 21)  # of bAbI; a mean stands only where all of them were run
+UNCOMMITTED, UNKNOWN = "uncommitted code", "unknown commit"  # marks
 PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is failed
 COLUMNS = (
     "model", "experiment", "source", "size", "protocol", "restarts", "mean_error", "failed_tasks",
@@ -157,8 +158,13 @@ def setting_of(record: dict, conditions: tuple[str, ...]) -> str:
 def marks_of(record: dict) -> list[str]:
     """What makes a figure one that cannot be made again."""
     if record["dirty"] or record["dirty"] is None:
-        return ["uncommitted code" if record["dirty"] else "unknown commit"]
+        return [UNCOMMITTED if record["dirty"] else UNKNOWN]
     return []
+
+
+def made_by_known_code(marks: list[str]) -> bool:
+    """Whether a row may stand on the first screen of the README, whatever else its marks say."""
+    return not {UNCOMMITTED, UNKNOWN} & set(marks)
 
 
 def _facts_found(tasks: dict[str, dict]) -> float | None:

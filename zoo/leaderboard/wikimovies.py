@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo import records
 from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
-from zoo.leaderboard.tables import dagger, marks_of, newest, read_published, setting_of, table
+from zoo.leaderboard.tables import dagger, made_by_known_code, marks_of, newest, read_published, setting_of, table
 from zoo.progress import clock
 
 CSV = "leaderboard_wikimovies.csv"
@@ -150,7 +150,7 @@ def as_short_markdown(rows: list[Row]) -> str:
         body = [
             (f"`{row.model}`", row.experiment, str(row.restarts), f"{row.hits:.1f}", row.published, f"{row.recall:.1f}")
             for row in rows
-            if row.title == title and "code" not in " ".join(row.marks)
+            if row.title == title and made_by_known_code(row.marks)
         ]
         if body:
             header = ("model", "setting", "restarts", "hits@1", "published", "in reach")
