@@ -157,14 +157,16 @@ def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
                 "*Peak* is what a process has held at most, in MB, beyond what it held when nothing but libraries was "
                 "loaded. Bold: a goal missed."
             )
-    parts += [
-        "### Compiled",
-        "What `trainer.compile=true` gains with ten restarts on one thread, what it costs at the start of a training "
-        "(less where the same program was compiled before: torch keeps it), and after how many examples, those of all "
-        "restarts counted, it has paid for itself. A model that hears a story step by step has its step compiled, "
-        "another the whole of it.",
-        compiling(cells, record["copying"]),
-    ]
+    compiled = compiling(cells, record["copying"])
+    if compiled:
+        parts += [
+            "### Compiled",
+            "What `trainer.compile=true` gains with ten restarts on one thread, what it costs at the start of a "
+            "training (less where the same program was compiled before: torch keeps it), and after how many examples, "
+            "those of all restarts counted, it has paid for itself. A model that hears a story step by step has its "
+            "step compiled, another the whole of it.",
+            compiled,
+        ]
     parts += ["### Evaluation", "The validation questions, answered.", evaluation(cells)]
     if record["copying"]:
         parts += ["### NTM, the copy task", copying(record["copying"])]
@@ -277,7 +279,8 @@ def compiling(cells: Cells, copied: list[dict]) -> str:
             slow, fast, seconds = median(eager["train"]), median(program["train"]), program["compiling_s"]
             paid = rate(seconds / (1 / slow - 1 / fast)) if fast > slow else "never"
             rows.append((model, str(task), rate(slow), rate(fast), ratio(fast, slow), f"{seconds:.0f}", paid))
-    return table(("model", "task", "zoo ×10", "compiled", "ratio", "seconds", "pays after examples"), rows)
+    head = ("model", "task", "zoo ×10", "compiled", "ratio", "seconds", "pays after examples")
+    return table(head, rows) if rows else ""
 
 
 def switches(cells: list[dict]) -> str:
