@@ -69,7 +69,7 @@ class EnsembleTraining(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         if self.ensemble.linear is not None:
             self.ensemble.linear.copy_(self.schedule.linear)
-        self._rates = self.schedule.rates()[:, None]
+        self._rates = self.schedule.rates()[:, None].to(self.ensemble.weights)
         self._loss = torch.zeros(len(self.ensemble), device=self.device)
         self._asked = torch.zeros(len(self.ensemble), dtype=torch.long, device=self.device)
 
