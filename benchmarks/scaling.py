@@ -90,7 +90,7 @@ def multiplications(name: str, network: MemoryNetwork, T: int, option: dict) -> 
         "memn2n": lambda: (K + 1) * T * J * d + 2 * K * T * d,
         "gated_memn2n": lambda: (K + 1) * T * J * d + 2 * K * T * d + K * d**2,
         "kv_memnn": lambda: 2 * T * J * d + 2 * K * T * d + K * d**2,
-        "dmn": lambda: 6 * T * J * d**2 + (15 if network.by_gru else 9) * K * T * d**2,
+        "dmn": lambda: 6 * T * J * d**2 + (14 if network.by_gru else 8) * K * T * d**2,
         "dmn_plus": lambda: T * (J * d + 12 * d**2) + 8 * K * T * d**2,
         "entnet": lambda: T * option["slots"] * d**2 + 2 * option["slots"] * d + d**2,
         "wmn": lambda: 6 * T * J * d**2 + K * option["heads"] * T * d**2 + 2 * K**2 * option["relation"] ** 2,

@@ -172,7 +172,8 @@ class DMN(MemoryNetwork):
 
     def attend(self, c: Tensor, q: Tensor, m: Tensor) -> Tensor:
         """What g is the sigmoid or softmax of, W_2 tanh(W_1 z + b_1) + b_2, (N, T + 1)."""
-        with_q, with_m = ((c @ self.W_b * v[:, None]).sum(-1, keepdim=True) for v in (q, m))
+        mapped = c @ self.W_b
+        with_q, with_m = ((mapped * v[:, None]).sum(-1, keepdim=True) for v in (q, m))
         q, m = (v[:, None].expand_as(c) for v in (q, m))
         z = torch.cat([c, m, q, c * q, c * m, (c - q).abs(), (c - m).abs(), with_q, with_m], dim=-1)
         return (torch.tanh(z @ self.W_1.T + self.b_1) @ self.W_2.T + self.b_2)[..., 0]
