@@ -100,8 +100,8 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
     compiling = 0.0
     if config["trainer"]["compile"]:
         ensemble.compile_for(loader.batch_size)
-        # one batch of each length, because there may be a program for it
-        of_each = {batch.stories.shape[-1]: batch for batch in all_of_them}.values()
+        # a batch of each length, because there may be a program for it; the epoch's last may be too small for one
+        of_each = {batch.stories.shape[-1]: batch for batch in reversed(all_of_them)}.values()
         compiling = seconds_of(lambda: [ensemble.differentiate(batch) for batch in of_each])
     drawn = some_of(
         all_of_them, lambda batch: ensemble.differentiate(batch), seconds, lambda batch: batch.stories.shape[-1]

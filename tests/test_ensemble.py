@@ -315,6 +315,11 @@ def compiled_as_expected(ensemble: Ensemble, batches: list, batch_size: int) -> 
     return torch._dynamo.utils.counters["stats"]["unique_graphs"]
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_can_be_compiled(name, corpus):
+    Ensemble([build(config(f"model={name}")["model"], corpus.sizes, 1)]).compile_for(12)
+
+
 def test_a_model_without_a_step_of_its_own_is_not_compiled_for_every_length():
     ensemble = Ensemble([SequenceLSTM(*COPY.widths, dim=4, layers=1)])
     with pytest.raises(ValueError, match="SequenceLSTM names no step that it repeats"):

@@ -67,7 +67,9 @@ def time_with_gaps(told: Tensor, slots: int, share: float, generator: Generator)
 
     # n = 0 ... ceil(share * told) empty memories, each put at a random place among those already there
     empty = (draw(len(told), 1) * ((share * told).ceil() + 1)).long()
-    place = (draw(len(told), most) * (told + torch.arange(1, most + 1, device=told.device))).int() + 1
-    for i in range(most):
-        time += (time >= place[:, i : i + 1]) & (i < empty)
+    count = torch.arange(most, device=told.device)
+    place = (draw(len(told), most) * (told + count + 1)).int() + 1
+    place = torch.where(count < empty, place, torch.iinfo(torch.int).max)  # which none reaches
+    for here in place.split(1, dim=1):
+        time += time >= here
     return time.clamp(max=slots).long()

@@ -112,7 +112,7 @@ class Ensemble(nn.Module):
         repeats a step has that compiled; another becomes a single program, forward and backward.
         """
         network = self.network
-        if not network.repeats and (network.drawn_by == "story" or network.reads is not Questions):
+        if not network.repeats and (network.drawn_by == "story" or type(network).reads is not Questions):
             raise UserError(
                 f"trainer.compile=true: {type(network).__name__} names no step that it repeats, and as a whole "
                 "would be compiled for every length; type trainer.compile=false"
