@@ -17,6 +17,7 @@ from zoo.training.data import Blocks, EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import Best, EnsembleTraining, finds
 from zoo.training.recipe import Recipe, Schedule
+from zoo.training.train import _is_compiled
 
 
 def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTraining:
@@ -318,6 +319,38 @@ def compiled_as_expected(ensemble: Ensemble, batches: list, batch_size: int) -> 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_can_be_compiled(name, corpus):
     Ensemble([build(config(f"model={name}")["model"], corpus.sizes, 1)]).compile_for(12)
+
+
+@pytest.mark.parametrize(
+    "name, wish, steps, able, compiled",
+    [
+        ("memn2n", "auto", 9_999, True, False),
+        ("memn2n", "auto", 10_000, True, True),
+        ("memn2n", "auto", 10_000, False, False),  # no compiler
+        ("dmn_plus", "auto", 10_000, True, False),  # not worth it
+        ("dmn_plus", True, 1, True, True),
+        ("memn2n", False, 10_000, True, False),
+    ],
+)
+def test_long_trainings_are_compiled_where_that_pays(name, wish, steps, able, compiled, corpus, monkeypatch):
+    monkeypatch.setattr("zoo.training.train.can_compile", lambda: able)
+    network = build(config(f"model={name}")["model"], corpus.sizes, 1)
+    assert _is_compiled(wish, network, corpus, steps, "cpu") is compiled
+
+
+def test_of_a_large_task_only_steps_are_compiled(corpus, monkeypatch):
+    monkeypatch.setattr("zoo.training.train.can_compile", lambda: True)
+    monkeypatch.setattr("zoo.training.train.COMPILED_SENTENCES", len(corpus.sentences) - 1)
+    for name in ("memn2n", "entnet"):
+        network = build(config(f"model={name}")["model"], corpus.sizes, 1)
+        assert _is_compiled("auto", network, corpus, 10_000, "cpu") is (name == "entnet")
+
+
+def test_without_a_compiler_it_says_what_is_missing(corpus, monkeypatch):
+    monkeypatch.setattr("zoo.training.train.can_compile", lambda: False)
+    network = build(config("model=memn2n")["model"], corpus.sizes, 1)
+    with pytest.raises(ValueError, match=r"a C\+\+ compiler and Python's headers .* type trainer.compile=false"):
+        _is_compiled(True, network, corpus, 1, "cpu")
 
 
 def test_a_model_without_a_step_of_its_own_is_not_compiled_for_every_length():

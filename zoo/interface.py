@@ -67,6 +67,7 @@ class MemoryNetwork(nn.Module, ABC):
     ranks: ClassVar[bool] = False  # whether it can choose among replies of several words, as `answer_words` lets it
     # methods that it calls for every word or sentence: `trainer.compile` makes a program of each, not of the whole
     repeats: ClassVar[tuple[str, ...]] = ()
+    worth_compiling: ClassVar[bool] = False  # whether the programs of `trainer.compile` repay a long training
     window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
     # whether slots without a sentence change its answer: then a batch has all `window` slots, else, drawn by question,
     # as many as its longest story needs

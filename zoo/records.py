@@ -37,6 +37,7 @@ def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
     if data.source in ("official", "partial") and not data.filled:  # then nothing was generated
         without += ["generator", "fill_missing"]
     task = {key: value for key, value in config["task"].items() if key not in without}
+    compiled = config["trainer"]["compile"]
     if "ids" in task:
         task["ids"] = sorted(task["ids"])
     return {
@@ -48,7 +49,7 @@ def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
         "seed": config["seed"],
         "max_epochs": config["trainer"]["max_epochs"],
         "accelerator": config["trainer"]["accelerator"],
-        **({"compile": True} if config["trainer"]["compile"] else {}),  # it rounds otherwise
+        **({} if compiled == "auto" else {"compile": compiled}),  # it rounds otherwise
         "data_sha256": data.fingerprint,
     }
 
@@ -95,7 +96,7 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
     add = _sequences if run["family"] == "algorithmic" else _stories
     record = {"schema": SCHEMA, "selection": selection_of(run["family"])} | run | add(figures, arrays)
     record["trainings"] = {
-        training: {name: got[name] for name in ("parameters", "state_size", "examples")}
+        training: {name: got[name] for name in ("parameters", "state_size", "examples", "compiled")}
         | {"seconds": round(got["seconds"], 2)}
         for training, got in figures.items()
     }

@@ -160,7 +160,8 @@ def check(config: dict) -> None:
             not isinstance(trainer[name], int) or trainer[name] < 1
         ):
             raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
-    check_type("trainer.compile", trainer["compile"], bool, "true")
+    if trainer["compile"] not in (True, False, "auto"):
+        raise UserError(f"trainer.compile={trainer['compile']}: expected true, false or auto")
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     if trainer["accelerator"] not in ("cpu", "gpu"):
         raise UserError(f"trainer.accelerator={trainer['accelerator']}: expected cpu or gpu, as in trainer=cpu")

@@ -47,6 +47,7 @@ class EntNet(MemoryNetwork):
     drawn_by = "story"
     traces = "writing"
     repeats = ("step",)
+    worth_compiling = True
 
     def __init__(
         self,

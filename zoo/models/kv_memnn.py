@@ -68,6 +68,7 @@ class KVMemNN(MemoryNetwork):
     memory = "static"
     ranks = True
     searches = True
+    worth_compiling = True
 
     def __init__(
         self,

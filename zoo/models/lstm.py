@@ -42,6 +42,7 @@ class LSTM(MemoryNetwork):
     drawn_by = "story"
     traces = "nothing"
     repeats = ("hear",)
+    worth_compiling = True
 
     def __init__(
         self, vocabulary: int, sentence_length: int, story_length: int, dim: int = 64, embedding: int = 32

@@ -57,6 +57,7 @@ class MemN2N(MemoryNetwork):
     ranks = True
     counts_empty = True
     searches = True
+    worth_compiling = True
 
     def __init__(
         self,

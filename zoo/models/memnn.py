@@ -70,6 +70,7 @@ class MemNN(MemoryNetwork):
     )
     memory = "static"
     supervision = "supporting facts"
+    worth_compiling = True
 
     def __init__(
         self,

@@ -56,6 +56,7 @@ class Machine(MemoryNetwork):
     paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
     memory = "dynamic"
     repeats = ("step",)
+    worth_compiling = True
 
     def __init__(
         self,

@@ -1,7 +1,11 @@
 """What a model does again for every word or sentence, compiled: a small program that is called many times."""
 
 import copy
+import os
+import shutil
+import sysconfig
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +14,12 @@ from torch.func import functional_call, vmap
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from zoo.interface import MemoryNetwork
+
+
+def can_compile() -> bool:
+    """Whether this machine has what `torch.compile` makes programs with."""
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    return headers.exists() and any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++")))
 
 
 class _Method(nn.Module):

@@ -16,8 +16,9 @@ from torch import Tensor
 from tasks.algorithmic.task import Algorithm, Fixed
 from tasks.batch import NONE, Sequences
 from tasks.corpus import Corpus, Split
+from tasks.errors import UserError
 from tasks.files import write_atomically
-from zoo.interface import bits, wrong_bits
+from zoo.interface import MemoryNetwork, bits, wrong_bits
 from zoo.training import loggers
 from zoo.training.build import build
 from zoo.training.data import Blocks, EvaluationBatches, training_batches
@@ -25,6 +26,10 @@ from zoo.training.ensemble import Ensemble
 from zoo.training.look import looks
 from zoo.training.module import EnsembleTraining, predict
 from zoo.training.recipe import Recipe
+from zoo.training.steps import can_compile
+
+COMPILED_FROM = 10_000  # steps of a training: fewer do not repay the compiling of its programs
+COMPILED_SENTENCES = 1000  # distinct ones of a task: with more of them, whole models would be compiled too often
 
 
 def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, report: Callable[..., None]) -> dict:
@@ -70,7 +75,9 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
         device = trainer.strategy.root_device
         corpus = corpus.to(device)
         batches = training_batches(corpus, ensemble.network, seeds, recipe.batch_size, recipe.by_length)
-        if config["trainer"]["compile"]:
+        steps = len(batches) * recipe.all_epochs
+        compiled = _is_compiled(config["trainer"]["compile"], ensemble.network, corpus, steps, device.type)
+        if compiled:
             ensemble.compile_for(batches.batch_size)
         trainer.fit(
             training,
@@ -81,9 +88,26 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
         )
     finally:
         loggers.close(logger)
-    figures = _test(training.to(device), corpus)
+    figures = {"compiled": compiled} | _test(training.to(device), corpus)
     write_atomically(done, lambda stream: torch.save(figures, stream))
     return figures
+
+
+def _is_compiled(wish: bool | str, network: MemoryNetwork, corpus: Corpus | Algorithm, steps: int, device: str) -> bool:
+    """Whether a training gets compiled programs; `auto`: where benchmarks, on CPUs, say that they repay themselves.
+
+    Of a large task each batch has a table of its own, of one of many sizes, and each would have the whole model
+    compiled; the step that a model repeats is one program for all.
+    """
+    if wish == "auto":
+        few = bool(network.repeats) or len(corpus.sentences) <= COMPILED_SENTENCES
+        return few and network.worth_compiling and steps >= COMPILED_FROM and device == "cpu" and can_compile()
+    if wish and not can_compile():
+        raise UserError(
+            "trainer.compile=true: programs are compiled with a C++ compiler and Python's headers (packages g++ and "
+            "python3-dev, say), which were not found; type trainer.compile=false"
+        )
+    return wish
 
 
 def _test(training: EnsembleTraining, corpus: Corpus | Algorithm) -> dict:
