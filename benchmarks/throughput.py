@@ -57,6 +57,11 @@ COMPILED = {
 }  # fmt: skip
 
 
+# a model at another size, on the longer stories, where ten restarts at once may outgrow the cache
+WIDE = {"memn2n, d = 50": ("memn2n", "model.dim=50")}
+LONGER = (2, 3)
+
+
 def compiled(form: Form) -> bool:
     return "trainer.compile=true" in form.options
 
@@ -122,26 +127,28 @@ def measure(plan: Plan, models: list[str]) -> dict:
     if data.notice:
         print(data.notice, file=sys.stderr)
     cells, switches, copying = [], [], []
-    for model in models:
+    usual = [(model, model, (), plan.tasks) for model in models]
+    wide = [(label, model, (size,), LONGER) for label, (model, size) in WIDE.items() if model in models]
+    for label, model, size, tasks in usual + wide:
         has_plain = get_class(settings(model)["model"]["_target_"]) in PLAIN
         forms = [form for form in FORMS if has_plain or form.prepare is not of_plain]
-        given = {form.name: settings(model, f"restarts={form.restarts}", *form.options) for form in forms}
-        for task in data.trainings:
+        given = {form.name: settings(model, f"restarts={form.restarts}", *size, *form.options) for form in forms}
+        for task in (task for task in data.trainings if int(task) in tasks):
             sides = [
                 Side(
-                    {"model": model, "task": int(task), "form": form.name},
+                    {"model": label, "task": int(task), "form": form.name},
                     Measurer(form.prepare, given[form.name], task, plan.seconds),
                     ("train",) if compiled(form) else ("train", "evaluate"),
                     (1,) if compiled(form) else plan.threads,
                     compiled(form),
                 )
                 for form in forms
-                if not compiled(form) or (int(task) in COMPILED.get(model, ()) and plan is USUAL)
+                if not compiled(form) or (int(task) in COMPILED.get(label, ()) and plan is USUAL)
             ]
             got = in_turn(sides, plan.rounds)
             cells += got
             rates = (f"{cell['form']} {median(cell['train']):,.0f}" for cell in got if cell["threads"] == 1)
-            say(f"{model}, task {task}: {', '.join(rates)}")
+            say(f"{label}, task {task}: {', '.join(rates)}")
     for what, names in SWITCHES.items():
         for model in filter(models.__contains__, names):
             for task in data.trainings:
