@@ -46,6 +46,16 @@ def test_published_figures_are_those_of_the_table(name):
     assert row["model"] == given["model"]["_target_"].split(".")[2]
 
 
+def test_every_published_figure_has_a_run_to_stand_beside():
+    named = {given["key"] for name in EXPERIMENTS if (given := config(f"experiment={name}")["published"])}
+    as_it_stands = {}  # beside what a model stands without an experiment
+    for row in PUBLISHED.values():
+        as_it_stands.setdefault((row["model"], row["size"], row["protocol"]), row["key"])
+    assert set(PUBLISHED) == named | set(as_it_stands.values())
+    # d = 100, the ReLU and layer-wise tying are an experiment; the model as it stands is PE LS RN
+    assert as_it_stands["memn2n", "10k", "per_task"] == "memn2n_10k_pe_ls_rn"
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_runs_shortened_linear_start_included(name, corpus, tmp_path):
     given = config(f"experiment={name}", "restarts=2", "trainer.max_epochs=12", "logger=none", "results_dir=nowhere")
