@@ -207,6 +207,12 @@ def test_sizes_sources_and_settings_are_not_mixed(results):
     assert "generated data" in page
 
 
+def test_small_sizes_come_first_whether_they_are_words_or_numbers(results):
+    for number, size in enumerate(("10k", "1k", 5000, 200)):
+        add(results, source="generated", size=size, identity=str(number))
+    assert [row.size for row in rows_of(results)] == ["200", "1k", "5000", "10k"]
+
+
 def test_uncommitted_code_is_marked(results):
     add(results, dirty=True)
     assert as_rows(results)[0]["marks"] == "uncommitted code"

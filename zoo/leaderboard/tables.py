@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.babi.sources import questions_of
 from tasks.errors import UserError
 from zoo import records
 from zoo.leaderboard.sheet import Line
@@ -81,7 +82,8 @@ class Row:
 
     @property
     def order(self) -> tuple:
-        place = self.source != "official", self.source, self.size, self.protocol != "per_task"
+        questions = questions_of(self.size.rpartition("-")[2])  # the variant stands before it
+        place = self.source != "official", self.source, questions, self.size, self.protocol != "per_task"
         return (*place, self.mean is None, self.mean or 0.0, self.model, self.experiment)
 
 
@@ -117,7 +119,7 @@ def newest(results_dir: Path, family: str, row_of: Callable[[dict, str], Any]) -
 
 def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     settings, tasks = record["settings"], record["tasks"]
-    size = settings["task"]["size"]
+    size = str(settings["task"]["size"])
     if settings["task"].get("variant", "en") != "en":
         size = f"{settings['task']['variant']}-{size}"
     # they choose the table, or mark the row
