@@ -12,7 +12,7 @@ import torch
 from tasks.errors import UserError
 from tests.configs import ROOT
 from zoo import records
-from zoo.leaderboard.tables import COLUMNS, as_csv, as_markdown, as_short_markdown, rows_of
+from zoo.leaderboard.tables import COLUMNS, as_csv, as_markdown, as_short_markdown, lines_of, rows_of
 
 PUBLISHED = (
     "key,model,size,protocol,name,setting,conditions,mean_error,failed_tasks,mean_standing,tasks_standing,source\n"
@@ -125,9 +125,13 @@ def test_a_filled_task_is_marked_wherever_it_appears(results):
     assert rf"{row.mean:.2f}\* ({row.mean_unfilled:.2f} without)" in page
     assert rf"| 3 | **{row.errors[3]:.1f}**\* |" in page
     assert "task 3 is not at hand: 8,075 questions of it are generated" in page
-    assert rf"{row.mean:.1f} %\*" in as_short_markdown([row])
+    assert rf"{row.mean:.1f} %\* ({row.mean_unfilled:.1f} % without)" in as_short_markdown([row])
+    (line,) = lines_of([row])
+    assert (
+        line.besides == f"20 failed (published 11); task 3: 8,075 questions generated; {row.mean_unfilled:.2f} without"
+    )
     (cells,) = as_rows(results)
-    assert cells["filled"] == "task 3: 8075"
+    assert (cells["filled"], cells["mean_error_unfilled"]) == ("task 3: 8075", f"{row.mean_unfilled:.3f}")
 
 
 def test_a_row_says_what_the_record_says(results):

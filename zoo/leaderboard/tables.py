@@ -23,7 +23,8 @@ COLUMNS = (
     *(f"error_{task}" for task in TASKS),
     "mean_error_all_restarts", "std_all_restarts", "parameters", "train_seconds", "memory", "supervision",
     "state_size", "facts_found",
-    "published_mean_error", "published_failed_tasks", "published_setting", "record", "filled", "marks",
+    "published_mean_error", "published_failed_tasks", "published_setting", "record", "filled", "mean_error_unfilled",
+    "marks",
 )  # fmt: skip
 
 
@@ -214,6 +215,7 @@ def as_csv(rows: list[Row]) -> str:
                 "published_setting": row.published.get("setting", ""),
                 "record": row.record,
                 "filled": "; ".join(f"task {task}: {questions}" for task, questions in row.filled.items()),
+                "mean_error_unfilled": _number(row.mean_unfilled, 3),
                 "marks": "; ".join(row.marks),
             }
         )
@@ -263,7 +265,7 @@ def as_short_markdown(rows: list[Row]) -> str:
                 f"`{row.model}`",
                 row.experiment,
                 str(row.restarts),
-                f"{row.mean:.1f} %" + (r"\*" if row.filled else ""),
+                f"{row.mean:.1f} %" + _unfilled(row, 1, " %"),
                 f"{row.failed} / {len(TASKS)}",
                 _percent(row.published.get("mean_error")) + dagger(row.published.get("mean_standing")),
                 row.published.get("failed_tasks") or "–",
@@ -288,6 +290,7 @@ def lines_of(rows: list[Row]) -> list[Line]:
             [] if row.failed is None else [f"{row.failed} failed" + (f" (published {printed})" if printed else "")]
         )
         besides += [f"task {task}: {questions:,} questions generated" for task, questions in row.filled.items()]
+        besides += [] if row.mean_unfilled is None else [f"{row.mean_unfilled:.2f} without"]
         mean = row.published.get("mean_error")
         lines.append(
             Line(
@@ -368,11 +371,12 @@ def _summary(rows: list[Row]) -> str:
 
 
 def _mean(row: Row) -> str:
-    if row.mean is None:
-        return "–"
-    if row.mean_unfilled is None:
-        return f"{row.mean:.2f}"
-    return rf"{row.mean:.2f}\* ({row.mean_unfilled:.2f} without)"
+    return "–" if row.mean is None else f"{row.mean:.2f}" + _unfilled(row, 2)
+
+
+def _unfilled(row: Row, places: int, unit: str = "") -> str:
+    """What stands behind a mean if some of its tasks are marked: the mean of the others."""
+    return "" if row.mean_unfilled is None else rf"\* ({row.mean_unfilled:.{places}f}{unit} without)"
 
 
 def _per_task(rows: list[Row]) -> str:
