@@ -39,6 +39,20 @@ def test_shows_the_questions_of_a_record(results, capsys):
     assert "right" in said
 
 
+def test_the_newest_record_that_has_the_task_is_taken(results, tmp_path, capsys):
+    (tmp_path / "runs").mkdir()
+    (made,) = (results / "runs").glob("*.json")
+    for name, tasks in (("memn2n-1k-per_task-a-1", ("1",)), ("memn2n-dialog-per_task-b-2", ("4",))):
+        record = records.read(made)
+        record["tasks"] = dict.fromkeys(tasks, record["tasks"]["1"])
+        (tmp_path / "runs" / f"{name}.json").write_text(records.dump(record))
+        (tmp_path / "runs" / f"{name}.npz").write_bytes(made.with_suffix(".npz").read_bytes())
+    explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])
+    assert capsys.readouterr().out.startswith("memn2n-1k-per_task-a-1, task 1\n")
+    assert explain.find("memn2n", tmp_path, "4").stem == explain.find("memn2n", tmp_path).stem
+    assert explain.find("memn2n", tmp_path, "4").stem == "memn2n-dialog-per_task-b-2"
+
+
 def test_answers_a_story_that_is_typed(results, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(STORY))
     explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={results}"])

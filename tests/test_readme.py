@@ -7,6 +7,8 @@ import sys
 import torch
 
 from tests.configs import ROOT, config
+from zoo import records
+from zoo.explain import find
 from zoo.leaderboard.tables import as_markdown, rows_of
 from zoo.runner import plan, run
 
@@ -40,6 +42,15 @@ def test_the_example_model_is_one_file_and_one_yaml_and_has_its_row(tmp_path, mo
     assert (row.model, row.restarts, list(row.errors)) == ("eager_memn2n", 2, [1])
     assert "eager_memn2n" in as_markdown([row])
     del sys.modules["zoo.models.eager_memn2n"]
+
+
+def test_records_that_it_names_are_those_of_babi_and_have_the_task():
+    named = re.findall(r"`python -m zoo\.(?:explain|repeat) run=(\S+) task=(\d+)`", README)
+    assert len(named) == 2
+    for run_, task in named:
+        record = records.read(find(run_, ROOT / "results", task))
+        assert task in record["tasks"]
+        assert record["family"] == "babi"
 
 
 def test_names_every_model():

@@ -1,9 +1,9 @@
 """python -m zoo.explain run=RECORD task=15 [story=FILE]: where a network looked when it answered.
 
-RECORD is a file in results/runs, or the beginning of its name, of which the newest is taken (run=memn2n). Without a
-story the questions are shown that the record keeps; story=FILE asks others, and story=- those that you type: a
-sentence a line, and a line that ends with a question mark is answered. That needs the weights, which lie in
-results/weights where the run was made.
+RECORD is a file in results/runs, or the beginning of its name (run=memn2n-1k), of which the newest is taken that has
+the task. Without a story the questions are shown that the record keeps; story=FILE asks others, and story=- those that
+you type: a sentence a line, and a line that ends with a question mark is answered. That needs the weights, which lie
+in results/weights where the run was made.
 """
 
 import json
@@ -37,8 +37,8 @@ SAYS = {
 }
 
 
-def find(name: str, results: Path) -> Path:
-    """A record by its file, or the newest whose name begins so."""
+def find(name: str, results: Path, task: str | None = None) -> Path:
+    """A record by its file, or the newest whose name begins so; where a task is asked for, of those that have it."""
     if Path(name).suffix == ".json" and Path(name).exists():
         return Path(name)
     runs = sorted((results / "runs").glob("*.json"), key=lambda file: file.stem.rpartition("-")[2])
@@ -47,7 +47,9 @@ def find(name: str, results: Path) -> Path:
     if not fitting:
         known = sorted({file.stem.partition("-")[0] for file in runs})
         raise UserError(f"run={name}: no record in {results}/runs begins so{nearest(name, known)} ({', '.join(known)})")
-    return (whole or fitting)[-1]
+    named = whole or fitting
+    with_task = [file for file in named if task in records.read(file).get("tasks", ())]
+    return (with_task or named)[-1]
 
 
 def training_of(record: dict, task: str) -> str:
@@ -144,12 +146,13 @@ def main(arguments: list[str]) -> None:
         options[name] = value
     if missing := [name for name in ("run", "task") if name not in options]:
         raise UserError(f"{missing[0]}= is missing\n\n{__doc__.strip()}")
-    file = find(options["run"], Path(options["results_dir"]))
+    file = find(options["run"], Path(options["results_dir"]), options["task"])
     record, console = records.read(file), Console()
     if record.get("family") == "algorithmic":
         raise UserError(f"{file.name} is a run on sequences: python -m zoo.pictures {file.stem} draws it")
     training = training_of(record, options["task"])
     network = build(record["settings"]["model"], Sizes(2, 1, 1), seed=0)
+    console.print(f"{file.stem}, task {options['task']}", highlight=False, soft_wrap=True)
     if "story" not in options:
         for shown in kept(file, training, options["task"]):
             show(shown, network.traces, console)
@@ -161,9 +164,7 @@ def main(arguments: list[str]) -> None:
     ensemble, words, learned, sizes = load(file, record, training)
     if options["story"] == "-":
         if sys.stdin.isatty():
-            console.print(
-                f"{file.stem}, task {options['task']}: a sentence a line, a question ends with ?, Ctrl-D ends"
-            )
+            console.print("a sentence a line, a question ends with ?, Ctrl-D ends")
         lines: Iterable[str] = sys.stdin
     elif Path(options["story"]).is_file():
         lines = Path(options["story"]).read_text().splitlines()

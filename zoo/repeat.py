@@ -1,7 +1,8 @@
 """python -m zoo.repeat run=RECORD [task=2] [name=value ...]: makes a run again, or one task of it, and compares.
 
-RECORD is a file in results/runs, or the beginning of its name, of which the newest is taken (run=memn2n). What is run
-is the command that the record holds; with task=2 it is for this task alone, unless all tasks share one training.
+RECORD is a file in results/runs, or the beginning of its name (run=memn2n-1k), of which the newest is taken that has
+the task. What is run is the command that the record holds; with task=2 it is for this task alone, unless all tasks
+share one training.
 Further name=value are handed to run.py, data_dir=FOLDER for example. The new record goes to results/repeated. On the
 same machine, with the same versions, every figure and every answer to a test question is the same.
 """
@@ -92,7 +93,7 @@ def main(arguments: list[str]) -> None:
     if "run" not in named:
         raise UserError(f"run= is missing\n\n{__doc__.strip()}")
     results = Path(named["results_dir"])
-    file = find(named["run"], results)
+    file = find(named["run"], results, named.get("task"))
     differences = repeat(file, named.get("task"), results, overrides)
     if differences:
         record = records.read(file)
