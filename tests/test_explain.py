@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from tasks.batch import Sizes
 from tests.configs import config
@@ -51,6 +52,15 @@ def test_the_newest_record_that_has_the_task_is_taken(results, tmp_path, capsys)
     assert capsys.readouterr().out.startswith("memn2n-1k-per_task-a-1, task 1\n")
     assert explain.find("memn2n", tmp_path, "4").stem == explain.find("memn2n", tmp_path).stem
     assert explain.find("memn2n", tmp_path, "4").stem == "memn2n-dialog-per_task-b-2"
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"), [("Up", "right"), ("Heat, Up", "right"), ("Up, Heat", "right"), ("Heat, Upside", "wrong")]
+)
+def test_any_answer_of_a_list_is_right(answer, verdict, capsys):
+    shown = {"story": [], "attention": [], "facts": [], "question": "what", "answer": answer, "said": "Up"}
+    explain.show(shown, "weights", Console())
+    assert verdict in capsys.readouterr().out
 
 
 def test_answers_a_story_that_is_typed(results, capsys, monkeypatch):
