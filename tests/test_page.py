@@ -442,6 +442,18 @@ def test_it_fits_a_phone_in_light_and_dark(driver, results):
         assert driver.get_log("browser") == []
 
 
+def test_numbers_of_an_axis_do_not_run_into_each_other_on_a_phone(driver):
+    show(driver, ROOT / "results" / "leaderboard.html", 390)
+    gaps = driver.execute_script("""
+        return [...document.querySelectorAll("#cost svg")].flatMap((plot) => {
+          const numbers = [...plot.querySelectorAll(".tick[text-anchor=middle]")];
+          const boxes = numbers.map((number) => number.getBoundingClientRect());
+          return boxes.slice(1).map((box, place) => box.left - boxes[place].right);
+        });""")
+    assert gaps
+    assert min(gaps) > 0
+
+
 def test_every_step_of_the_scale_can_be_read(page):
     """White or black on the heat map: contrast of at least 4.5 to 1 (WCAG AA), in light and dark."""
     steps = """

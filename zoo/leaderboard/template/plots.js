@@ -54,9 +54,13 @@ function scatter(width, height, label, axisX, axisY, points, diagonal) {
   const x = scale(axisX.low, axisX.high, left, right, axisX.log);
   const y = scale(axisY.low, axisY.high, bottom, top, axisY.log);
   const parts = [];
+  let free = -Infinity; // where the number of the last tick ends
   for (const tick of ticks(axisX.low, axisX.high, axisX.log, axisX.marks)) {
     parts.push(svg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: top, y2: bottom }));
+    const half = axisX.show(tick).length * 3.7;
+    if (x(tick) - half < free) continue;
     parts.push(svg("text", { class: "tick", x: x(tick), y: bottom + 16, "text-anchor": "middle" }, axisX.show(tick)));
+    free = x(tick) + half;
   }
   for (const tick of ticks(axisY.low, axisY.high, axisY.log)) {
     parts.push(svg("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }));
