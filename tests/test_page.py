@@ -203,6 +203,7 @@ def test_the_interval_is_the_bootstrap_of_the_mean():
     assert low == pytest.approx(errors.mean() - reach, abs=0.7)
     assert high == pytest.approx(errors.mean() + reach, abs=0.7)
     assert interval(list(errors)) == (low, high)
+    assert interval(list(errors[::-1])) == pytest.approx((low, high), abs=0.1)  # as if others had been drawn
     assert interval([7.5] * 20) == (7.5, 7.5)
 
 

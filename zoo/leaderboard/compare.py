@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-RESAMPLES = 10_000
+RESAMPLES = 100_000  # so many that the digits which are shown hardly depend on what is drawn
 COVERED = 95  # percent
 
 
