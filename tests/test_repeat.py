@@ -102,6 +102,31 @@ def test_settings_that_are_others_by_now_are_named(folder, capsys):
 
 
 @pytest.mark.parametrize(
+    ("compiled", "arguments", "expected"),
+    [
+        ((None, None, None), ["task=2"], False),  # a record older than trainer.compile=auto
+        ((False, True, False), ["task=2"], True),
+        ((False, True, False), ["task=1"], False),
+        ((True, True, True), [], True),
+        ((False, True, False), [], "auto"),
+        ((False, False, False), ["trainer.compile=true"], True),
+    ],
+)
+def test_programs_are_compiled_as_they_were(folder, monkeypatch, capsys, compiled, arguments, expected):
+    def change(record: dict) -> None:
+        for training, was in zip(record["trainings"].values(), compiled, strict=True):
+            del training["compiled"]
+            training |= {} if was is None else {"compiled": was}
+
+    tampered(folder, "programs", change)
+    plans = []
+    monkeypatch.setattr(repeat, "run", lambda plan: plans.append(plan) or repeat.find("programs", folder / "results"))
+    again(folder, "run=programs", *arguments)
+    assert plans[0].config["trainer"]["compile"] == expected
+    assert "NOTE" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["run=memn3n"], "no record in .* begins so; did you mean 'memn2n'"),

@@ -37,13 +37,25 @@ def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) ->
     else:
         arguments.append(f"task.source={record['source']}")  # not what auto would find here
         training = training_of(record, task) if task else None
+    alone = task and training == task
+    arguments += _compiled(record, training if alone else None)
     arguments += [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"]
     whole = planned(arguments)
-    for name, then, now in _changed(record["settings"], whole.settings):
+    # but for compiling, which has just been said
+    for name, then, now in _changed(*({**of, "compile": None} for of in (record["settings"], whole.settings))):
         print(f"NOTE: {name} is {now} now, and was {then} in the run", file=sys.stderr)
-    alone = task and training == task
     again = run(planned([*arguments, f"task.ids=[{task}]"]) if alone else whole)
     return _differences(file, again, task, training)
+
+
+def _compiled(record: dict, alone: str | None) -> list[str]:
+    """Whether programs were compiled, which round otherwise; nothing where trainings of a run differ in it.
+
+    Records without a word on it are older than `auto`, and compiled only what their settings say.
+    """
+    trainings = [record["trainings"][alone]] if alone else record["trainings"].values()
+    was = {training.get("compiled", record["settings"].get("compile", False)) for training in trainings}
+    return [f"trainer.compile={str(*was).lower()}"] if len(was) == 1 else []
 
 
 def _changed(then: dict, now: dict, above: str = "") -> list[tuple[str, object, object]]:
