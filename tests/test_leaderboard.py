@@ -164,6 +164,15 @@ def test_the_published_figure_is_that_of_the_experiment(results):
     assert row["published_setting"] == "BoW"
 
 
+def test_both_figures_of_a_paper_are_marked_if_they_are_from_memory(results):
+    (results / "published.csv").write_text(PUBLISHED.replace("13.9,11,verified", "13.9,11,recalled"))
+    add(results)
+    rows = rows_of(results)
+    assert "| 13.9 %† | 11† |" in as_short_markdown(rows)
+    assert "| 13.9† | 11† |" in as_markdown(rows)
+    assert lines_of(rows)[0].besides == "20 failed (published 11†)"
+
+
 def test_a_published_figure_stands_only_beside_its_own_conditions(results):
     add(results, experiment="bow", published="b", size="10k")
     add(results, overrides=["model.encoding=bag"], identity="b")

@@ -268,7 +268,7 @@ def as_short_markdown(rows: list[Row]) -> str:
                 f"{row.mean:.1f} %" + _unfilled(row, 1, " %"),
                 f"{row.failed} / {len(TASKS)}",
                 _percent(row.published.get("mean_error")) + dagger(row.published.get("mean_standing")),
-                row.published.get("failed_tasks") or "–",
+                _published_figure(row.published, "failed_tasks", "mean_standing"),
             )
             for row in here
         ]
@@ -285,10 +285,9 @@ def lines_of(rows: list[Row]) -> list[Line]:
     """The runs, for results/README.md."""
     lines = []
     for row in rows:
-        printed = row.published.get("failed_tasks")
-        besides = (
-            [] if row.failed is None else [f"{row.failed} failed" + (f" (published {printed})" if printed else "")]
-        )
+        printed = _published_figure(row.published, "failed_tasks", "mean_standing")
+        beside = f" (published {printed})" if row.published.get("failed_tasks") else ""
+        besides = [] if row.failed is None else [f"{row.failed} failed{beside}"]
         besides += [f"task {task}: {questions:,} questions generated" for task, questions in row.filled.items()]
         besides += [] if row.mean_unfilled is None else [f"{row.mean_unfilled:.2f} without"]
         mean = row.published.get("mean_error")
@@ -357,7 +356,7 @@ def _summary(rows: list[Row]) -> str:
                 _mean(row),
                 "–" if row.failed is None else str(row.failed),
                 _published_figure(row.published, "mean_error", "mean_standing"),
-                row.published.get("failed_tasks") or "–",
+                _published_figure(row.published, "failed_tasks", "mean_standing"),
                 spread,
                 str(row.restarts),
                 "–" if row.facts_found is None else f"{row.facts_found:.0f} %",
