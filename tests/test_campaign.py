@@ -9,7 +9,7 @@ import pytest
 from tests.configs import ROOT, config
 from tests.test_run import environment
 from tests.worlds import write_release
-from zoo.campaign import figure_of, read
+from zoo.campaign import figure_of, main, read
 from zoo.command import planned
 from zoo.mistakes import explained
 from zoo.training.recipe import Recipe
@@ -38,6 +38,7 @@ def test_every_run_of_a_campaign_on_babi_can_be_planned(file, release):
     [
         ("run:\n  - model=memn2n\n", "expected a list `runs`"),
         ("runs: [1, 2]\n", "expected a list `runs`"),
+        ("runs: []\n", "lists no run"),
         ("runs:\n  - model=memn2n\n  - model=memn2n\n", "lists a run twice: model=memn2n"),
     ],
 )
@@ -45,6 +46,19 @@ def test_a_file_that_is_no_campaign_is_refused(tmp_path, text, said):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ValueError, match=said):
         read(tmp_path / "mine.yaml")
+
+
+def test_what_is_to_do_is_shown_wherever_the_word_stands(tmp_path, release, capsys):
+    (tmp_path / "mine.yaml").write_text("runs:\n  - model=memn2n task=babi\n")
+    added = [f"data_dir={release}", f"results_dir={tmp_path / 'results'}"]
+    for arguments in (["--show", *added], [*added, "--show"]):
+        main([str(tmp_path / "mine.yaml"), *arguments])
+        assert "to do" in capsys.readouterr().out
+    assert not (tmp_path / "results").exists()
+    (tmp_path / "results/runs").mkdir(parents=True)
+    (tmp_path / "results/runs/broken.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"broken\.json is not a record"):
+        main([str(tmp_path / "mine.yaml"), "--show", *added])
 
 
 def test_the_figure_of_a_record():

@@ -5,7 +5,6 @@ was interrupted goes on, so the same command carries on after any interruption.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -39,6 +38,8 @@ def read(file: Path) -> list[list[str]]:
         raise UserError(
             f"{file}: expected a list `runs` of arguments of run.py, as in `- model=memn2n` ({error!r})"
         ) from None
+    if not runs:
+        raise UserError(f"{file} lists no run; expected arguments of run.py, as in `- model=memn2n`")
     if len(set(runs)) < len(runs):
         raise UserError(f"{file} lists a run twice: {next(line for line in runs if runs.count(line) > 1)}")
     return arguments
@@ -52,7 +53,7 @@ def paces(results_dir: Path) -> Paces:
     """Seconds that a model takes for an example and process, as the newest record of each says."""
     found: Paces = {}
     for file in sorted((results_dir / "runs").glob("*.json"), key=lambda path: path.stem.rpartition("-")[2]):
-        record = json.loads(file.read_text())
+        record = records.read(file)
         examples = sum(training["examples"] for training in record["trainings"].values())
         kind = record.get("family", "babi"), record["model"]
         found[kind] = found[*kind, record["settings"]["model"].get("dim")] = record["train_seconds"] / examples
@@ -109,7 +110,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("file", type=Path, help="a list of runs, conf/campaign/babi_1k.yaml for example")
     parser.add_argument("overrides", nargs="*", metavar="name=value", help="added to every run, as in restarts=3")
     parser.add_argument("--show", action="store_true", help="only show what is done and what is to do")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)  # --show may stand before what is added
     plans: list[tuple[str, Plan]] = []
     for arguments in read(given.file):  # all of them now: a mistake in the last shows at once, and not tomorrow
         with explained([*arguments, *given.overrides]):
