@@ -343,6 +343,21 @@ def test_a_cell_opens_its_record(page):
     assert not page.find_elements("css selector", "dialog[open]")
 
 
+def test_a_task_with_generated_questions_is_marked_and_its_record_says_so(driver, tmp_path):
+    file = add(tmp_path, size="10k", filled={"3": 8075})
+    furnish(file)
+    write(tmp_path)
+    show(driver, tmp_path / "leaderboard.html", 1280)
+    assert one(driver, "#table-summary td").text == "7.05*\n6.8 to 7.3\n7.09 without *"
+    cells = driver.find_elements("css selector", "#table-map td button")
+    assert [cell.text for cell in cells[1:4]] == ["6.2", "6.3*", "6.4"]
+    for cell, said in ((cells[2], True), (cells[3], False)):
+        cell.click()
+        assert ("8,075 training questions are generated" in one(driver, "dialog[open]").text) == said
+        driver.find_element("xpath", "//dialog//button[text()='Close']").click()
+    assert driver.get_log("browser") == []
+
+
 def test_it_shows_every_restart_and_marks_the_selected_one(page):
     assert len(page.find_elements("css selector", "#luck svg g")) == 20
     first = one(page, "#luck svg g")

@@ -32,6 +32,7 @@ function drawRecord(row, task) {
       row.marks.length ? el("p", { class: "mark" }, `Mind: ${row.marks.join("; ")}.`) : null,
       el("h3", {}, `${titleOf(row, task)}: ${number(got.test[got.selected], unit === "bits" ? 2 : 1)} ${unit === "bits" ? "bits" : "% errors"} on the test`),
       paperLine(row, task),
+      filledLine(row, task),
       restartsTable(row, got, unit),
       el("h3", {}, `On validation while it learned: ${unit}`),
       curveOf(row, got, width),
@@ -48,6 +49,11 @@ function paperLine(row, task) {
   const published = paperOf(row, task);
   if (published == null) return null;
   return el("p", { class: "note" }, `Published: ${number(published)} %, ${standing(row.published.tasks_standing)}.`);
+}
+
+function filledLine(row, task) {
+  const count = row.filled?.[task]; // other families have none
+  return count ? el("p", { class: "note" }, `The official training file is not at hand: ${thousands(count)} training questions are generated.`) : null;
 }
 
 function restartsTable(row, got, unit) {
