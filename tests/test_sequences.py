@@ -57,6 +57,10 @@ def network_of(given: dict, seed: int = 1) -> SequenceNetwork:
     return build(given["model"], algorithm.sizes, seed)
 
 
+def labels_of(model: str) -> dict:
+    return {"model": model, "experiment": None, "overrides": [], "published": None, "command": "python run.py"}
+
+
 def some(given: dict, count: int = 4) -> Sequences:
     (algorithm,) = load_data(given).trainings.values()
     return Sequences(*(table[0] for table in algorithm.train.draw(0, [0], count)))
@@ -231,9 +235,8 @@ def test_an_experiment_says_what_the_table_says_and_has_about_the_weights_of_the
 
 
 def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
-    labels = {"model": "entnet", "experiment": None, "overrides": [], "published": None, "command": ""}
     with pytest.raises(UserError) as caught:
-        plan(config("model=entnet", "task=copy", f"results_dir={tmp_path}"), labels)
+        plan(config("model=entnet", "task=copy", f"results_dir={tmp_path}"), labels_of("entnet"))
     assert str(caught.value) == (
         "EntNet reads questions about stories, as of task=babi, and copy has sequences of vectors; "
         "choose model=lstm or ntm"
@@ -247,7 +250,24 @@ def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
         UserError,
         match=r"SequenceNTM reads sequences of vectors, as of task=copy, and bAbI.* has questions about",
     ):
-        plan(given, labels | {"model": "ntm"})
+        plan(given, labels_of("ntm"))
+
+
+def test_a_run_ends_with_a_record_and_a_row(pair, tmp_path):
+    model, task = pair
+    given = small(
+        *pair, "restarts=2", "trainer.max_epochs=1", "task.epoch=32", "logger=none", "trainer.workers=1",
+        f"results_dir={tmp_path}",
+    )  # fmt: skip
+    record = json.loads(run(plan(given, labels_of(model))).read_text())
+    (row,) = sequences.rows_of(tmp_path)
+    (form,) = row.tests
+    assert (row.model, row.task, form) == (model, task, next(iter(record["tests"])))
+    assert (row.tests[form]["optimal_bits"] is not None) == (task == "dynamic_ngrams")
+    assert f"| {model} | default | 2 | selected |" in sequences.as_markdown([row])
+    (file,) = (tmp_path / "runs").glob("*.json")
+    drawn = picture(tapes_of(file)[form], form)
+    assert ("write weightings" in drawn) == ("read weightings" in drawn) == (model == "ntm")
 
 
 @pytest.fixture(scope="module")
@@ -258,8 +278,7 @@ def finished(tmp_path_factory):
         "ntm", "copy", "restarts=2", "trainer.max_epochs=3", "task.epoch=64", "logger=none", "trainer.workers=1",
         "trainer.threads=1", "model.recipe.learning_rate=0.01", f"results_dir={results}",
     )  # fmt: skip
-    labels = {"model": "ntm", "experiment": "e", "overrides": [], "published": "ntm_copy", "command": "python run.py"}
-    run(plan(given, labels))
+    run(plan(given, labels_of("ntm") | {"experiment": "e", "published": "ntm_copy"}))
     (results / "published_sequences.csv").write_text((ROOT / "results/published_sequences.csv").read_text())
     return results
 

@@ -100,8 +100,8 @@ def _is_compiled(wish: bool | str, network: MemoryNetwork, corpus: Corpus | Algo
     compiled; the step that a model repeats is one program for all.
     """
     if wish == "auto":
-        few = bool(network.repeats) or len(corpus.sentences) <= COMPILED_SENTENCES
-        return few and network.worth_compiling and steps >= COMPILED_FROM and device == "cpu" and can_compile()
+        pays = network.worth_compiling and steps >= COMPILED_FROM and device == "cpu" and can_compile()
+        return pays and (bool(network.repeats) or len(corpus.sentences) <= COMPILED_SENTENCES)
     if wish and not can_compile():
         raise UserError(
             "trainer.compile=true: programs are compiled with a C++ compiler and Python's headers (packages g++ and "
