@@ -172,6 +172,10 @@ class TestSequencesOfATask:
         learned = task.train.task.draw(2, torch.Generator().manual_seed(0), *task.valid.forms[0])
         assert not learned.inputs.equal(first[0].inputs)
 
+    def test_to_evaluate_are_drawn_alike_for_every_device(self, name):
+        task = algorithm(name, "task.valid_size=80", "task.test_size=3").to("meta")  # which cannot draw
+        assert {batch.inputs.device.type for part in (task.valid, task.test) for batch in part} == {"meta"}
+
     def test_of_a_large_test_come_in_several_batches(self, name):
         task = algorithm(name, "task.test_size=900")
         form = len(task.test.forms) - 1
@@ -196,6 +200,8 @@ class TestSequencesOfATask:
         ("associative_recall", "task.train.items=[1,6]", "task.train: items=1, expected at least 2"),
         ("dynamic_ngrams", "task.test=[{length:5}]", "task.test: length=5, expected more than the 5 of the context"),
         ("priority_sort", "task.test=[{length:4,kept:5}]", "task.test: kept=5, expected at most the length, 4"),
+        ("priority_sort", "task.train.kept=[9,21]", "task.train: kept=21, expected at most the length, 20"),
+        ("copy", "protocol=joint", "protocol=joint: copy has one training, on sequences that nobody has seen; leave"),
     ],
 )
 def test_a_mistake_gets_one_clear_message(name, override, said):

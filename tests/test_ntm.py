@@ -5,7 +5,7 @@ import torch
 
 from tests.by_hand import compare
 from tests.reference import ntm as reference
-from zoo.models.ntm import NTM
+from zoo.models.ntm import NTM, SequenceNTM
 
 
 @pytest.mark.parametrize("hears", ["sentences", "words"])
@@ -28,3 +28,9 @@ def test_ntm_is_its_equations(controller, layers, hears, uneven):
         return scores
 
     compare(network, batch, answer)
+
+
+@pytest.mark.parametrize(("machine", "sizes"), [(NTM, (9, 4, 5)), (SequenceNTM, (9, 8))])
+def test_layers_that_a_feedforward_controller_does_not_have_are_refused(machine, sizes):
+    with pytest.raises(ValueError, match=r"model\.layers=2: expected 1 where model\.controller=feedforward"):
+        machine(*sizes, controller="feedforward", layers=2)

@@ -40,6 +40,7 @@ SHORT = {
     "priority_sort": ("task.train.length=[5,5]", "task.train.kept=[3,3]", "task.test=[{length:6,kept:4}]"),
 }
 LITTLE = ("task.valid_size=40", "task.test_size=6")
+FRESH = [name for name in EXPERIMENTS if config(f"experiment={name}")["protocol"] == "fresh"]
 
 
 @pytest.fixture(params=[name for name in ON_TASKS if name.partition("_")[2] in SHORT])
@@ -223,7 +224,7 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if config(f"experiment={name}")["protocol"] == "fresh"])
+@pytest.mark.parametrize("name", FRESH)
 def test_an_experiment_says_what_the_table_says_and_has_about_the_weights_of_the_paper(name):
     given = config(f"experiment={name}")
     row = PUBLISHED[given["published"]["key"]]
@@ -253,18 +254,24 @@ def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
         plan(given, labels_of("ntm"))
 
 
-def test_a_run_ends_with_a_record_and_a_row(pair, tmp_path):
-    model, task = pair
-    given = small(
-        *pair, "restarts=2", "trainer.max_epochs=1", "task.epoch=32", "logger=none", "trainer.workers=1",
-        f"results_dir={tmp_path}",
+@pytest.mark.parametrize("name", FRESH)
+def test_every_experiment_ends_with_a_record_and_a_row_beside_its_paper(name, tmp_path):
+    short = SHORT[config(f"experiment={name}")["task"]["name"]]
+    model = name.split("_")[1]
+    given = config(
+        f"experiment={name}", *SMALL[model], *short, *LITTLE, "restarts=2", "trainer.max_epochs=1", "task.epoch=32",
+        "logger=none", "trainer.workers=1", f"results_dir={tmp_path}",
     )  # fmt: skip
-    record = json.loads(run(plan(given, labels_of(model))).read_text())
+    labels = labels_of(model) | {"experiment": name, "published": given["published"]["key"]}
+    record = json.loads(run(plan(given, labels)).read_text())
+    (tmp_path / "published_sequences.csv").write_text((ROOT / "results/published_sequences.csv").read_text())
     (row,) = sequences.rows_of(tmp_path)
     (form,) = row.tests
-    assert (row.model, row.task, form) == (model, task, next(iter(record["tests"])))
-    assert (row.tests[form]["optimal_bits"] is not None) == (task == "dynamic_ngrams")
-    assert f"| {model} | default | 2 | selected |" in sequences.as_markdown([row])
+    assert (row.model, row.task, form) == (model, given["task"]["name"], next(iter(record["tests"])))
+    assert (row.tests[form]["optimal_bits"] is not None) == (row.task == "dynamic_ngrams")
+    page = sequences.as_markdown([row])
+    assert f"| {model} | {name} | 2 | selected |" in page
+    assert given["published"]["said"] in page
     (file,) = (tmp_path / "runs").glob("*.json")
     drawn = picture(tapes_of(file)[form], form)
     assert ("write weightings" in drawn) == ("read weightings" in drawn) == (model == "ntm")

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import product
 
 import torch
 from torch import Generator
@@ -45,7 +46,7 @@ class Fresh:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Sequences to evaluate: `each` of every form, the same for all restarts and in every epoch."""
+    """Sequences to evaluate: `each` of every form, the same for all restarts, in every epoch and on every device."""
 
     task: Task
     forms: list[Form]
@@ -57,10 +58,11 @@ class Fixed:
         return len(self.forms) * self.each
 
     def of_form(self, number: int) -> Iterator[Sequences]:
-        generator = Generator(self.device).manual_seed(_seed(*self.seed, number))
-        tables = self.task.draw(self.each, generator, *self.forms[number])
-        at_once = max(1, STEPS_AT_ONCE // tables.mask.shape[1])
-        yield from (Sequences(*some) for some in zip(*(table.split(at_once) for table in tables), strict=True))
+        generator = Generator().manual_seed(_seed(*self.seed, number))  # another device's would draw others
+        drawn = self.task.draw(self.each, generator, *self.forms[number])
+        at_once = max(1, STEPS_AT_ONCE // drawn.mask.shape[1])
+        parts = (table.to(self.device).split(at_once) for table in drawn)
+        yield from (Sequences(*some) for some in zip(*parts, strict=True))
 
     def __iter__(self) -> Iterator[Sequences]:
         for number in range(len(self.forms)):
@@ -102,8 +104,13 @@ def load(
     valid_size: int,
     test_size: int,
     seed: int,
+    protocol: str,
 ) -> Data:
     """A task with its forms; see conf/task/copy.yaml."""
+    if protocol != "fresh":
+        raise UserError(
+            f"protocol={protocol}: {name} has one training, on sequences that nobody has seen; leave it out"
+        )
     kind = TASKS[name]
     _names("task.options", options, tuple(field.name for field in fields(kind)))
     _names("task.train", train, kind.form)
@@ -124,7 +131,8 @@ def load(
         for part, value in given.items():
             _whole(f"task.test.{number}.{part}", value, 1)
         forms.append(tuple(given[part] for part in kind.form))
-    for option, form in (("task.train", tuple(low for low, _ in ranges)), *(("task.test", form) for form in forms)):
+    extremes = [("task.train", form) for form in product(*ranges)]
+    for option, form in extremes + [("task.test", form) for form in forms]:
         wrong = task.wrong(*form)
         if wrong:
             raise UserError(f"{option}: {wrong}")

@@ -73,6 +73,8 @@ class Machine(MemoryNetwork):
         at_least(1, slots=slots, width=width, dim=dim, layers=layers)
         at_least(1, read_heads=read_heads, write_heads=write_heads)
         one_of(("lstm", "feedforward"), controller=controller)
+        if controller == "feedforward" and layers > 1:
+            raise ValueError(f"model.layers={layers}: expected 1 where model.controller=feedforward")
         self.slots, self.width, self.dim = slots, width, dim
         self.read_heads, self.heads = read_heads, read_heads + write_heads
         recurrent = controller == "lstm"
