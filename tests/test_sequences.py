@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -272,6 +273,10 @@ def test_every_experiment_ends_with_a_record_and_a_row_beside_its_paper(name, tm
     page = sequences.as_markdown([row])
     assert f"| {model} | {name} | 2 | selected |" in page
     assert given["published"]["said"] in page
+    short = sequences.as_short_markdown([replace(row, marks=())])  # marked where the tree is not clean
+    cells = [cell.strip() for cell in short.splitlines()[-1].split("|")[1:-1]]
+    assert cells[4] == form and cells[7:] == ["–", "–", "–"]  # its only test is not its farthest, too
+    assert ("(optimum " in cells[5]) == (row.task == "dynamic_ngrams")
     (file,) = (tmp_path / "runs").glob("*.json")
     drawn = picture(tapes_of(file)[form], form)
     assert ("write weightings" in drawn) == ("read weightings" in drawn) == (model == "ntm")

@@ -161,17 +161,21 @@ def as_short_markdown(rows: list[Row]) -> str:
     for row in rows:
         if row.marks or row.changed:
             continue
-        forms = list(row.tests)
-        cells = [
-            cell
-            for form in (forms[0], forms[-1])
-            for cell in (form, *(f"{statistics.median(row.tests[form][of]):.2f}" for of in ("bits", "wrong_bits")))
-        ]
+        nearest, *further = row.tests
+        cells = [*_median(row, nearest), *(_median(row, further[-1]) if further else ("–", "–", "–"))]
         body.append((row.task.replace("_", " "), f"`{row.model}`", row.experiment, str(row.restarts), *cells))
     if not body:
         return ""
     title = "**Algorithmic tasks, bits a sequence, and how many of its bits are wrong, median of the restarts**"
     return "\n\n".join([title, table(header, body, numbers={"restarts", "bits", "wrong"})])
+
+
+def _median(row: Row, form: str) -> tuple[str, str, str]:
+    """A test, its bits, beside those that nobody can do without, and how many are wrong."""
+    got = row.tests[form]
+    bits, wrong = (f"{statistics.median(got[of]):.2f}" for of in ("bits", "wrong_bits"))
+    optimum = got["optimal_bits"]
+    return form, bits if optimum is None else f"{bits} (optimum {optimum:.2f})", wrong
 
 
 def lines_of(rows: list[Row]) -> list[Line]:
