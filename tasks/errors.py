@@ -15,6 +15,16 @@ def check_type(option: str, value: object, expected: type, example: object) -> N
         raise UserError(f"{option}={value}: expected {expected.__name__}, as in {option}={example}")
 
 
+def check_names(option: str, given: object, known: Iterable[str]) -> None:
+    """Refuses what is no mapping, and names in it that nobody knows."""
+    names = list(known)
+    if not isinstance(given, dict):
+        raise UserError(f"{option}={given}: expected {', '.join(names)}")
+    for name in given:
+        if name not in names:
+            raise UserError(f"{option}.{name} is not an option{nearest(str(name), names)} ({', '.join(names)})")
+
+
 def nearest(given: str, known: list[str]) -> str:
     """Returns "; did you mean 'x'?" for the closest known name, or nothing."""
     close = difflib.get_close_matches(given, known, n=1, cutoff=0.5) or [name for name in known if given in name]

@@ -33,10 +33,11 @@ LITTLE = {"triples": 1000, "questions": 500, "seed": 0}
 
 
 def load_films(source: str = "generated", **options: object) -> Data:
-    """As conf/task/wikimovies.yaml has it, but for `options` and the size of the world."""
+    """As conf/task/wikimovies.yaml has it, but for `options` and the size of a generated world."""
     usual = config("task=wikimovies")["task"]
     given = {name: value for name, value in usual.items() if name != "_target_"}
-    return load(**given | {"source": source, "generator": LITTLE, "data_dir": "nowhere"} | options)
+    little = {"generator": LITTLE, "data_dir": "nowhere"} if "data_dir" not in options else {}
+    return load(**given | {"source": source} | little | options)
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +316,10 @@ class TestSources:
         assert (data.source, data.world, data.notice) == (source, "", "")
         assert data.fingerprint == load_films().fingerprint
         assert data.trainings["joint"].train.golds.equal(load_films().trainings["joint"].train.golds)
+        with pytest.raises(
+            UserError, match=r"task\.generator\.triples is about a generated film world; add task\.source="
+        ):
+            load_films(source, data_dir=str(tmp_path / "there"), generator=LITTLE)
         if not packed:
             (home / path).unlink()
             with pytest.raises(UserError, match=r"has no file .*wiki-entities_qa_test\.txt"):
@@ -327,6 +332,11 @@ class TestSources:
             ({"source": "offical"}, "task.source=offical: expected auto, .*; did you mean 'official'"),
             ({"slots": 0}, "task.slots=0: expected at least 1"),
             ({"frequency": "x"}, "task.frequency=x: expected int"),
+            (
+                {"generator": {"tripels": 5}},
+                "task.generator.tripels is not an option; did you mean 'triples'. .triples, questions, seed",
+            ),
+            ({"generator": 5000}, "task.generator=5000: expected triples, questions, seed"),
             ({"protocol": "per_task"}, "protocol=per_task: WikiMovies has one training for all kinds of questions"),
         ],
     )

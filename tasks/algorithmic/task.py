@@ -11,7 +11,7 @@ from torch import Generator
 from tasks.algorithmic.generators import TASKS, DynamicNGrams, Task, optimal_bits
 from tasks.batch import Sequences, Widths
 from tasks.corpus import Data
-from tasks.errors import UserError, check_type, nearest
+from tasks.errors import UserError, check_names, check_type
 
 VALIDATION_FORMS = 40  # drawn as those of training are
 STEPS_AT_ONCE = 8000  # of all sequences of a batch that is evaluated, together
@@ -159,15 +159,10 @@ def _seed(*names: str | int) -> int:
 
 def _names(option: str, given: object, known: tuple[str, ...]) -> None:
     """Refuses a mapping that lacks a name or has one too many."""
-    said = ", ".join(known)
-    if not isinstance(given, dict):
-        raise UserError(f"{option}={given}: expected {said}")
-    for name in given:
-        if name not in known:
-            raise UserError(f"{option}.{name} is not an option{nearest(str(name), list(known))} ({said})")
+    check_names(option, given, known)
     for name in known:
         if name not in given:
-            raise UserError(f"{option} lacks {name}: expected {said}")
+            raise UserError(f"{option} lacks {name}: expected {', '.join(known)}")
 
 
 def _range(option: str, given: object) -> tuple[int, int]:

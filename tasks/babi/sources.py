@@ -13,7 +13,7 @@ from tasks.babi.generator import World, fingerprint, generate
 from tasks.babi.official import Release, parts_of
 from tasks.babi.tables import HELD_OUT, Text
 from tasks.babi.text import Story, parse, write
-from tasks.errors import UserError, check_type, nearest
+from tasks.errors import UserError, check_names, check_type
 
 
 def questions_of(size: str | int) -> int:
@@ -31,12 +31,7 @@ class Stories:
     USUAL = {"seed": 0, "test": 1000} | vars(World())
 
     def __init__(self, given: dict) -> None:
-        unknown = [name for name in given if name not in self.USUAL]
-        if unknown:
-            names = list(self.USUAL)
-            raise UserError(
-                f"task.generator.{unknown[0]} is not an option{nearest(unknown[0], names)} ({', '.join(names)})"
-            )
+        check_names("task.generator", given, self.USUAL)
         self.settings = self.USUAL | given
         for name, least in (("seed", 0), ("test", 1)):
             check_type(f"task.generator.{name}", self.settings[name], int, self.USUAL[name])

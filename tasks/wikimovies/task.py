@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from tasks.corpus import Data
-from tasks.errors import UserError, check_type, nearest
+from tasks.errors import UserError, check_names, check_type, nearest
 from tasks.wikimovies import PARTS, official
 from tasks.wikimovies.generator import World, generate
 from tasks.wikimovies.tables import corpus_of, read, recall
@@ -30,6 +30,7 @@ def load(
         check_type(f"task.{name}", value, int, 100)
         if value < 1:
             raise UserError(f"task.{name}={value}: expected at least 1")
+    check_names("task.generator", generator, vars(World()))
     files, names, source, world, notice = _files(source, World(**generator), download, Path(data_dir).expanduser())
     store, asked = read(files, names, slots, frequency)
     corpus = corpus_of(store, asked)
@@ -59,6 +60,12 @@ def _files(
         if path is None and download and wanted == "official":
             path = official.download(folder)
         if path is not None:
+            changed = [name for name, value in vars(world).items() if value != getattr(World, name)]
+            if changed:
+                raise UserError(
+                    f"task.generator.{changed[0]} is about a generated film world; "
+                    "add task.source=generated, or leave it out"
+                )
             names = {role: name for role, (_, name) in official.names_of(wanted).items()}
             return official.read(path, wanted), names, wanted, "", ""
         if source != "auto":
