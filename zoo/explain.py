@@ -132,7 +132,7 @@ def show(shown: dict, traces: str, console: Console, answered: bool = True) -> N
     console.print(table)
     said = f"{shown['question']}?  [bold]{shown['said']}[/bold]"
     if answered:
-        right = f", {shown['said']}," in f", {shown['answer']},"  # any answer of a list
+        right = f", {shown['said']}, " in f", {shown['answer']}, "  # one of those that are right
         said += "  [green]right[/green]" if right else f"  [red]wrong: {shown['answer']}[/red]"
     console.print(said + "\n", highlight=False)
 
