@@ -2,12 +2,13 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.test_leaderboard import PUBLISHED, add
-from zoo.leaderboard import history, sequences, tables
+from zoo.leaderboard import dialog, history, sequences, tables
 from zoo.leaderboard.__main__ import check, write
 from zoo.leaderboard.report import MISSING, as_report
 
@@ -107,4 +108,18 @@ def test_words_of_a_paper_stand_beside_bits(results):
     )  # fmt: skip
     (line,) = sequences.lines_of([row])
     assert (line.measure, line.ours, line.published) == ("bits a sequence at length=10", 4.0, None)
-    assert line.besides == "41.50 at length=120; published: near-perfect copies†"
+    assert line.besides == "41.50 at length=120 (median 60.75); published: near-perfect copies†"
+
+
+def test_dialogs_without_a_mean_stand_task_by_task():
+    published = {(figure, task): "90.0" for figure in dialog.FIGURES for task in range(1, 7)}
+    some = dialog.Row(
+        "memn2n", "default", False, 1, {("response", 4): 60.5, ("response_oov", 4): 60.0, ("response", 6): 40.0},
+        published, (), 100, 30.0, "static", "name", (),
+    )  # fmt: skip
+    means = {(figure, task): 80.0 for figure in dialog.FIGURES for task in range(1, 6)}
+    (line,), (whole,) = (dialog.lines_of([row]) for row in (some, replace(some, accuracy=means)))
+    assert (line.ours, line.published) == (None, None)
+    assert line.besides == "task 4 60.5 (published 90.0); task 6 40.0 (published 90.0)"
+    assert "| static | – | – | – | – | 1 |" in dialog.as_markdown([some])
+    assert (whole.ours, whole.published, whole.besides) == (80.0, 90.0, "unknown words 80.0 (published 90.0)")

@@ -54,8 +54,9 @@ class Row:
         return None if None in got else statistics.fmean(got)
 
     def published_mean(self, figure: str) -> float | None:
+        """That stands beside ours, where there is one."""
         got = [self.published.get((figure, task), "").rstrip("†") for task in SIMULATED]
-        return statistics.fmean(map(float, got)) if all(got) else None
+        return statistics.fmean(map(float, got)) if all(got) and self.mean(figure) is not None else None
 
     @property
     def order(self) -> tuple:
@@ -183,14 +184,20 @@ def as_short_markdown(rows: list[Row]) -> str:
 
 
 def lines_of(rows: list[Row]) -> list[Line]:
-    """The runs, for results/README.md."""
+    """The runs, for results/README.md; where there is no mean, task by task."""
     lines = []
     for row in rows:
-        unknown = f"unknown words {_number(row.mean('response_oov'))} (published {_published(row, 'response_oov')})"
+        besides = f"unknown words {_number(row.mean('response_oov'))} (published {_published(row, 'response_oov')})"
+        if row.mean("response") is None:
+            figures = {task: row.published.get(("response", task), "–") for task in row.tasks}
+            besides = "; ".join(
+                f"task {task} {_number(row.accuracy['response', task])} (published {printed})"
+                for task, printed in figures.items()
+            )
         lines.append(
             Line(
                 _title(row.match), "right replies in percent, mean of tasks 1 to 5", row.model, row.experiment,
-                row.record, row.mean("response"), row.published_mean("response"), _dagger(row, "response"), unknown,
+                row.record, row.mean("response"), row.published_mean("response"), _dagger(row, "response"), besides,
                 row.marks, of_errors=False,
             )
         )  # fmt: skip

@@ -183,7 +183,10 @@ def lines_of(rows: list[Row]) -> list[Line]:
     lines = []
     for row in rows:
         nearest, *further = row.tests
-        besides = [f"{row.tests[form]['bits'][row.selected]:.2f} at {form}" for form in further]
+        besides = []
+        for form in further:
+            bits = row.tests[form]["bits"]
+            besides.append(f"{bits[row.selected]:.2f} at {form} (median {statistics.median(bits):.2f})")
         besides += [f"published: {_said(row)}"] if row.published else []
         lines.append(
             Line(
