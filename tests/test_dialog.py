@@ -249,6 +249,19 @@ class TestRanking:
         assert figures["words"] == matched.answers
 
 
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if "_dialog" in name])
+@pytest.mark.parametrize("kind", ["little", "matched"])
+def test_an_experiment_runs_with_and_without_match_types(name, kind, request, tmp_path):
+    given = config(f"experiment={name}", "restarts=2", "trainer.max_epochs=2", "logger=none", "results_dir=nowhere")
+    given = given | {"run": {"name": name, "identity": "x"}}
+    figures = train(given, "1", request.getfixturevalue(kind), tmp_path, lambda **state: None)
+    for errors in (figures["errors"], figures["dialog_errors"]):
+        assert {part: of_task[1].shape for part, of_task in errors.items()} == dict.fromkeys(
+            ("valid", "test", "oov"), (2,)
+        )
+    assert figures["curves"]["valid_loss"].isfinite().all()
+
+
 def test_words_looked_up_add_up_as_counted_ones(little, monkeypatch):
     words = torch.randn(3, len(little.words), 6, dtype=torch.double, requires_grad=True)
     for encode in (encoders.bag_of_words, encoders.position_encoding):
