@@ -196,6 +196,10 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["task.source=generate"], ["task.source=generate is not known; did you mean 'generated'?"]),
         (["task.generator.people=many"], ["people=many: expected a whole number"]),
         (["task.generator.peple=3"], ["'task.generator.peple' is not an option; did you mean", "people"]),
+        (
+            ["model=ntm", "task=copy", "task.ids=[1]"],
+            ["'task.ids' is not an option of what was chosen", "conf/task/dialog"],
+        ),
         (["model.hops=0"], ["model.hops=0: expected at least 1"]),
         (["model.hops=many"], ["model.hops=many: expected int"]),
         (["model.hopps=3"], ["'model.hopps' is not an option; did you mean 'model.hops'?"]),

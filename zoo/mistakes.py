@@ -49,14 +49,16 @@ def _explain(error: Exception, arguments: list[str]) -> str:
             return f"'{argument}' sets nothing; expected name=value, as in model=memn2n (python run.py --help)"
         if equals and key in str(error) and key not in keys and not argument.startswith(("+", "~", "-")):
             siblings = [k for k in keys if k.rpartition(".")[0] == key.rpartition(".")[0]]
-            near = nearest(key, siblings) or nearest(key, keys)
+            near = nearest(key, siblings) or nearest(key, list(keys))
             shown = ", ".join(siblings or [k for k in keys if "." not in k])
             return f"'{key}' is not an option{near}\n  there are: {shown}"
+        if equals and f"'{key}'" in str(error) and keys.get(key):
+            return f"'{key}' is not an option of what was chosen; it stands in {', '.join(keys[key])}"
     return f"{str(error).splitlines()[0]}\n  (python run.py --help shows what can be set)"
 
 
-def _keys() -> list[str]:
-    """Every option that the command line can set, for every choice of the groups."""
+def _keys() -> dict[str, list[str]]:
+    """Every option that the command line can set, for every choice of the groups, and the files that have it."""
 
     def walk(node: DictConfig, prefix: str) -> Iterator[str]:
         for key in node:
@@ -67,10 +69,12 @@ def _keys() -> list[str]:
             if isinstance(child, DictConfig):
                 yield from walk(child, f"{prefix}{key}.")
 
-    keys = list(walk(OmegaConf.load(CONF / "config.yaml"), ""))
-    for group in sorted(path for path in CONF.iterdir() if path.is_dir() and path.name != "experiment"):
+    keys: dict[str, list[str]] = {key: [] for key in walk(OmegaConf.load(CONF / "config.yaml"), "")}
+    unset = "experiment", "campaign"  # whose files hold no options of their own
+    for group in sorted(path for path in CONF.iterdir() if path.is_dir() and path.name not in unset):
         name = group.name.removesuffix("_on_task")  # model_on_task sets options of the model
-        keys.append(name)
+        keys[name] = []
         for file in sorted(group.glob("*.yaml")):
-            keys += walk(OmegaConf.load(file), f"{name}.")
-    return list(dict.fromkeys([*keys, "experiment"]))
+            for key in walk(OmegaConf.load(file), f"{name}."):
+                keys.setdefault(key, []).append(f"{CONF.name}/{group.name}/{file.name}")
+    return keys | {"experiment": []}
