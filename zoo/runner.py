@@ -79,12 +79,16 @@ def plan(config: dict, labels: dict) -> Plan:
     if data.family == "algorithmic":
         measure, weights = Measure("bits on validation", "bits", 3), dict.fromkeys(data.trainings, 1.0)
     else:
-        measure = Measure("test error", "%", 1)
-        # the time of an epoch grows with the questions and, more slowly, with the slots
-        weights = {
-            training: len(corpus.train) * (20 + build(config["model"], corpus.sizes, seed=0).window) / 20
-            for training, corpus in data.trainings.items()
-        }
+        measure, weights = Measure("test error", "%", 1), {}
+        for training, corpus in data.trainings.items():
+            window, longest = build(config["model"], corpus.sizes, seed=0).window, corpus.sizes.story_length
+            if data.recall and window < longest:
+                raise UserError(
+                    f"model.memory_size={window}: a question has up to {longest} memories, and the recall of all of "
+                    f"them is recorded; to show fewer, type task.slots={window}"
+                )
+            # the time of an epoch grows with the questions and, more slowly, with the slots
+            weights[training] = len(corpus.train) * (20 + window) / 20
     config = config | {"run": {"name": name, "identity": identity}}
     return Plan(config, labels, data, recipe, settings, name, identity, facts, measure, weights)
 
