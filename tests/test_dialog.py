@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tarfile
 
 import pytest
@@ -129,6 +130,14 @@ class TestMistakes:
         with pytest.raises(UserError) as caught:
             load_dialogs(tmp_path)
         assert str(caught.value).startswith(f"dialog-babi-task1-API-calls-trn.txt, {said}")
+
+    def test_a_dialog_that_ends_with_a_fact_is_noticed(self, tmp_path):
+        file = write_dialogs(tmp_path) / release_of.FOLDER / "dialog-babi-task1-API-calls-dev.txt"
+        file.write_text(re.sub("\n7 .*", "", file.read_text(), count=1))
+        with pytest.raises(
+            UserError, match=r"dev\.txt, line 6: expected a turn at the end of the dialog, which may be cut"
+        ):
+            load_dialogs(tmp_path)
 
     @pytest.mark.parametrize(
         ("cut", "said"),
