@@ -333,6 +333,7 @@ class TestSources:
             ({"source": "offical"}, "task.source=offical: expected auto, .*; did you mean 'official'"),
             ({"slots": 0}, "task.slots=0: expected at least 1"),
             ({"frequency": "x"}, "task.frequency=x: expected int"),
+            ({"frequency": 1}, "task.frequency=1: no question finds any triple; expected more, 1000 for example"),
             (
                 {"generator": {"tripels": 5}},
                 "task.generator.tripels is not an option; did you mean 'triples'. .triples, questions, seed",

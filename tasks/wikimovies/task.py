@@ -34,6 +34,8 @@ def load(
     files, names, source, world, notice = _files(source, World(**generator), download, Path(data_dir).expanduser())
     store, asked = read(files, names, slots, frequency)
     corpus = corpus_of(store, asked)
+    if not corpus.sizes.story_length:
+        raise UserError(f"task.frequency={frequency}: no question finds any triple; expected more, 1000 for example")
     digest = hashlib.sha256()
     for role, data in files.items():
         digest.update(f"{role} ".encode() + hashlib.sha256(data).digest())
