@@ -298,9 +298,12 @@ def test_a_compiled_step_of_a_recurrent_model_is_the_step(name, corpus):
 
 
 @pytest.mark.slow
-def test_a_compiled_step_of_the_machine_on_sequences_is_the_step():
+@pytest.mark.parametrize(
+    "setting", [{}, {"layers": 2, "read_heads": 2, "write_heads": 3}, {"controller": "feedforward", "write_heads": 2}]
+)
+def test_a_compiled_step_of_the_machine_on_sequences_is_the_step(setting):
     generator = torch.Generator().manual_seed(0)
-    ensemble = Ensemble([SequenceNTM(*COPY.widths, slots=9, width=4, dim=6) for _ in range(2)])
+    ensemble = Ensemble([SequenceNTM(*COPY.widths, slots=9, width=4, dim=6, **setting) for _ in range(2)])
     assert compiled_as_expected(ensemble, [sequences(length, 2, generator) for length in (2, 4, 3)], BATCH) == 1
 
 
