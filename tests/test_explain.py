@@ -120,3 +120,11 @@ def test_without_weights_it_says_how_to_get_them(results, tmp_path):
         (tmp_path / "runs" / file.name).write_bytes(file.read_bytes())
     with pytest.raises(ValueError, match=r"python -m zoo.repeat run=memn2n-1k-per_task-\S+ task=1\n"):
         explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={tmp_path}"])
+
+
+def test_a_record_without_what_lies_beside_it_says_so(results, tmp_path):
+    (tmp_path / "runs").mkdir()
+    for file in (results / "runs").glob("*.json"):
+        (tmp_path / "runs" / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match=r"memn2n-1k-per_task-\S+npz: missing beside its record; restore it"):
+        explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])

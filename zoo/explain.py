@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -60,7 +59,7 @@ def training_of(record: dict, task: str) -> str:
 
 def kept(file: Path, training: str, task: str) -> list[dict]:
     """The questions that a record keeps."""
-    with np.load(file.with_suffix(".npz")) as arrays:
+    with records.arrays(file) as arrays:
         if f"{training}/looks" not in arrays:
             raise UserError(f"{file.name} was made before records kept questions to look at; make it again: rerun=true")
         return [shown for shown in json.loads(str(arrays[f"{training}/looks"])) if shown["task"] == int(task)]

@@ -76,7 +76,7 @@ def _png(values: np.ndarray) -> str:
 def tapes_of(file: Path) -> dict[str, dict[str, np.ndarray]]:
     """What the arrays beside a record hold of one sequence of each form, by form and name."""
     tapes: dict[str, dict[str, np.ndarray]] = {}
-    with np.load(file.with_suffix(".npz")) as stored:
+    with records.arrays(file) as stored:
         for key in stored.files:
             form, _, name = key.rpartition("/")
             if "=" in form:

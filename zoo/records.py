@@ -69,6 +69,14 @@ def files_of(results_dir: Path, name: str, run_identity: str) -> list[Path]:
     return sorted((results_dir / "runs").glob(f"{name}-{run_identity}-*.json"))
 
 
+def arrays(file: Path) -> np.lib.npyio.NpzFile:
+    """What lies beside a record."""
+    stored = file.with_suffix(".npz")
+    if not stored.exists():
+        raise UserError(f"{stored}: missing beside its record; restore it with git, or make the run again")
+    return np.load(stored)
+
+
 def read(file: Path) -> dict:
     try:
         record = json.loads(file.read_text())

@@ -82,7 +82,7 @@ def _differences(file: Path, again: Path, task: str | None, training: str | None
             for figure in before
             if figure in after and figure != "training" and before[figure] != after[figure]
         ]
-    with np.load(file.with_suffix(".npz")) as old, np.load(again.with_suffix(".npz")) as new:
+    with records.arrays(file) as old, records.arrays(again) as new:
         for name in old.files:
             of_training, _, array = name.rpartition("/")
             if name in new.files and array.startswith(COMPARED) and training in (None, of_training):
