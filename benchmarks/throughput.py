@@ -46,8 +46,8 @@ class Form(NamedTuple):
 
 FORMS = (
     Form("plain", 1, of_plain),
-    Form("zoo", 1, of_zoo),
-    Form("zoo ×10", 10, of_zoo),
+    Form("zoo", 1, of_zoo, ("trainer.compile=false",)),
+    Form("zoo ×10", 10, of_zoo, ("trainer.compile=false",)),
     Form("zoo ×10 compiled", 10, of_zoo, ("trainer.compile=true",)),
 )
 # on these tasks, on one thread: compiling takes its time
