@@ -164,7 +164,7 @@ def check(config: dict) -> None:
             not isinstance(trainer[name], int) or trainer[name] < 1
         ):
             raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
-    if trainer["compile"] not in (True, False, "auto"):
+    if not isinstance(trainer["compile"], bool) and trainer["compile"] != "auto":
         raise UserError(f"trainer.compile={trainer['compile']}: expected true, false or auto")
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     if trainer["accelerator"] not in ("cpu", "gpu"):
