@@ -243,7 +243,8 @@ class TestRanking:
     def test_learns_the_little_world(self, name, matched, tmp_path):
         given = config(
             f"model={name}", "task=dialog", "model.encoding=bag", "model.memory_size=12", "restarts=2", "logger=none",
-            "trainer.max_epochs=60", "+model.recipe.optimizer=adam", "results_dir=nowhere",
+            "++model.recipe.optimizer=adam", "model.recipe.learning_rate=0.01", "model.recipe.epochs=60",
+            "model.recipe.anneal_every=15", "results_dir=nowhere",
         )  # fmt: skip
         given = given | {"run": {"name": name, "identity": "x"}}
         figures = train(given, "1", matched, tmp_path, lambda **state: None)
@@ -258,11 +259,14 @@ class TestRanking:
         assert figures["words"] == matched.answers
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if "_dialog" in name])
+ROWS = [(f"experiment={name}",) for name in EXPERIMENTS if "_dialog" in name] + [("model=kv_memnn", "task=dialog")]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=" ".join)
 @pytest.mark.parametrize("kind", ["little", "matched"])
-def test_an_experiment_runs_with_and_without_match_types(name, kind, request, tmp_path):
-    given = config(f"experiment={name}", "restarts=2", "trainer.max_epochs=2", "logger=none", "results_dir=nowhere")
-    given = given | {"run": {"name": name, "identity": "x"}}
+def test_a_row_of_the_table_runs_with_and_without_match_types(row, kind, request, tmp_path):
+    given = config(*row, "restarts=2", "trainer.max_epochs=2", "logger=none", "results_dir=nowhere")
+    given = given | {"run": {"name": "row", "identity": "x"}}
     figures = train(given, "1", request.getfixturevalue(kind), tmp_path, lambda **state: None)
     for errors in (figures["errors"], figures["dialog_errors"]):
         assert {part: of_task[1].shape for part, of_task in errors.items()} == dict.fromkeys(
