@@ -31,7 +31,7 @@ def learned(options: dict, task: int) -> tuple[Corpus, torch.Tensor]:
     corpus = load_data(options, str(task)).trainings[str(task)]
     with tempfile.TemporaryDirectory() as folder:
         named = options | {"run": {"name": "hashing", "identity": "x"}, "results_dir": folder}
-        return corpus, train(named, str(task), corpus, Path(folder), lambda **state: None)["weights"]
+        return corpus, train(named, {str(task): corpus}, Path(folder), lambda name, state: None)[str(task)]["weights"]
 
 
 @torch.no_grad()

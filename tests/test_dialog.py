@@ -247,7 +247,7 @@ class TestRanking:
             "model.recipe.anneal_every=15", "results_dir=nowhere",
         )  # fmt: skip
         given = given | {"run": {"name": name, "identity": "x"}}
-        figures = train(given, "1", matched, tmp_path, lambda **state: None)
+        figures = train(given, {"1": matched}, tmp_path, lambda name, state: None)["1"]
         k = figures["selected"]
         assert figures["errors"]["test"][1][k] < 5
         for part in ("test", "oov"):
@@ -267,7 +267,7 @@ ROWS = [(f"experiment={name}",) for name in EXPERIMENTS if "_dialog" in name] + 
 def test_a_row_of_the_table_runs_with_and_without_match_types(row, kind, request, tmp_path):
     given = config(*row, "restarts=2", "trainer.max_epochs=2", "logger=none", "results_dir=nowhere")
     given = given | {"run": {"name": "row", "identity": "x"}}
-    figures = train(given, "1", request.getfixturevalue(kind), tmp_path, lambda **state: None)
+    figures = train(given, {"1": request.getfixturevalue(kind)}, tmp_path, lambda name, state: None)["1"]
     for errors in (figures["errors"], figures["dialog_errors"]):
         assert {part: of_task[1].shape for part, of_task in errors.items()} == dict.fromkeys(
             ("valid", "test", "oov"), (2,)

@@ -338,7 +338,7 @@ def test_every_model_can_be_compiled(name, corpus):
 def test_long_trainings_are_compiled_where_that_pays(name, wish, steps, able, compiled, corpus, monkeypatch):
     monkeypatch.setattr("zoo.training.train.can_compile", lambda: able)
     network = build(config(f"model={name}")["model"], corpus.sizes, 1)
-    assert _is_compiled(wish, network, corpus, steps, "cpu") is compiled
+    assert _is_compiled(wish, network, {"1": corpus}, steps, "cpu") is compiled
 
 
 def test_of_a_large_task_only_steps_are_compiled(corpus, monkeypatch):
@@ -346,14 +346,14 @@ def test_of_a_large_task_only_steps_are_compiled(corpus, monkeypatch):
     monkeypatch.setattr("zoo.training.train.COMPILED_SENTENCES", len(corpus.sentences) - 1)
     for name in ("memn2n", "entnet"):
         network = build(config(f"model={name}")["model"], corpus.sizes, 1)
-        assert _is_compiled("auto", network, corpus, 10_000, "cpu") is (name == "entnet")
+        assert _is_compiled("auto", network, {"1": corpus}, 10_000, "cpu") is (name == "entnet")
 
 
 def test_without_a_compiler_it_says_what_is_missing(corpus, monkeypatch):
     monkeypatch.setattr("zoo.training.train.can_compile", lambda: False)
     network = build(config("model=memn2n")["model"], corpus.sizes, 1)
     with pytest.raises(ValueError, match=r"a C\+\+ compiler and Python's headers .* type trainer.compile=false"):
-        _is_compiled(True, network, corpus, 1, "cpu")
+        _is_compiled(True, network, {"1": corpus}, 1, "cpu")
 
 
 def test_a_model_without_a_step_of_its_own_is_not_compiled_for_every_length():

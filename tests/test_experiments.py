@@ -59,10 +59,9 @@ def test_every_published_figure_has_a_run_to_stand_beside():
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_runs_shortened_linear_start_included(name, corpus, tmp_path):
     given = config(f"experiment={name}", "restarts=2", "trainer.max_epochs=12", "logger=none", "results_dir=nowhere")
+    given = given | {"run": {"name": name, "identity": "x"}}
     states = []
-    figures = train(
-        given | {"run": {"name": name, "identity": "x"}}, "1", corpus, tmp_path, lambda **state: states.append(state)
-    )
+    figures = train(given, {"1": corpus}, tmp_path, lambda name, state: states.append(state))["1"]
     assert [state["epoch"] for state in states] == list(range(1, 13))
     assert states[0]["linear"] == (given["model"]["recipe"].get("linear_start_epochs", 0) > 0)
     assert not states[-1]["linear"]

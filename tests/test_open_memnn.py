@@ -184,7 +184,9 @@ def test_new_people_and_places_are_understood(renamed_world, tmp_path):
             "logger=none", "results_dir=nowhere", *options,
         )  # fmt: skip
         named = given | {"run": {"name": "open_memnn", "identity": "x"}}
-        figures = train(named, "1", renamed_world, tmp_path / "-".join(("with", *options)), lambda **state: None)
+        figures = train(named, {"1": renamed_world}, tmp_path / "-".join(("with", *options)), lambda name, state: None)[
+            "1"
+        ]
         return figures["errors"]["test"][1].median()
 
     assert errors() < 5

@@ -413,9 +413,8 @@ class TestSearching:
             "trainer.max_epochs=10",
             "results_dir=nowhere",
         )
-        figures = train(
-            given | {"run": {"name": name, "identity": "x"}}, "joint", little, tmp_path, lambda **state: None
-        )
+        given = given | {"run": {"name": name, "identity": "x"}}
+        figures = train(given, {"joint": little}, tmp_path, lambda name, state: None)["joint"]
         hits = little.test.right(figures["predictions"]["test"].long())
         torch.testing.assert_close(figures["errors"]["test"][1], 100 * (1 - hits.double().mean(1)))
         assert figures["errors"]["test"][1].min() < 100 * (0.9 if "memn2n" in name else 0.4)

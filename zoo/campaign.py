@@ -66,7 +66,7 @@ def seconds_of(plan: Plan, pace: Paces) -> float | None:
     of_example = pace.get((*kind, plan.config["model"].get("dim")), pace.get(kind))
     if of_example is None:
         return None
-    return of_example * plan.examples / workers_of(plan.config, len(plan.data.trainings))
+    return of_example * plan.examples / workers_of(plan.config, len(plan.programs))
 
 
 def left(plans: list[Plan], pace: Paces) -> str:

@@ -37,7 +37,7 @@ def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
     if data.source in ("official", "partial") and not data.filled:  # then nothing was generated
         without += ["generator", "fill_missing"]
     task = {key: value for key, value in config["task"].items() if key not in without}
-    compiled = config["trainer"]["compile"]
+    compiled, together = config["trainer"]["compile"], config["trainer"]["together"]
     if "ids" in task:
         task["ids"] = sorted(task["ids"])
     return {
@@ -50,6 +50,7 @@ def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
         "max_epochs": config["trainer"]["max_epochs"],
         "accelerator": config["trainer"]["accelerator"],
         **({} if compiled == "auto" else {"compile": compiled}),  # it rounds otherwise
+        **({} if together == 1 else {"together": together}),  # vocabularies are filled up, other weights are drawn
         "data_sha256": data.fingerprint,
     }
 

@@ -37,7 +37,7 @@ def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) ->
     else:
         arguments.append(f"task.source={record['source']}")  # not what auto would find here
         training = training_of(record, task) if task else None
-    alone = task and training == task
+    alone = task and training == task and "together" not in record["settings"]  # beside others it has other sizes
     arguments += _compiled(record, training if alone else None)
     arguments += [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"]
     whole = planned(arguments)

@@ -32,6 +32,7 @@ from zoo.leaderboard.tables import PASS_MARK
 from zoo.progress import Measure, Progress, clock, label
 from zoo.training.build import build, check_fits, smallest
 from zoo.training.recipe import Recipe
+from zoo.training.together import programs
 
 
 class Plan(NamedTuple):
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     facts: dict[str, str]  # of the model's class
     measure: Measure  # how its figures are shown on the way
     weights: dict[str, float]  # of each training, how long an epoch takes, relative to the others
+    programs: list[list[str]]  # the trainings, longest first, those together that share a program
 
     def recorded(self) -> list[Path]:
         """Its records, the oldest first."""
@@ -89,8 +91,11 @@ def plan(config: dict, labels: dict) -> Plan:
                 )
             # the time of an epoch grows with the questions and, more slowly, with the slots
             weights[training] = len(corpus.train) * (20 + window) / 20
+    order = sorted(data.trainings, key=lambda training: -weights[training])
+    corpora = {training: data.trainings[training] for training in order}
+    shared = programs(corpora, network, recipe.batch_size, config["trainer"]["together"])
     config = config | {"run": {"name": name, "identity": identity}}
-    return Plan(config, labels, data, recipe, settings, name, identity, facts, measure, weights)
+    return Plan(config, labels, data, recipe, settings, name, identity, facts, measure, weights, shared)
 
 
 def run(plan: Plan) -> Path:
@@ -117,8 +122,7 @@ def run(plan: Plan) -> Path:
         if resumed:
             title += ", continued"
         with Progress(title, dict.fromkeys(data.trainings, plan.recipe.all_epochs), weights, plan.measure) as progress:
-            order = sorted(data.trainings, key=lambda name: -weights[name])
-            figures = _train_all(config, order, work, progress)
+            figures = _train_all(config, plan.programs, work, progress)
         record = {
             "identity": plan.identity,
             **labels,
@@ -132,7 +136,7 @@ def run(plan: Plan) -> Path:
             "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
             "wall_seconds": round(time.monotonic() - began, 1),
             "resumed": resumed,
-            "workers": workers_of(config, len(figures)),
+            "workers": workers_of(config, len(plan.programs)),
             **code,
         }
         file = records.write(results, plan.name, record, {name: figures[name] for name in data.trainings})
@@ -159,8 +163,8 @@ def check(config: dict) -> None:
         if not isinstance(config[name], int) or not least <= config[name] < 2**31:
             raise UserError(f"{name}={config[name]}: expected a whole number of at least {least}")
     trainer = config["trainer"]
-    for name in ("workers", "threads", "max_epochs"):
-        if (trainer[name] is not None or name == "threads") and (
+    for name in ("workers", "threads", "together", "max_epochs"):
+        if (trainer[name] is not None or name in ("threads", "together")) and (
             not isinstance(trainer[name], int) or trainer[name] < 1
         ):
             raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
@@ -183,8 +187,8 @@ def load_data(config: dict, training: str | None = None) -> Data:
     return instantiate({name: value for name, value in given.items() if name in ("_target_", *wanted)}, _convert_="all")
 
 
-def workers_of(config: dict, trainings: int) -> int:
-    return min(config["trainer"]["workers"] or records.cores(), trainings)
+def workers_of(config: dict, programs: int) -> int:
+    return min(config["trainer"]["workers"] or records.cores(), programs)
 
 
 @contextlib.contextmanager
@@ -203,23 +207,28 @@ def _alone(work: Path) -> Iterator[None]:
         lock.release()
 
 
-def _train_all(config: dict, names: list[str], work: Path, progress: Progress) -> dict[str, dict]:
-    workers = workers_of(config, len(names))
+def _train_all(config: dict, programs: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
+    """The figures of all trainings, by their names."""
+    workers = workers_of(config, len(programs))
     threads = config["trainer"]["threads"]
+    figures: dict[str, dict] = {}
+
+    def finish(got: dict[str, dict]) -> None:
+        figures.update(got)
+        for name, of_training in got.items():
+            progress.finish(name, selected_error(of_training))
+
     if workers == 1:
         torch.set_num_threads(threads)
-        figures = {}
-        for name in names:
-            figures[name] = _train_one(config, name, work, lambda name=name, **state: progress.report(name, state))
-            progress.finish(name, selected_error(figures[name]))
+        for names in programs:
+            finish(_train_some(config, names, work, progress.report))
         return figures
 
     context = multiprocessing.get_context("spawn")
     reports = context.Queue()
     pool = ProcessPoolExecutor(workers, context, _begin_worker, (reports, threads))
     try:
-        futures = {pool.submit(_train_in_worker, config, name, work): name for name in names}
-        figures: dict[str, dict] = {}
+        futures = {pool.submit(_train_in_worker, config, names, work): names for names in programs}
         waiting: set[Future] = set(futures)
         while waiting:
             finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -229,10 +238,8 @@ def _train_all(config: dict, names: list[str], work: Path, progress: Progress) -
                     if name not in figures:
                         progress.report(name, state)
             for future in finished:
-                name = futures[future]
                 future.result()
-                figures[name] = torch.load(work / name / "figures.pt", weights_only=True)
-                progress.finish(name, selected_error(figures[name]))
+                finish(torch.load(_folder(work, futures[future]) / "figures.pt", weights_only=True))
         return figures
     except BrokenProcessPool:
         raise UserError(
@@ -255,11 +262,22 @@ def selected_error(figures: dict) -> float:
     return sum(errors) / len(errors)
 
 
-def _train_one(config: dict, name: str, work: Path, report: Callable[..., None]) -> dict:
+def _folder(work: Path, names: list[str]) -> Path:
+    """Of a program: for its checkpoint and its figures."""
+    return work / "+".join(names)
+
+
+def _train_some(config: dict, names: list[str], work: Path, report: Callable[[str, dict], None]) -> dict[str, dict]:
     from zoo.training.train import train  # and Lightning with it, which takes seconds and only workers need
 
-    corpus = load_data(config, name).trainings[name]
-    return train(config, name, corpus, work / name, report)
+    corpora = {name: load_data(config, name).trainings[name] for name in names}
+    try:
+        return train(config, corpora, _folder(work, names), report)
+    except torch.OutOfMemoryError:
+        most = f"; type trainer.together={len(names) // 2}" if len(names) > 1 else ""
+        raise UserError(
+            f"the GPU's memory does not hold {len(names)} × {config['restarts']} networks with their batches{most}"
+        ) from None
 
 
 _reports = None  # in a worker: the queue to the progress display
@@ -279,8 +297,8 @@ def _begin_worker(reports: multiprocessing.Queue, threads: int) -> None:
     threading.Thread(target=die_with_parent, daemon=True).start()
 
 
-def _train_in_worker(config: dict, name: str, work: Path) -> None:
-    _train_one(config, name, work, lambda **state: _reports.put((name, state)))
+def _train_in_worker(config: dict, names: list[str], work: Path) -> None:
+    _train_some(config, names, work, lambda name, state: _reports.put((name, state)))
 
 
 def show(record: dict) -> None:

@@ -137,7 +137,7 @@ class Ensemble(nn.Module):
     def _each(
         self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch, learning: bool
     ) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
-        axes = type(batch)(*map(_restart_axis, batch._fields, batch))
+        axes = type(batch)(*map(restart_axis, batch._fields, batch))
 
         def one(parameters: dict, buffers: dict, batch: Batch) -> dict[str, Tensor] | tuple:
             return functional_call(self._skeleton[0], (parameters, buffers), (batch, learning))
@@ -157,6 +157,6 @@ AXES = {
 }  # of a batch's tables; the others have one
 
 
-def _restart_axis(name: str, table: Tensor | Candidates | None) -> int | None:
+def restart_axis(name: str, table: Tensor | Candidates | None) -> int | None:
     """0 where a table of a batch has an axis of restarts before its own axes; candidates are the same for all."""
     return 0 if isinstance(table, Tensor) and table.dim() > AXES.get(name, 1) else None

@@ -34,12 +34,16 @@ class Best(nn.Module):
         self.error = torch.where(better, error, self.error)
         self.epoch = torch.where(better, epoch, self.epoch)
 
-    def restart(self) -> int:
+    def restart(self, networks: slice = slice(None)) -> int:
         """The restart that validation selects: lowest error, of several the one with the lowest loss at the end.
 
         A loss depends on the epoch, so it compares restarts as they end, not at their best epochs.
+
+        Args:
+            networks: among which it selects, where an ensemble holds those of several tasks.
         """
-        return min(range(len(self.error)), key=lambda k: (float(self.error[k]), float(self.last_loss[k]), k))
+        error, loss = self.error[networks].tolist(), self.last_loss[networks].tolist()
+        return min(range(len(error)), key=lambda k: (error[k], loss[k], k))
 
 
 class EnsembleTraining(pl.LightningModule):
@@ -98,15 +102,16 @@ class EnsembleTraining(pl.LightningModule):
         self._asked += batch.asked
 
     def on_validation_epoch_start(self) -> None:
-        self._evaluated = 0
+        self._evaluated = torch.zeros((), dtype=torch.long, device=self.device)
         self._valid_loss = torch.zeros(len(self.ensemble), device=self.device)
         self._valid_cost = torch.zeros(len(self.ensemble), device=self.device)
 
     def validation_step(self, batch: Batch) -> None:
         answer, terms = self.ensemble(batch)
-        self._valid_loss += sum(terms.values())
+        # of a batch without questions, which evens out tasks of one program, nothing: not the weight decay either
+        self._valid_loss += torch.where(batch.asked > 0, sum(terms.values()), 0.0)
         self._valid_cost += self.ensemble.network.cost(answer, batch)
-        self._evaluated += int(batch.asked)
+        self._evaluated = self._evaluated + batch.asked  # of each network, where their tasks are not the same
 
     def on_validation_epoch_end(self) -> None:
         loss, error = self._valid_loss / self._evaluated, self._valid_cost / self._evaluated

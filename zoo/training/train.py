@@ -1,4 +1,4 @@
-"""One training, from a configuration to figures: what a worker process does."""
+"""A program: trainings of one task or several, from a configuration to figures; what a worker process does."""
 
 import io
 import logging
@@ -21,29 +21,31 @@ from tasks.files import write_atomically
 from zoo.interface import MemoryNetwork, bits, wrong_bits
 from zoo.training import loggers
 from zoo.training.build import build
-from zoo.training.data import Blocks, EvaluationBatches, training_batches
+from zoo.training.data import Blocks, EvaluationBatches, TrainingBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.look import looks
 from zoo.training.module import EnsembleTraining, predict
 from zoo.training.recipe import Recipe
 from zoo.training.steps import can_compile
+from zoo.training.together import Together, of_one_size
 
 COMPILED_FROM = 10_000  # steps of a training: fewer do not repay the compiling of its programs
 COMPILED_SENTENCES = 1000  # distinct ones of a task: with more of them, whole models would be compiled too often
 
 
-def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, report: Callable[..., None]) -> dict:
-    """Trains one ensemble, tests the best epoch of each restart, and returns the figures.
+def train(
+    config: dict, corpora: dict[str, Corpus | Algorithm], folder: Path, report: Callable[[str, dict], None]
+) -> dict[str, dict]:
+    """Trains the ensembles of one or several tasks in one program, tests the best epoch of each restart.
 
     Args:
         config: the resolved configuration.
-        name: of the training within its run, the number of a task for example.
-        corpus: what it learns.
-        folder: holds the checkpoint of a training that was interrupted, and the figures of one that was not.
-        report: is called after every epoch with what a progress display shows.
+        corpora: what is learned, by the names of the trainings within the run; of several tasks see `programs`.
+        folder: holds the checkpoint of a program that was interrupted, and the figures of one that was not.
+        report: is called after every epoch with the name of a training and what a progress display shows of it.
 
     Returns:
-        Tensors and numbers, as `torch.load(weights_only=True)` reads them back.
+        The figures of each training: tensors and numbers, as `torch.load(weights_only=True)` reads them back.
     """
     done = folder / "figures.pt"
     if done.exists():
@@ -52,8 +54,17 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
     folder.mkdir(parents=True, exist_ok=True)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
     seeds = [config["seed"] + k for k in range(config["restarts"])]
-    ensemble = Ensemble([build(config["model"], corpus.sizes, seed) for seed in seeds])
+    if len(corpora) == 1:
+        sizes = next(iter(corpora.values())).sizes
+    else:
+        sizes, corpora = of_one_size(corpora)
+
+    def networks() -> list[MemoryNetwork]:
+        return [build(config["model"], sizes, seed) for seed in seeds]
+
+    ensemble = Ensemble([network for _ in corpora for network in networks()])
     training = EnsembleTraining(ensemble, recipe)
+    name = "+".join(corpora)
     run = f"{config['run']['name']}-{config['run']['identity']}"
     options = {key: value for key, value in config["logger"].items() if key != "_target_"}
     open_logger = get_method(config["logger"]["_target_"])  # called directly, so that its errors arrive as they are
@@ -66,42 +77,66 @@ def train(config: dict, name: str, corpus: Corpus | Algorithm, folder: Path, rep
             max_epochs=recipe.all_epochs,
             logger=logger or False,
             plugins=[AtomicCheckpoints()],
-            callbacks=[Checkpoint(checkpoint, config["trainer"]["checkpoint_seconds"]), Report(report)],
+            callbacks=[Checkpoint(checkpoint, config["trainer"]["checkpoint_seconds"]), Report(list(corpora), report)],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
         device = trainer.strategy.root_device
-        corpus = corpus.to(device)
-        batches = training_batches(corpus, ensemble.network, seeds, recipe.batch_size, recipe.by_length)
+        corpora = {name: corpus.to(device) for name, corpus in corpora.items()}
+        batches, valid = _batches(corpora, ensemble.network, seeds, recipe)
         steps = len(batches) * recipe.all_epochs
-        compiled = _is_compiled(config["trainer"]["compile"], ensemble.network, corpus, steps, device.type)
+        compiled = _is_compiled(config["trainer"]["compile"], ensemble.network, corpora, steps, device.type)
         if compiled:
             ensemble.compile_for(batches.batch_size)
         trainer.fit(
             training,
             Blocks(batches),
-            EvaluationBatches(corpus, corpus.valid, ensemble.network),
+            valid,
             ckpt_path=str(checkpoint) if checkpoint.exists() else None,
             weights_only=True,
         )
     finally:
         loggers.close(logger)
-    figures = {"compiled": compiled} | _test(training.to(device), corpus)
+    training.to(device)
+    figures = {}  # of a program's time each training has an equal share
+    for number, (name, corpus) in enumerate(corpora.items()):
+        tested = slice(number * len(seeds), (number + 1) * len(seeds))
+        figures[name] = {
+            "compiled": compiled,
+            "sizes": list(sizes),
+            "seconds": float(training.seconds) / len(corpora),
+            **_test(training, Ensemble(networks()).to(device), tested, corpus),
+        }
     write_atomically(done, lambda stream: torch.save(figures, stream))
     return figures
 
 
-def _is_compiled(wish: bool | str, network: MemoryNetwork, corpus: Corpus | Algorithm, steps: int, device: str) -> bool:
+def _batches(
+    corpora: dict[str, Corpus | Algorithm], network: MemoryNetwork, seeds: list[int], recipe: Recipe
+) -> tuple[TrainingBatches | Together, EvaluationBatches | Together]:
+    """Of training and validation."""
+    train = [training_batches(c, network, seeds, recipe.batch_size, recipe.by_length) for c in corpora.values()]
+    valid = [EvaluationBatches(c, c.valid, network) for c in corpora.values()]
+    if len(corpora) == 1:
+        return train[0], valid[0]
+    return Together(train, len(seeds)), Together(valid, len(seeds))
+
+
+def _is_compiled(
+    wish: bool | str, network: MemoryNetwork, corpora: dict[str, Corpus | Algorithm], steps: int, device: str
+) -> bool:
     """Whether a training gets compiled programs; `auto`: where benchmarks, on CPUs, say that they repay themselves.
 
-    Of a large task each batch has a table of its own, of one of many sizes, and each would have the whole model
-    compiled; the step that a model repeats is one program for all.
+    Of a large task, and of several together, each batch has a table of its own, of one of many sizes, and each would
+    have the whole model compiled; the step that a model repeats is one program for all.
     """
     if wish == "auto":
         pays = network.worth_compiling and steps >= COMPILED_FROM and device == "cpu" and can_compile()
-        return pays and (bool(network.repeats) or len(corpus.sentences) <= COMPILED_SENTENCES)
+        if not pays or network.repeats:
+            return pays
+        return len(corpora) == 1 and all(len(corpus.sentences) <= COMPILED_SENTENCES for corpus in corpora.values())
     if wish and not can_compile():
         raise UserError(
             "trainer.compile=true: programs are compiled with a C++ compiler and Python's headers (packages g++ and "
@@ -110,27 +145,32 @@ def _is_compiled(wish: bool | str, network: MemoryNetwork, corpus: Corpus | Algo
     return wish
 
 
-def _test(training: EnsembleTraining, corpus: Corpus | Algorithm) -> dict:
-    """Reads the test splits, once, with the best epoch of every restart."""
-    ensemble, best = training.ensemble, training.best
+def _test(training: EnsembleTraining, ensemble: Ensemble, tested: slice, corpus: Corpus | Algorithm) -> dict:
+    """Reads the test splits, once, with the best epoch of every restart.
+
+    Args:
+        training: of all networks of the program.
+        ensemble: gets the weights of those that have learned the task.
+        tested: which these are.
+        corpus: the task.
+    """
+    best = training.best
     with torch.no_grad():
-        ensemble.weights.copy_(best.weights)
+        ensemble.weights.copy_(best.weights[tested])
         if ensemble.linear is not None:
             ensemble.linear.fill_(False)
     epochs = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
-    selected = best.restart()
+    selected = best.restart(tested)
     figures = (_sequence_figures if isinstance(corpus, Algorithm) else _answer_figures)(ensemble, corpus, selected)
     return figures | {
         "selected": selected,
-        "best_epoch": best.epoch.cpu(),
+        "best_epoch": best.epoch[tested].cpu(),
         "curves": {
-            name: getattr(training, f"{name}_curve")[:epochs].cpu()
+            name: getattr(training, f"{name}_curve")[:epochs, tested].cpu()
             for name in ("train_loss", "valid_loss", "valid_error")
         },
         "weights": ensemble.weights[selected].detach().cpu(),
-        "sizes": list(corpus.sizes),
         "parameters": ensemble.weights.shape[1],
-        "seconds": float(training.seconds),
         "examples": epochs * len(corpus.train) * len(ensemble),
     }
 
@@ -255,21 +295,24 @@ class Checkpoint(pl.Callback):
 
 
 class Report(pl.Callback):
-    """Tells the progress display where a training stands."""
+    """Tells the progress display where each training of a program stands."""
 
-    def __init__(self, report: Callable[..., None]) -> None:
-        self.report = report
+    def __init__(self, trainings: list[str], report: Callable[[str, dict], None]) -> None:
+        self.trainings, self.report = trainings, report
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: EnsembleTraining) -> None:
-        error = pl_module.valid_error_curve[trainer.current_epoch]
-        best = pl_module.best.error
-        self.report(
-            epoch=trainer.current_epoch + 1,
-            epochs=trainer.max_epochs,
-            linear=bool(pl_module.schedule.linear.any()),
-            error=float(error.mean()),
-            best=float(best.min()) if bool(best.isfinite().any()) else None,
-        )
+        errors = pl_module.valid_error_curve[trainer.current_epoch].chunk(len(self.trainings))
+        bests = pl_module.best.error.chunk(len(self.trainings))
+        linear = pl_module.schedule.linear.chunk(len(self.trainings))
+        for name, error, best, starts in zip(self.trainings, errors, bests, linear, strict=True):
+            state = {
+                "epoch": trainer.current_epoch + 1,
+                "epochs": trainer.max_epochs,
+                "linear": bool(starts.any()),
+                "error": float(error.mean()),
+                "best": float(best.min()) if bool(best.isfinite().any()) else None,
+            }
+            self.report(name, state)
 
 
 def _hush() -> None:

@@ -1,0 +1,140 @@
+"""Tasks that share a program are learned as each is alone."""
+
+import dataclasses
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from tasks.babi.tables import Lexicon, read
+from tasks.corpus import Corpus
+from tests.configs import MODELS, config
+from tests.test_repeat import again, made
+from tests.worlds import stories
+from zoo import records
+from zoo.command import planned
+from zoo.training.build import build
+from zoo.training.data import Blocks, EvaluationBatches, training_batches
+from zoo.training.ensemble import Ensemble
+from zoo.training.module import EnsembleTraining
+from zoo.training.recipe import Recipe
+from zoo.training.together import Together, of_one_size, programs, side_by_side
+
+SEEDS = [3, 4]
+
+
+@pytest.fixture(scope="module")
+def tasks() -> dict[str, Corpus]:
+    """Two tasks that differ in all sizes; of the second, training has a story less, and validation more batches."""
+
+    def corpus(sentences: int, train: int, valid: int, asked: str) -> Corpus:
+        lexicon = Lexicon()
+        splits = [
+            read(stories(count, seed, sentences).replace("Where is", asked).encode(), "split", 1, lexicon)
+            for count, seed in ((train, 1), (valid, 2), (4, 3))
+        ]
+        return Corpus(list(lexicon.words), lexicon.table(), *splits)
+
+    return {"1": corpus(6, 12, 2, "Where is"), "2": corpus(10, 7, 9, "Tell me and tell all of us where is")}
+
+
+def trained(name: str, tasks: dict[str, Corpus], sizes, learned: list[str], recipe: Recipe) -> EnsembleTraining:
+    """An ensemble of two networks for each of these tasks; in double precision, see test_ensemble."""
+    model = config(f"model={name}")["model"]
+    ensemble = Ensemble([build(model, sizes, seed).double() for _ in learned for seed in SEEDS])
+    training = EnsembleTraining(ensemble, recipe)
+    train = [training_batches(tasks[task], ensemble.network, SEEDS, recipe.batch_size) for task in learned]
+    valid = [EvaluationBatches(tasks[task], tasks[task].valid, ensemble.network) for task in learned]
+    assert len({len(batches) for batches in train}) == 1
+    together = len(learned) > 1
+    pl.Trainer(
+        max_epochs=recipe.all_epochs, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+    ).fit(
+        training,
+        Blocks(Together(train, len(SEEDS)) if together else train[0]),
+        Together(valid, len(SEEDS)) if together else valid[0],
+    )  # fmt: skip
+    return training
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_task_is_learned_as_it_is_alone(name, tasks, monkeypatch):
+    monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 10)  # so that validation has several batches
+    recipe = Recipe(
+        optimizer="adam", learning_rate=0.01, batch_size=9, epochs=4, anneal_every=2, clip=2.0,
+        linear_start_epochs=2,
+    )  # fmt: skip
+    sizes, tasks = of_one_size(tasks)
+    both = trained(name, tasks, sizes, ["1", "2"], recipe)
+    for place, task in enumerate(tasks):
+        alone = trained(name, tasks, sizes, [task], recipe)
+        mine = slice(place * len(SEEDS), (place + 1) * len(SEEDS))
+        torch.testing.assert_close(both.ensemble.weights[mine], alone.ensemble.weights)
+        for curve in ("train_loss_curve", "valid_loss_curve", "valid_error_curve"):  # NaN where no epoch was
+            torch.testing.assert_close(getattr(both, curve)[:, mine], getattr(alone, curve), equal_nan=True)
+        torch.testing.assert_close(both.best.weights[mine], alone.best.weights)
+        assert both.best.restart(mine) == alone.best.restart()
+    assert not both.ensemble.weights[:2].equal(both.ensemble.weights[2:])
+
+
+def test_side_by_side_pads_to_the_largest(tasks):
+    sizes, tasks = of_one_size(tasks)
+    assert tuple(sizes) == (23, 10, 10)
+    assert all(corpus.sizes[:2] == (23, 10) for corpus in tasks.values())
+    network = build(config("model=memn2n")["model"], sizes, 1)
+    first, second = (
+        next(iter(training_batches(corpus, network, SEEDS, batch)))
+        for corpus, batch in zip(tasks.values(), (4, 6), strict=True)
+    )
+    batch = side_by_side([first, second, None], len(SEEDS))
+    assert batch.answer.shape == (6, 6)
+    assert batch.asked.tolist() == [4, 4, 6, 6, 0, 0]
+    told = second.stories.shape[-1]
+    assert batch.stories[2:4, :, :told].equal(second.stories)
+    words = batch.sentences[2, batch.stories[2, 1]]  # of the second task's second question
+    table = second.sentences if second.sentences.dim() == 2 else second.sentences[0]
+    assert words[:told].equal(table[second.stories[0, 1]])
+    assert words[told:].eq(0).all()
+    assert batch.question[:2, 4:].equal(batch.question[:2, :1].expand(-1, 2))
+    assert batch.noise[2:4].equal(second.noise)
+
+
+def test_programs_hold_trainings_of_equally_many_steps(tasks):
+    network = build(config("model=memn2n")["model"], tasks["1"].sizes, 1)
+    one, two = tasks.values()
+    longer = dataclasses.replace(one, train=one.train.stories(0, 9))
+    corpora = {"1": one, "2": two, "3": longer, "4": two, "5": one}
+    assert [-(-len(corpus.train) // 9) for corpus in corpora.values()] == [4, 4, 3, 4, 4]
+    assert programs(corpora, network, 9, most=20) == [["1", "2", "4", "5"], ["3"]]
+    assert programs(corpora, network, 9, most=3) == [["1", "2", "4"], ["3"], ["5"]]
+    assert programs(corpora, network, 9, most=1) == [["1"], ["2"], ["3"], ["4"], ["5"]]
+
+
+TWO = (
+    "model=memn2n", "task=babi", "task.ids=[1,6]", "task.source=generated", "task.size=60", "task.generator.test=40",
+    "restarts=2", "trainer.max_epochs=4", "model.dim=6", "logger=none", "trainer.workers=1", "trainer.together=20",
+)  # fmt: skip
+
+
+def test_a_run_records_each_training_of_a_program(tmp_path, capsys):
+    file = made(tmp_path, *TWO)
+    record = records.read(file)
+    assert list(record["trainings"]) == ["1", "6"]
+    assert record["settings"]["together"] == 20
+    with records.arrays(file) as arrays:
+        assert arrays["1/predictions"].shape == (2, 40)
+        assert arrays["6/valid_error"].shape == (4, 2)
+        wrong = arrays["6/predictions"] != arrays["6/answer"]
+        assert list(100 * wrong.mean(1)) == pytest.approx(record["tasks"]["6"]["test_errors"])
+    again(tmp_path, f"run={file.stem}", "task=6")  # with task 1, beside which it was learned
+    assert "the same as" in capsys.readouterr().out
+
+
+def test_a_gpu_has_the_tasks_of_a_run_in_one_program():
+    plan = planned([*TWO[:-1], "trainer.together=20"])
+    assert [sorted(names) for names in plan.programs] == [["1", "6"]]
+    assert config("trainer=gpu")["trainer"]["together"] == 20
+    assert config()["trainer"]["together"] == 1
+    with pytest.raises(ValueError, match=r"trainer\.together=0: expected a whole number of at least 1"):
+        planned([*TWO[:-1], "trainer.together=0"])
