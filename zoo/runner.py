@@ -142,7 +142,8 @@ def run(plan: Plan) -> Path:
         file = records.write(results, plan.name, record, {name: figures[name] for name in data.trainings})
         shutil.rmtree(home)
     show(records.read(file))
-    print(f"record: {file}   (python -m zoo.leaderboard puts it on the table)")
+    folder = "" if results == Path("results") else f" {results}"
+    print(f"record: {file}   (python -m zoo.leaderboard{folder} puts it on the table)")
     return file
 
 
