@@ -54,3 +54,13 @@ def test_memnn_is_its_equations(setting, uneven):
     )
     for (name, _), one, other in zip(network.named_parameters(), ours, theirs, strict=True):
         torch.testing.assert_close(one, other, msg=name)
+
+
+def test_a_question_without_facts_teaches_no_reading(uneven):
+    network = MemNN(**uneven.sizes._asdict(), dim=4, adaptive=False, reads=2)
+    batch = uneven.by_question(uneven.train, torch.arange(len(uneven.train)), int(uneven.train.told.max()))
+    known = network.loss(network(batch), batch)
+    losses = network.loss(network(batch), batch._replace(support=torch.full_like(batch.support, NONE)))
+    assert known["reading"] > 0
+    assert losses["reading"] == 0
+    assert losses["answer"] > 0

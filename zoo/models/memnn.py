@@ -220,8 +220,8 @@ class MemNN(MemoryNetwork):
                 counts = asked if k == 0 else asked & (facts[:, k - 1] != NONE)
                 reading_on = is_fact
             else:
-                right = torch.where(is_fact, facts[:, k], chosen)
-                counts, reading_on = asked, torch.ones_like(is_fact)
+                right = torch.where(is_fact, facts[:, k], chosen.clamp(max=there.shape[1] - 1))
+                counts, reading_on = asked & (facts[:, 0] != NONE), torch.ones_like(is_fact)
             fact = candidates.at(right[:, None])
             wins, loses = self.prefers(fact, candidates, times), self.prefers(candidates, fact, times)
             costs = (self.margin - wins).relu() + (self.margin + loses).relu()
