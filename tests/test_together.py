@@ -1,31 +1,37 @@
 """Tasks that share a program are learned as each is alone."""
 
 import dataclasses
+import time
+from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
 
 from tasks.babi.tables import Lexicon, read
-from tasks.corpus import Corpus
+from tasks.batch import NONE
+from tasks.corpus import Corpus, Split
 from tests.configs import MODELS, config
 from tests.test_repeat import again, made
 from tests.worlds import stories
 from zoo import records
 from zoo.command import planned
+from zoo.interface import MemoryNetwork
+from zoo.leaderboard import tables
 from zoo.training.build import build
 from zoo.training.data import Blocks, EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import EnsembleTraining
 from zoo.training.recipe import Recipe
-from zoo.training.together import Together, of_one_size, programs, side_by_side
+from zoo.training.together import Together, of_one_size, programs, side_by_side, spoken_words
+from zoo.training.train import train
 
 SEEDS = [3, 4]
 
 
 @pytest.fixture(scope="module")
 def tasks() -> dict[str, Corpus]:
-    """Two tasks that differ in all sizes; of the second, training has a story less, and validation more batches."""
+    """Two tasks that differ in all sizes: the second has longer stories, fewer questions in a batch, and two facts."""
 
     def corpus(sentences: int, train: int, valid: int, asked: str) -> Corpus:
         lexicon = Lexicon()
@@ -35,7 +41,14 @@ def tasks() -> dict[str, Corpus]:
         ]
         return Corpus(list(lexicon.words), lexicon.table(), *splits)
 
-    return {"1": corpus(6, 12, 2, "Where is"), "2": corpus(10, 7, 9, "Tell me and tell all of us where is")}
+    def with_two_facts(split: Split) -> Split:
+        second = torch.where((split.told > 4) & (split.support != 1).all(1), 1, NONE)
+        return dataclasses.replace(split, support=torch.cat([split.support, second[:, None]], dim=1))
+
+    one, two = corpus(6, 12, 2, "Where is"), corpus(10, 7, 9, "Tell me and tell all of us where is")
+    parts = {name: with_two_facts(split) for name, split in two.splits.items()}
+    assert all((split.support != NONE).sum(1).unique().tolist() == [1, 2] for split in parts.values())
+    return {"1": one, "2": dataclasses.replace(two, **parts)}
 
 
 def trained(name: str, tasks: dict[str, Corpus], sizes, learned: list[str], recipe: Recipe) -> EnsembleTraining:
@@ -100,41 +113,108 @@ def test_side_by_side_pads_to_the_largest(tasks):
     assert batch.noise[2:4].equal(second.noise)
 
 
+def alone(corpora: dict[str, Corpus], *overrides: str) -> dict[str, MemoryNetwork]:
+    """A network of each task, as large as the task alone makes it."""
+    return {name: build(config(*overrides)["model"], corpus.sizes, 1) for name, corpus in corpora.items()}
+
+
 def test_programs_hold_trainings_of_equally_many_steps(tasks):
-    network = build(config("model=memn2n")["model"], tasks["1"].sizes, 1)
     one, two = tasks.values()
     longer = dataclasses.replace(one, train=one.train.stories(0, 9))
     corpora = {"1": one, "2": two, "3": longer, "4": two, "5": one}
     assert [-(-len(corpus.train) // 9) for corpus in corpora.values()] == [4, 4, 3, 4, 4]
-    assert programs(corpora, network, 9, most=20) == [["1", "2", "4", "5"], ["3"]]
-    assert programs(corpora, network, 9, most=3) == [["1", "2", "4"], ["3"], ["5"]]
-    assert programs(corpora, network, 9, most=1) == [["1"], ["2"], ["3"], ["4"], ["5"]]
+    networks = alone(corpora, "model=kv_memnn")
+    assert programs(corpora, networks, 9, most=20) == [["1", "2", "4", "5"], ["3"]]
+    assert programs(corpora, networks, 9, most=3) == [["1", "2", "4"], ["3"], ["5"]]
+    assert programs(corpora, networks, 9, most=1) == [["1"], ["2"], ["3"], ["4"], ["5"]]
+
+
+def test_programs_hold_networks_whose_memories_are_alike(tasks):
+    assert programs(tasks, alone(tasks, "model=transformer"), 9, most=20) == [["1", "2"]]
+    # an empty slot counts in the softmax, and a task with longer stories has more of them
+    assert programs(tasks, alone(tasks, "model=memn2n"), 9, most=20) == [["1"], ["2"]]
+    assert programs(tasks, alone(tasks, "model=memn2n", "model.memory_size=4"), 9, most=20) == [["1", "2"]]
+    # a slot for each word
+    assert programs(tasks, alone(tasks, "model=entnet", "model.keys=tied"), 9, most=20) == [["1"], ["2"]]
+
+
+def test_each_training_has_the_figures_of_its_own_networks(tasks, tmp_path):
+    given = config(
+        "model=memnn", "restarts=2", "trainer.max_epochs=6", "model.dim=6", "model.recipe.batch_size=9",
+        "logger=none", "results_dir=nowhere",
+    )  # fmt: skip
+    given |= {"run": {"name": "together", "identity": "x"}}
+    _, filled = of_one_size(tasks)  # but for the longest story, which changes nothing in this model
+    both, states = watched(given, filled, tmp_path / "both")
+    for name, corpus in filled.items():
+        alone, states_alone = watched(given, {name: corpus}, tmp_path / name)
+        got, expected = both[name], alone[name]
+        assert got["selected"] == expected["selected"]
+        assert got["best_epoch"].equal(expected["best_epoch"])
+        assert got["predictions"]["test"].equal(expected["predictions"]["test"])
+        torch.testing.assert_close(got["weights"], expected["weights"], rtol=1e-3, atol=1e-4)
+        for curve, of_epochs in got["curves"].items():
+            torch.testing.assert_close(of_epochs, expected["curves"][curve], rtol=1e-3, atol=1e-3)
+        assert [of["best"] for of in states[name]] == [of["best"] for of in states_alone[name]]
+    assert not both["1"]["weights"].equal(both["2"]["weights"])
+    assert both["1"]["seconds"] == both["2"]["seconds"]
+
+
+def watched(given: dict, corpora: dict[str, Corpus], folder: Path) -> tuple[dict[str, dict], dict[str, list[dict]]]:
+    """The figures, and what was reported after every epoch; the time is no more than has passed."""
+    states: dict[str, list[dict]] = {name: [] for name in corpora}
+    began = time.monotonic()
+    figures = train(given, corpora, folder, lambda name, state: states[name].append(state))
+    assert sum(got["seconds"] for got in figures.values()) <= time.monotonic() - began
+    return figures, states
 
 
 TWO = (
-    "model=memn2n", "task=babi", "task.ids=[1,6]", "task.source=generated", "task.size=60", "task.generator.test=40",
-    "restarts=2", "trainer.max_epochs=4", "model.dim=6", "logger=none", "trainer.workers=1", "trainer.together=20",
+    "model=entnet", "task=babi", "task.ids=[1,6]", "task.source=generated", "task.size=60", "task.generator.test=40",
+    "restarts=2", "trainer.max_epochs=4", "model.dim=6", "trainer.workers=1", "trainer.together=20",
 )  # fmt: skip
 
 
 def test_a_run_records_each_training_of_a_program(tmp_path, capsys):
-    file = made(tmp_path, *TWO)
+    file = made(tmp_path, *TWO, "logger=csv")
     record = records.read(file)
     assert list(record["trainings"]) == ["1", "6"]
-    assert record["settings"]["together"] == 20
+    assert record["settings"]["together"] == [["1", "6"]]
+    assert (
+        tables.setting_of(record, ("task.", "model.dim", "restarts"))
+        == "default, trainer.max_epochs=4, tasks filled up to one size"
+    )
     with records.arrays(file) as arrays:
         assert arrays["1/predictions"].shape == (2, 40)
         assert arrays["6/valid_error"].shape == (4, 2)
         wrong = arrays["6/predictions"] != arrays["6/answer"]
         assert list(100 * wrong.mean(1)) == pytest.approx(record["tasks"]["6"]["test_errors"])
+        filled_up = list(arrays["1/words"])
+    (metrics,) = (tmp_path / "results/logs").rglob("metrics.csv")
+    assert {"train_loss/1/0", "train_loss/1/1", "train_loss/6/0", "train_loss/6/1"} <= set(
+        metrics.read_text().splitlines()[0].split(",")
+    )
+    assert spoken_words(filled_up) == [word for word in filled_up if word.isalpha()] != filled_up[1:]
     again(tmp_path, f"run={file.stem}", "task=6")  # with task 1, beside which it was learned
     assert "the same as" in capsys.readouterr().out
 
 
-def test_a_gpu_has_the_tasks_of_a_run_in_one_program():
-    plan = planned([*TWO[:-1], "trainer.together=20"])
-    assert [sorted(names) for names in plan.programs] == [["1", "6"]]
+def test_what_is_trained_alone_is_not_recorded_as_together():
+    usual = planned([*TWO[:-1], "logger=none"])
+    assert "together" not in usual.settings
+    assert planned([*TWO, "task.ids=[6]"]).identity == planned([*TWO[:-1], "task.ids=[6]"]).identity
+    joint = ("task=babi_joint", "model=memn2n")
+    assert planned([*TWO, *joint]).identity == planned([*TWO[:-1], *joint]).identity
     assert config("trainer=gpu")["trainer"]["together"] == 20
-    assert config()["trainer"]["together"] == 1
     with pytest.raises(ValueError, match=r"trainer\.together=0: expected a whole number of at least 1"):
         planned([*TWO[:-1], "trainer.together=0"])
+
+
+@pytest.mark.parametrize(("together", "said"), [(20, r"2 × 2 .* trainer\.together=1,"), (1, r"1 × 2 .*batch_size,")])
+def test_too_little_memory_says_what_to_type(together, said, tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("zoo.training.train.train", fail)
+    with pytest.raises(ValueError, match=said):
+        made(tmp_path, *TWO[:-1], "logger=none", f"trainer.together={together}")

@@ -27,6 +27,7 @@ from zoo.mistakes import explained
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
 from zoo.training.look import look
+from zoo.training.together import spoken_words
 
 SAYS = {
     "weights": "share of the attention at each hop",
@@ -91,8 +92,9 @@ def asked(lines: Iterable[str], words: list[str], learned: Tensor, sizes: Sizes)
     for line in lines:
         spoken = WORD.findall(line.lower())
         if unknown := [word for word in spoken if word not in number]:
-            near = nearest(unknown[0], words[1:])
-            raise UserError(f"'{unknown[0]}' is no word of this task{near} (it has {', '.join(words[1:])})")
+            known = spoken_words(words)
+            near = nearest(unknown[0], known)
+            raise UserError(f"'{unknown[0]}' is no word of this task{near} (it has {', '.join(known)})")
         if len(spoken) > sizes.sentence_length:
             raise UserError(f"{len(spoken)} words: expected at most {sizes.sentence_length} ({line.strip()})")
         row = [number[word] for word in spoken]

@@ -31,13 +31,21 @@ SEQUENCE_SELECTION = (
 PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 
-def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
-    """All that decides the figures of a run and its row; no folder, no logger, no number of processes."""
+def settings_of(config: dict, experiment: str | None, data: Data, programs: list[list[str]]) -> dict:
+    """All that decides the figures of a run and its row; no folder, no logger, no number of processes.
+
+    Args:
+        config: the resolved configuration.
+        experiment: its name, if there is one.
+        data: what is learned.
+        programs: the trainings of each.
+    """
     without = ["source", "download", "protocol"]
     if data.source in ("official", "partial") and not data.filled:  # then nothing was generated
         without += ["generator", "fill_missing"]
     task = {key: value for key, value in config["task"].items() if key not in without}
-    compiled, together = config["trainer"]["compile"], config["trainer"]["together"]
+    compiled = config["trainer"]["compile"]
+    together = [sorted(names, key=int) for names in programs if len(names) > 1]  # they have one size
     if "ids" in task:
         task["ids"] = sorted(task["ids"])
     return {
@@ -50,7 +58,7 @@ def settings_of(config: dict, experiment: str | None, data: Data) -> dict:
         "max_epochs": config["trainer"]["max_epochs"],
         "accelerator": config["trainer"]["accelerator"],
         **({} if compiled == "auto" else {"compile": compiled}),  # it rounds otherwise
-        **({} if together == 1 else {"together": together}),  # vocabularies are filled up, other weights are drawn
+        **({"together": sorted(together)} if together else {}),
         "data_sha256": data.fingerprint,
     }
 

@@ -2,7 +2,7 @@
 
 RECORD is a file in results/runs, or the beginning of its name (run=memn2n-1k), of which the newest is taken that has
 the task. What is run is the command that the record holds; with task=2 it is for this task alone, unless all tasks
-share one training.
+share one training, and for those with which it shared a program (trainer.together).
 Further name=value are handed to run.py, data_dir=FOLDER for example. The new record goes to results/repeated. On the
 same machine, with the same versions, every figure and every answer to a test question is the same.
 """
@@ -37,14 +37,16 @@ def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) ->
     else:
         arguments.append(f"task.source={record['source']}")  # not what auto would find here
         training = training_of(record, task) if task else None
-    alone = task and training == task and "together" not in record["settings"]  # beside others it has other sizes
+    alone = task and training == task
     arguments += _compiled(record, training if alone else None)
     arguments += [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"]
     whole = planned(arguments)
     # but for compiling, which has just been said
     for name, then, now in _changed(*({**of, "compile": None} for of in (record["settings"], whole.settings))):
         print(f"NOTE: {name} is {now} now, and was {then} in the run", file=sys.stderr)
-    again = run(planned([*arguments, f"task.ids=[{task}]"]) if alone else whole)
+    # beside others its network has other sizes
+    beside = next((names for names in record["settings"].get("together", []) if task in names), [task])
+    again = run(planned([*arguments, f"task.ids=[{','.join(beside)}]"]) if alone else whole)
     return _differences(file, again, task, training)
 
 

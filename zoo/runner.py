@@ -28,6 +28,7 @@ from tasks.corpus import Data
 from tasks.errors import UserError, check_type
 from tasks.files import write_atomically
 from zoo import records
+from zoo.interface import MemoryNetwork
 from zoo.leaderboard.tables import PASS_MARK
 from zoo.progress import Measure, Progress, clock, label
 from zoo.training.build import build, check_fits, smallest
@@ -48,7 +49,7 @@ class Plan(NamedTuple):
     facts: dict[str, str]  # of the model's class
     measure: Measure  # how its figures are shown on the way
     weights: dict[str, float]  # of each training, how long an epoch takes, relative to the others
-    programs: list[list[str]]  # the trainings, longest first, those together that share a program
+    programs: list[list[str]]  # the trainings, those together that share a program
 
     def recorded(self) -> list[Path]:
         """Its records, the oldest first."""
@@ -75,15 +76,14 @@ def plan(config: dict, labels: dict) -> Plan:
     check_fits(type(network), data)
     # what was found now is what every worker reads
     config = config | {"task": config["task"] | {"source": data.source, "download": False}}
-    settings = records.settings_of(config, labels["experiment"], data)
-    identity = records.identity(settings, data.family)
-    name = f"{labels['model']}-{data.label}-{config['protocol']}"
+    networks: dict[str, MemoryNetwork] = {}
     if data.family == "algorithmic":
         measure, weights = Measure("bits on validation", "bits", 3), dict.fromkeys(data.trainings, 1.0)
     else:
         measure, weights = Measure("test error", "%", 1), {}
         for training, corpus in data.trainings.items():
-            window, longest = build(config["model"], corpus.sizes, seed=0).window, corpus.sizes.story_length
+            networks[training] = build(config["model"], corpus.sizes, seed=0)
+            window, longest = networks[training].window, corpus.sizes.story_length
             if data.recall and window < longest:
                 raise UserError(
                     f"model.memory_size={window}: a question has up to {longest} memories, and the recall of all of "
@@ -93,7 +93,10 @@ def plan(config: dict, labels: dict) -> Plan:
             weights[training] = len(corpus.train) * (20 + window) / 20
     order = sorted(data.trainings, key=lambda training: -weights[training])
     corpora = {training: data.trainings[training] for training in order}
-    shared = programs(corpora, network, recipe.batch_size, config["trainer"]["together"])
+    shared = programs(corpora, networks, recipe.batch_size, config["trainer"]["together"])
+    settings = records.settings_of(config, labels["experiment"], data, shared)
+    identity = records.identity(settings, data.family)
+    name = f"{labels['model']}-{data.label}-{config['protocol']}"
     config = config | {"run": {"name": name, "identity": identity}}
     return Plan(config, labels, data, recipe, settings, name, identity, facts, measure, weights, shared)
 
@@ -188,8 +191,9 @@ def load_data(config: dict, training: str | None = None) -> Data:
     return instantiate({name: value for name, value in given.items() if name in ("_target_", *wanted)}, _convert_="all")
 
 
-def workers_of(config: dict, programs: int) -> int:
-    return min(config["trainer"]["workers"] or records.cores(), programs)
+def workers_of(config: dict, number: int) -> int:
+    """How many processes so many programs keep busy."""
+    return min(config["trainer"]["workers"] or records.cores(), number)
 
 
 @contextlib.contextmanager
@@ -208,9 +212,16 @@ def _alone(work: Path) -> Iterator[None]:
         lock.release()
 
 
-def _train_all(config: dict, programs: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
-    """The figures of all trainings, by their names."""
-    workers = workers_of(config, len(programs))
+def _train_all(config: dict, shared: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
+    """The figures of all trainings, by their names.
+
+    Args:
+        config: the resolved configuration.
+        shared: the trainings of each program.
+        work: holds a folder for each program.
+        progress: is told.
+    """
+    workers = workers_of(config, len(shared))
     threads = config["trainer"]["threads"]
     figures: dict[str, dict] = {}
 
@@ -221,7 +232,7 @@ def _train_all(config: dict, programs: list[list[str]], work: Path, progress: Pr
 
     if workers == 1:
         torch.set_num_threads(threads)
-        for names in programs:
+        for names in shared:
             finish(_train_some(config, names, work, progress.report))
         return figures
 
@@ -229,7 +240,7 @@ def _train_all(config: dict, programs: list[list[str]], work: Path, progress: Pr
     reports = context.Queue()
     pool = ProcessPoolExecutor(workers, context, _begin_worker, (reports, threads))
     try:
-        futures = {pool.submit(_train_in_worker, config, names, work): names for names in programs}
+        futures = {pool.submit(_train_in_worker, config, names, work): names for names in shared}
         waiting: set[Future] = set(futures)
         while waiting:
             finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -275,9 +286,10 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
     try:
         return train(config, corpora, _folder(work, names), report)
     except torch.OutOfMemoryError:
-        most = f"; type trainer.together={len(names) // 2}" if len(names) > 1 else ""
+        less = f"trainer.together={len(names) // 2}" if len(names) > 1 else "a smaller model.recipe.batch_size"
         raise UserError(
-            f"the GPU's memory does not hold {len(names)} × {config['restarts']} networks with their batches{most}"
+            f"the GPU's memory does not hold {len(names)} × {config['restarts']} networks with their batches; "
+            f"type {less}, or fewer restarts"
         ) from None
 
 

@@ -154,8 +154,9 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
 
 def setting_of(record: dict, conditions: tuple[str, ...]) -> str:
     """The experiment, and what was changed on the command line but for what chooses the table or is only faster."""
-    unsaid = (*conditions, "trainer.compile")
+    unsaid = (*conditions, "trainer.compile", "trainer.together")
     changed = [override for override in record["overrides"] if not override.startswith(unsaid)]
+    changed += ["tasks filled up to one size"] if "together" in record["settings"] else []
     return ", ".join([record["experiment"] or "default", *changed])
 
 

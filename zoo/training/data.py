@@ -1,7 +1,7 @@
 """The batches that an ensemble is trained on: each restart shuffles and draws its noise by itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 
 import torch
@@ -175,7 +175,7 @@ def _with_own_table(batch: Questions) -> Questions:
 class Blocks:
     """Batches by the handful: Lightning's loop costs as much for one as for many."""
 
-    def __init__(self, batches: TrainingBatches) -> None:
+    def __init__(self, batches: Collection[Batch]) -> None:
         self.batches, self.sampler = batches, batches  # the second for Lightning's set_epoch
 
     def __len__(self) -> int:

@@ -1,6 +1,7 @@
 """The one LightningModule: trains any model of the zoo as an ensemble of restarts."""
 
 import time
+from collections.abc import Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -47,13 +48,20 @@ class Best(nn.Module):
 
 
 class EnsembleTraining(pl.LightningModule):
-    """Trains R restarts at once.
+    """Trains R restarts at once, of one task or of several.
 
     Everything that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
     """
 
-    def __init__(self, ensemble: Ensemble, recipe: Recipe) -> None:
+    def __init__(self, ensemble: Ensemble, recipe: Recipe, tasks: Sequence[str] = ("",)) -> None:
+        """
+        Args:
+            ensemble: the restarts of each task, one task after another.
+            recipe: how they are trained.
+            tasks: how the loggers call them, where there are several.
+        """
         super().__init__()
+        self.names = [f"{task}{k}" for task in tasks for k in range(len(ensemble) // len(tasks))]
         self.automatic_optimization = False
         self.ensemble, self.recipe = ensemble, recipe
         restarts = len(ensemble)
@@ -131,7 +139,12 @@ class EnsembleTraining(pl.LightningModule):
         if self.logger is not None:
             curves = {"train_loss": self._loss, "valid_loss": loss, "valid_error": error}
             self.logger.log_metrics(
-                {f"{name}/{k}": float(v) for name, of_all in curves.items() for k, v in enumerate(of_all)}, step=epoch
+                {
+                    f"{name}/{network}": value
+                    for name, of_all in curves.items()
+                    for network, value in zip(self.names, of_all.tolist(), strict=True)
+                },
+                step=epoch,
             )
 
 

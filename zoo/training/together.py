@@ -8,18 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tasks.algorithmic.task import Algorithm
 from tasks.batch import NONE, PAD, Questions, Sizes
 from tasks.corpus import Corpus
 from zoo.interface import MemoryNetwork
 from zoo.training.data import EvaluationBatches, TrainingBatches, training_batches
 from zoo.training.ensemble import restart_axis
 
+FILLER = "(none "  # how a word begins that fills up a vocabulary; no task has one with a parenthesis
+
 
 class Together:
     """The batches of several tasks as one, (tasks × restarts, ...): first the restarts of the first task.
 
     Tables are padded to the largest of a batch. Where a task has no batch left its networks get one without questions,
-    which changes nothing in evaluation; of training, tasks must have equally many (see `programs`).
+    which changes nothing in validation; of training, tasks must have equally many (see `programs`).
     """
 
     def __init__(self, tasks: Sequence[TrainingBatches | EvaluationBatches], restarts: int) -> None:
@@ -65,9 +68,10 @@ def side_by_side(batches: Sequence[Questions | None], restarts: int) -> Question
 def _filled(name: str, table: Tensor, rows: int, widths: list[int]) -> Tensor:
     """A batch's table, (R, rows, *widths), with copies of its first row, and PAD or NONE in what rows are longer."""
     short = [size - now for size, now in zip(widths, table.shape[2:], strict=True)]
-    table = F.pad(
-        table, [pad for size in reversed(short) for pad in (0, size)], value=NONE if name == "support" else PAD
-    )
+    if any(short):
+        table = F.pad(
+            table, [pad for size in reversed(short) for pad in (0, size)], value=NONE if name == "support" else PAD
+        )
     if rows == table.shape[1]:
         return table
     first = torch.full_like(table[:, :1], PAD) if name == "answer" else table[:, :1]
@@ -75,32 +79,53 @@ def _filled(name: str, table: Tensor, rows: int, widths: list[int]) -> Tensor:
 
 
 def of_one_size(corpora: dict[str, Corpus]) -> tuple[Sizes, dict[str, Corpus]]:
-    """Tasks with one size of vocabulary and of sentences, filled up with words that nobody says, and what holds all."""
+    """Tasks with one size of vocabulary and of sentences, filled up with words that nobody says, and what holds all.
+
+    So a network has some weights more than it has alone, its first weights are others, and where position encoding
+    counts in the words of the longest sentence, that is the longest of all.
+    """
     sizes = Sizes(*map(max, zip(*(corpus.sizes for corpus in corpora.values()), strict=True)))
 
     def filled(corpus: Corpus) -> Corpus:
-        words = [*corpus.words, *(f"(none {number})" for number in range(len(corpus.words), sizes.vocabulary))]
+        words = [*corpus.words, *(f"{FILLER}{number})" for number in range(len(corpus.words), sizes.vocabulary))]
         short = sizes.sentence_length - corpus.sentences.shape[1]
         return dataclasses.replace(corpus, words=words, sentences=F.pad(corpus.sentences, (0, short), value=PAD))
 
     return sizes, {name: filled(corpus) for name, corpus in corpora.items()}
 
 
-def programs(corpora: dict[str, Corpus], network: MemoryNetwork, batch_size: int, most: int) -> list[list[str]]:
-    """Which trainings are to share a program, at most so many, in the order in which they are given.
+def spoken_words(words: Sequence[str]) -> list[str]:
+    """The words of a vocabulary that somebody says: neither the empty one nor those that fill it up."""
+    return [word for word in words if word and not word.startswith(FILLER)]
 
-    They share it if an epoch has equally many steps for each: so each network takes the steps that it would take alone.
-    Replies to choose from are one table, the same for all restarts, so what has them is trained alone.
+
+def programs(
+    corpora: dict[str, Corpus | Algorithm], networks: dict[str, MemoryNetwork], batch_size: int, most: int
+) -> list[list[str]]:
+    """Which trainings are to share a program, at most so many; in each they stand in the order in which they are given.
+
+    They share it if an epoch has equally many steps for each, and if their networks have memories of one size where
+    that decides their answers: so each takes the steps, and has the slots, that it has alone. Replies to choose from
+    are one table, the same for all restarts, so what has them is trained alone.
+
+    Args:
+        corpora: by the names of the trainings.
+        networks: of each task, with the sizes that it has alone; of algorithms none.
+        batch_size: of the recipe.
+        most: `trainer.together`.
     """
-    alike: dict[int, list[str]] = {}
+    alike: dict[tuple, list[str]] = {}
     shared: list[list[str]] = []
     for name, corpus in corpora.items():
-        if most == 1 or not isinstance(corpus, Corpus) or corpus.candidates is not None:
+        if most == 1 or isinstance(corpus, Algorithm) or corpus.candidates is not None:
             shared.append([name])
             continue
+        network = networks[name]
         steps = len(training_batches(corpus, network, [0], batch_size))
-        if steps not in alike or len(alike[steps]) == most:
-            alike[steps] = []
-            shared.append(alike[steps])
-        alike[steps].append(name)
+        slots = network.window if network.counts_empty else None
+        kind = steps, slots, network.state_size(1)  # the last where each word of the task has a slot
+        if kind not in alike or len(alike[kind]) == most:
+            alike[kind] = []
+            shared.append(alike[kind])
+        alike[kind].append(name)
     return shared

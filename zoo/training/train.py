@@ -54,16 +54,17 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
     seeds = [config["seed"] + k for k in range(config["restarts"])]
-    if len(corpora) == 1:
-        sizes = next(iter(corpora.values())).sizes
-    else:
+    if len(corpora) > 1:
         sizes, corpora = of_one_size(corpora)
+    else:
+        (sizes,) = (corpus.sizes for corpus in corpora.values())
 
     def networks() -> list[MemoryNetwork]:
         return [build(config["model"], sizes, seed) for seed in seeds]
 
     ensemble = Ensemble([network for _ in corpora for network in networks()])
-    training = EnsembleTraining(ensemble, recipe)
+    tasks = [f"{name}/" for name in corpora] if len(corpora) > 1 else [""]
+    training = EnsembleTraining(ensemble, recipe, tasks)
     name = "+".join(corpora)
     run = f"{config['run']['name']}-{config['run']['identity']}"
     options = {key: value for key, value in config["logger"].items() if key != "_target_"}
@@ -100,7 +101,7 @@ def train(
     finally:
         loggers.close(logger)
     training.to(device)
-    figures = {}  # of a program's time each training has an equal share
+    figures = {}  # a program's epochs are those of its last network; of its time each training has an equal share
     for number, (name, corpus) in enumerate(corpora.items()):
         tested = slice(number * len(seeds), (number + 1) * len(seeds))
         figures[name] = {
@@ -129,8 +130,8 @@ def _is_compiled(
 ) -> bool:
     """Whether a training gets compiled programs; `auto`: where benchmarks, on CPUs, say that they repay themselves.
 
-    Of a large task, and of several together, each batch has a table of its own, of one of many sizes, and each would
-    have the whole model compiled; the step that a model repeats is one program for all.
+    Of a large task each batch has a table of its own, of one of many sizes, and each would have the whole model
+    compiled, as may be where several tasks are together; the step that a model repeats is one program for all.
     """
     if wish == "auto":
         pays = network.worth_compiling and steps >= COMPILED_FROM and device == "cpu" and can_compile()
