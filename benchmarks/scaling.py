@@ -94,7 +94,7 @@ def multiplications(name: str, network: MemoryNetwork, T: int, option: dict) -> 
         "dmn_plus": lambda: T * (J * d + 12 * d**2) + 8 * K * T * d**2,
         "entnet": lambda: T * option["slots"] * d**2 + 2 * option["slots"] * d + d**2,
         "wmn": lambda: 6 * T * J * d**2 + K * option["heads"] * T * d**2 + 2 * K**2 * option["relation"] ** 2,
-        "ntm": lambda: T * (4 * d**2 + network.heads * option["slots"] * option["width"]),
+        "ntm": lambda: T * ((8 * K - 4) * d**2 + network.heads * option["slots"] * option["width"]),
         "transformer": lambda: K * (T**2 * d + 8 * T * d**2),
         "lstm": lambda: 8 * T * J * d**2,
     }[name]()  # fmt: skip
