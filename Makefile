@@ -15,7 +15,7 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest
 
-# how fast everything is, on an idle machine; a quarter of an hour each
+# how fast everything is, on an idle machine; ten minutes, then three
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.scaling

@@ -117,8 +117,8 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
         clock = EpochClock()
         trainer = pl.Trainer(
             accelerator="cpu", devices=1, max_epochs=1, logger=csv(folder.name, "run", name),
-            callbacks=[clock, Report(lambda **state: None)], enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False, num_sanity_val_steps=0,
+            callbacks=[clock, Report(["1"], lambda name, state: None)], enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         )  # fmt: skip
         training.model.seconds = training.validation.seconds = 0.0
         trainer.fit(training, Drawn(drawn), brief)

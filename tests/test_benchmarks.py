@@ -1,5 +1,8 @@
 """The benchmark's baselines and switches answer what the zoo answers; what it writes follows from what it measured."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from hydra.utils import get_class
@@ -128,3 +131,13 @@ def test_compiling_pays_when_the_seconds_that_it_saves_are_those_that_it_took():
         ["1,000", "2,000", "2", "30", "60,000 |"],
     ]
     assert page.compiling(page.Cells({"cells": [eager], "forms": {"zoo ×10": 10}}), []) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("benchmark", "heading"), [("throughput", "## Throughput"), ("scaling", "## Growth")])
+def test_a_quick_run_measures_and_writes_its_page(benchmark, heading, tmp_path):
+    command = [sys.executable, "-m", f"benchmarks.{benchmark}", "--quick", "--models", "memn2n", "--results"]
+    done = subprocess.run([*command, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert heading in (tmp_path / "benchmarks.md").read_text()
+    assert "memn2n" in (tmp_path / f"benchmarks/{benchmark}.json").read_text()
