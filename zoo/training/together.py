@@ -15,7 +15,7 @@ from zoo.interface import MemoryNetwork
 from zoo.training.data import EvaluationBatches, TrainingBatches, training_batches
 from zoo.training.ensemble import restart_axis
 
-FILLER = "(none "  # how a word begins that fills up a vocabulary; no task has one with a parenthesis
+FILLER = "(none "  # how a word begins that fills up a vocabulary, and no word of a task
 
 
 class Together:
