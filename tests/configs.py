@@ -7,7 +7,10 @@ from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parent.parent
 MODELS = sorted(file.stem for file in (ROOT / "conf/model").glob("*.yaml"))
-EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf/experiment").rglob("*.yaml"))
+EXPERIMENTS = sorted(
+    str(file.relative_to(ROOT / "conf/experiment").with_suffix(""))
+    for file in (ROOT / "conf/experiment").rglob("*.yaml")
+)
 ON_TASKS = sorted(file.stem for file in (ROOT / "conf/model_on_task").glob("*.yaml"))  # MODEL_TASK
 
 

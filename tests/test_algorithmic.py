@@ -162,6 +162,25 @@ class TestSequencesOfATask:
         for (low, high), numbers in zip(fresh.ranges, zip(*forms, strict=True), strict=True):
             assert set(numbers) == set(range(low, high + 1))
 
+    def test_grow_from_the_smallest_form_to_the_whole_range(self, name):
+        fresh = algorithm(name).train
+        smallest, largest = fresh.task.smallest, tuple(high for _, high in fresh.ranges)
+        assert not fresh.task.wrong(*smallest)
+        assert any(fresh.task.wrong(number - 1) for number in smallest if number > 1) or set(smallest) == {1}
+        assert fresh.form("training", 3, grown=0.0) == smallest
+        assert [fresh.form("training", step, grown=1.0) for step in range(9)] == [
+            fresh.form("training", step) for step in range(9)
+        ]
+        greatest = smallest
+        for quarter in range(1, 5):
+            forms = [fresh.form("training", step, grown=quarter / 4) for step in range(200)]
+            assert not any(fresh.task.wrong(*form) for form in forms)
+            most = tuple(map(max, zip(*forms, strict=True)))
+            assert all(new >= old for new, old in zip(most, greatest, strict=True)) and most != greatest
+            greatest = most
+        assert greatest == largest
+        assert fresh.draw(0, [0], 2, grown=0.01).mask.shape[1] < fresh.draw(0, [0], 2).mask.shape[1]
+
     def test_to_evaluate_are_the_same_every_time_and_others_than_one_learns_from(self, name):
         task = algorithm(name, "task.valid_size=80", "task.test_size=3")
         first, again = list(task.valid), list(task.valid)

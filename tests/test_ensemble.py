@@ -211,9 +211,9 @@ class TestSchedule:
         assert finished == [False, False, False, False, True]
 
     def test_shortened_keeps_the_proportions(self):
-        recipe = Recipe(epochs=100, anneal_every=25, linear_start_epochs=20)
+        recipe = Recipe(epochs=100, anneal_every=25, linear_start_epochs=20, grow_epochs=40)
         short = recipe.shortened(12)
-        assert (short.linear_start_epochs, short.epochs, short.anneal_every) == (2, 10, 3)
+        assert (short.linear_start_epochs, short.epochs, short.anneal_every, short.grow_epochs) == (2, 10, 3, 4)
         assert recipe.shortened(None) == recipe == recipe.shortened(500)
         assert recipe.shortened(1).epochs == 1
 

@@ -196,7 +196,7 @@ def test_a_run_that_goes_on_sees_what_it_would_have_seen():
     given = small("ntm", "copy", "task.epoch=12")
     (algorithm,) = load_data(given).trainings.values()
     network = build(given["model"], algorithm.sizes, 0)
-    whole, continued = (training_batches(algorithm, network, [3, 4], 4) for _ in range(2))
+    whole, continued = (training_batches(algorithm, network, [3, 4], 4, grow_epochs=2) for _ in range(2))
     seen = []
     for epoch in range(3):
         whole.set_epoch(epoch)
@@ -206,6 +206,32 @@ def test_a_run_that_goes_on_sees_what_it_would_have_seen():
     for one, other in zip(seen[6:], continued, strict=True):
         assert one.inputs.equal(other.inputs)
     assert len({batch.inputs.numpy().tobytes() for batch in seen}) == 9  # nothing comes twice
+
+
+def test_sequences_grow_over_the_epochs_that_the_recipe_says():
+    given = small("ntm", "copy", "task.epoch=40", "task.train.length=[3,9]")
+    (algorithm,) = load_data(given).trainings.values()
+    network, recipe = network_of(given), Recipe(batch_size=2, grow_epochs=3)
+    growing, grown = (
+        training_batches(algorithm, network, [3], recipe.batch_size, grow_epochs=epochs)
+        for epochs in (recipe.grow_epochs, 0)
+    )
+    lengths = []
+    for epoch in range(4):
+        growing.set_epoch(epoch)
+        lengths.append([batch.mask.shape[2] // 2 for batch in growing])
+    assert lengths[0][0] <= 2  # one sixtieth of the way from 1 to 9
+    assert [max(lengths[epoch]) <= most for epoch, most in enumerate((4, 7, 9))] == [True] * 3
+    assert max(lengths[0]) < max(lengths[1]) < max(lengths[2])
+    grown.set_epoch(3)
+    assert lengths[3] == [batch.mask.shape[2] // 2 for batch in grown]
+    assert min(lengths[3]) == 3
+
+
+def test_stories_do_not_grow(corpus):
+    network = build(config("model=memn2n")["model"], corpus.sizes, 0)
+    with pytest.raises(UserError, match=r"model.recipe.grow_epochs=3: expected 0"):
+        training_batches(corpus, network, [0], 32, grow_epochs=3)
 
 
 def test_costs_are_those_of_the_bits_that_are_asked_for():

@@ -21,6 +21,11 @@ class Task(ABC):
     form: ClassVar[tuple[str, ...]]
 
     @property
+    def smallest(self) -> tuple[int, ...]:
+        """The numbers of the shortest form, with which growing sequences begin."""
+        return (1,) * len(self.form)
+
+    @property
     @abstractmethod
     def widths(self) -> Widths: ...
 
@@ -108,6 +113,10 @@ class AssociativeRecall(Task):
     def widths(self) -> Widths:
         return Widths(self.bits + 2, self.bits)
 
+    @property
+    def smallest(self) -> tuple[int, ...]:
+        return (2,)
+
     def wrong(self, items: int) -> str:
         return f"items={items}, expected at least 2: one is shown again, the next is asked for" if items < 2 else ""
 
@@ -141,6 +150,10 @@ class DynamicNGrams(Task):
     @property
     def widths(self) -> Widths:
         return Widths(1, 1)
+
+    @property
+    def smallest(self) -> tuple[int, ...]:
+        return (self.context + 1,)
 
     def wrong(self, length: int) -> str:
         return "" if length > self.context else f"length={length}, expected more than the {self.context} of the context"

@@ -1,6 +1,7 @@
 """What `task=copy` and its like name: sequences without end for training, and fixed ones to choose and to test by."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import product
@@ -31,14 +32,22 @@ class Fresh:
     def __len__(self) -> int:
         return self.size
 
-    def form(self, purpose: str, number: int) -> Form:
-        """The form of a batch, the same for all restarts: so nothing of a batch is padding."""
-        generator = Generator().manual_seed(_seed(purpose, number))
-        return tuple(int(torch.randint(low, high + 1, (), generator=generator)) for low, high in self.ranges)
+    def form(self, purpose: str, number: int, grown: float = 1.0) -> Form:
+        """The form of a batch, the same for all restarts: so nothing of a batch is padding.
 
-    def draw(self, step: int, seeds: list[int], count: int) -> Sequences:
+        Args:
+            purpose: what the batch is for.
+            number: of the batch.
+            grown: up to 1; the greatest numbers have come so far on their way from those of the smallest form.
+        """
+        generator = Generator().manual_seed(_seed(purpose, number))
+        tops = (s + math.ceil(grown * (high - s)) for s, (_, high) in zip(self.task.smallest, self.ranges, strict=True))
+        ranges = ((min(low, top), top) for top, (low, _) in zip(tops, self.ranges, strict=True))
+        return tuple(int(torch.randint(low, top + 1, (), generator=generator)) for low, top in ranges)
+
+    def draw(self, step: int, seeds: list[int], count: int, grown: float = 1.0) -> Sequences:
         """`count` sequences for each restart, (R, B, ...), which follow from its seed and the step alone."""
-        form = self.form("training", step)
+        form = self.form("training", step, grown)
         generators = (Generator(self.device).manual_seed(_seed("training", step, seed)) for seed in seeds)
         drawn = [self.task.draw(count, generator, *form) for generator in generators]
         return Sequences(*(torch.stack(tables) for tables in zip(*drawn, strict=True)))

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from tasks.algorithmic.task import Algorithm, Fixed
 from tasks.batch import Batch, Questions
 from tasks.corpus import Corpus, Split, only_used
+from tasks.errors import UserError
 from zoo.interface import MemoryNetwork
 
 EVALUATED_AT_ONCE = 500  # questions, or places for them
@@ -143,22 +144,37 @@ class StoryBatches(TrainingBatches):
 
 
 class SequenceBatches(TrainingBatches):
-    """Sequences that nobody has seen before; those of a step follow from the restart's seed and the step alone."""
+    """Sequences that nobody has seen before; those of a step follow from the restart's seed and the step alone.
 
-    def __init__(self, corpus: Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
+    Args:
+        grow_epochs: over which they grow to their full length.
+    """
+
+    def __init__(
+        self, corpus: Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int, grow_epochs: int
+    ) -> None:
         super().__init__(corpus, network, seeds, len(corpus.train), batch_size)
+        self.grow_steps = grow_epochs * len(self)
 
     def __iter__(self) -> Iterator[Batch]:
         first = self.epoch * len(self)
         for step in range(first, first + len(self)):
-            yield self.corpus.train.draw(step, self.seeds, self.batch_size)
+            grown = min(1.0, (step + 1) / max(1, self.grow_steps))
+            yield self.corpus.train.draw(step, self.seeds, self.batch_size, grown)
 
 
 def training_batches(
-    corpus: Corpus | Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int, by_length: bool = False
+    corpus: Corpus | Algorithm,
+    network: MemoryNetwork,
+    seeds: list[int],
+    batch_size: int,
+    by_length: bool = False,
+    grow_epochs: int = 0,
 ) -> TrainingBatches:
     if isinstance(corpus, Algorithm):
-        return SequenceBatches(corpus, network, seeds, batch_size)
+        return SequenceBatches(corpus, network, seeds, batch_size, grow_epochs)
+    if grow_epochs:
+        raise UserError(f"model.recipe.grow_epochs={grow_epochs}: expected 0; stories are as long as they are")
     if network.drawn_by == "story":
         return StoryBatches(corpus, network, seeds, batch_size)
     return QuestionBatches(corpus, network, seeds, batch_size, by_length)

@@ -21,6 +21,7 @@ class Recipe:
     batch_size: int = 32
     by_length: bool = False  # whether questions after like numbers of sentences share a batch, as stories always do
     epochs: int = 100
+    grow_epochs: int = 0  # over which sequences grow from the shortest of the task to its longest; 0: they do not
     anneal_every: int = 25  # epochs after which the rate is halved
     patience: int = 0  # epochs without a better validation error or loss that end a restart early; 0: never
     clip: float = 40.0  # largest norm of a restart's gradient
@@ -51,7 +52,7 @@ class Recipe:
         return self.linear_start_epochs + self.epochs
 
     def shortened(self, max_epochs: int | None) -> "Recipe":
-        """The same course in `max_epochs`, the linear start and the annealing in proportion."""
+        """The same course in `max_epochs`, with linear start, growing and annealing in proportion."""
         if max_epochs is None or max_epochs >= self.all_epochs:
             return self
         if max_epochs < 1:
@@ -62,6 +63,7 @@ class Recipe:
             self,
             epochs=max_epochs - linear,
             linear_start_epochs=linear,
+            grow_epochs=round(self.grow_epochs * share),
             anneal_every=max(1, math.ceil(self.anneal_every * share)),
         )
 

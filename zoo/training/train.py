@@ -118,7 +118,10 @@ def _batches(
     corpora: dict[str, Corpus | Algorithm], network: MemoryNetwork, seeds: list[int], recipe: Recipe
 ) -> tuple[TrainingBatches | Together, EvaluationBatches | Together]:
     """Of training and validation."""
-    train = [training_batches(c, network, seeds, recipe.batch_size, recipe.by_length) for c in corpora.values()]
+    train = [
+        training_batches(c, network, seeds, recipe.batch_size, recipe.by_length, recipe.grow_epochs)
+        for c in corpora.values()
+    ]
     valid = [EvaluationBatches(c, c.valid, network) for c in corpora.values()]
     if len(corpora) == 1:
         return train[0], valid[0]
