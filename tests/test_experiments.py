@@ -24,6 +24,18 @@ def test_name_says_model_and_size(name):
     assert (given["protocol"] == "joint") == (said["joint"] is not None)
 
 
+@pytest.mark.parametrize("name", [name for name in ALL if name.startswith("tuned/")])
+def test_a_tuned_experiment_differs_from_the_paper_in_its_model_only(name):
+    given = config(f"experiment={name}")
+    model = name.removeprefix("tuned/")
+    papers = [config(f"experiment={paper}") for paper in EXPERIMENTS if NAME.fullmatch(paper)["model"] == model]
+    papers = [paper | {"published": None, "model": None} for paper in papers]
+    assert given["published"] is None  # what stands beside it are the figures of the model as it is
+    assert given | {"model": None} in papers
+    assert given["model"] not in [config(f"model={model}")["model"], *(paper["model"] for paper in papers)]
+    assert given["model"]["_target_"].split(".")[2] == model
+
+
 def test_every_model_has_its_paper_at_both_sizes():
     named = {(NAME.fullmatch(name)["model"], NAME.fullmatch(name)["size"]) for name in EXPERIMENTS}
     # the paper of open_memnn has no figures on bAbI

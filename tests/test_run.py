@@ -191,6 +191,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["trainer=cpus"], ["did you mean 'cpu'?"]),
         (["logger=wanbd"], ["did you mean 'wandb'?"]),
         (["experiment=liu2017"], ["experiment 'liu2017' is not known; did you mean 'liu2017_gated_memn2n_babi_"]),
+        (["experiment=memnn"], ["experiment 'memnn' is not known; did you mean 'tuned/memnn'?"]),
         (["task=babi", "task.ids=[21]"], ["task.ids=[21]", "from 1 to 20"]),
         (["task.size=many"], ["task.size=many: expected a number of questions", "task.size=1k"]),
         (["task.source=generate"], ["task.source=generate is not known; did you mean 'generated'?"]),
