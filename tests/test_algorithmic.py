@@ -179,7 +179,8 @@ class TestSequencesOfATask:
             assert all(new >= old for new, old in zip(most, greatest, strict=True)) and most != greatest
             greatest = most
         assert greatest == largest
-        assert fresh.draw(0, [0], 2, grown=0.01).mask.shape[1] < fresh.draw(0, [0], 2).mask.shape[1]
+        short, long = (max(fresh.draw(step, [0], 1, grown).mask.shape[2] for step in range(5)) for grown in (0.01, 1.0))
+        assert short < long
 
     def test_to_evaluate_are_the_same_every_time_and_others_than_one_learns_from(self, name):
         task = algorithm(name, "task.valid_size=80", "task.test_size=3")
