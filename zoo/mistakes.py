@@ -37,8 +37,8 @@ def explained(arguments: list[str]) -> Iterator[None]:
 def _explain(error: Exception, arguments: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.partition("/")
-        files = (file.relative_to(CONF / group).with_suffix("") for file in (CONF / group).rglob("*.yaml"))
-        known = sorted(map(str, files)) or sorted(error.options)  # the latter of Hydra's own groups
+        files = (file.relative_to(CONF / group).with_suffix("").as_posix() for file in (CONF / group).rglob("*.yaml"))
+        known = sorted(files) or sorted(error.options)  # the latter of Hydra's own groups
         return (
             f"{group} '{name}' is not known{nearest(name, known)}\n"
             f"  there are: {', '.join(known)}   (one yaml each in conf/{group}/)"
