@@ -201,6 +201,22 @@ class TestSchedule:
         assert finished == [False] * (ends - 1) + [True] * (len(losses) - ends + 1)
         assert schedule.rates().tolist() == [0.0]
 
+    @pytest.mark.parametrize(
+        ("errors", "ends"),
+        [([3.0, 0.0, 0.0], 3), ([0.0, 1.0, 0.0, 0.0], 4), ([1.0] * 9, 9)],
+    )
+    def test_epochs_without_an_error_end_a_restart(self, errors, ends):
+        schedule = Schedule(Recipe(epochs=9, perfect_epochs=2), 1, has_linear_start=False)
+        for epoch, error in enumerate(errors, start=1):
+            schedule.end_epoch(torch.tensor([0.1]), torch.tensor([error]))
+            assert schedule.finished().tolist() == [epoch == ends]
+
+    def test_a_linear_start_without_an_error_is_not_the_end(self):
+        schedule = Schedule(Recipe(epochs=9, perfect_epochs=1, linear_start_epochs=2), 1, has_linear_start=True)
+        for finished in (False, False, True):
+            schedule.end_epoch(torch.tensor([0.1]), torch.tensor([0.0]))
+            assert schedule.finished().tolist() == [finished]
+
     def test_patience_begins_anew_after_the_linear_start(self):
         recipe = Recipe(epochs=9, patience=1, linear_start_epochs=2)
         schedule = Schedule(recipe, 1, has_linear_start=True)

@@ -24,6 +24,7 @@ class Recipe:
     grow_epochs: int = 0  # over which sequences grow from the shortest of the task to its longest; 0: they do not
     anneal_every: int = 25  # epochs after which the rate is halved
     patience: int = 0  # epochs without a better validation error or loss that end a restart early; 0: never
+    perfect_epochs: int = 0  # epochs without a validation error, one after another, that end a restart; 0: they do not
     clip: float = 40.0  # largest norm of a restart's gradient
     linear_start_epochs: int = 0  # at most; without softmax in the memory, not counted among `epochs`
     linear_start_rate: float = 0.005
@@ -81,6 +82,7 @@ class Schedule(nn.Module):
         self.register_buffer("lowest_loss", torch.full((restarts,), torch.inf))
         self.register_buffer("lowest_error", torch.full((restarts,), torch.inf))
         self.register_buffer("stalled", torch.zeros(restarts, dtype=torch.long))  # epochs without a better one
+        self.register_buffer("perfect", torch.zeros(restarts, dtype=torch.long))  # the last epochs without an error
 
     def rates(self) -> Tensor:
         """The learning rate of each restart, (R,); 0 for one that has finished."""
@@ -89,7 +91,8 @@ class Schedule(nn.Module):
 
     def finished(self) -> Tensor:
         out_of_patience = self.stalled >= (self.recipe.patience or math.inf)
-        return ~self.linear & ((self.epoch >= self.recipe.epochs) | out_of_patience)
+        solved = self.perfect >= (self.recipe.perfect_epochs or math.inf)
+        return ~self.linear & ((self.epoch >= self.recipe.epochs) | out_of_patience | solved)
 
     def end_epoch(self, valid_loss: Tensor, valid_error: Tensor) -> None:
         """Moves every restart on, out of its linear start where its time is up or its validation loss has stalled.
@@ -108,5 +111,6 @@ class Schedule(nn.Module):
         self.epoch = torch.where(leaves, 0, self.epoch + 1)
         self.linear = self.linear & ~leaves
         self.stalled = torch.where(leaves, 0, self.stalled)
+        self.perfect = torch.where(leaves | (valid_error > 0), 0, self.perfect + 1)
         for lowest in (self.lowest_loss, self.lowest_error):
             lowest.masked_fill_(leaves, torch.inf)
