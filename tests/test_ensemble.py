@@ -158,6 +158,24 @@ def test_rates_of_restarts_hold_for_adam_too(corpus):
     torch.testing.assert_close(together.ensemble.weights[0], weights, rtol=1e-5, atol=1e-6)  # rates are single
 
 
+def test_a_gradient_that_overflows_is_passed_over(corpus, monkeypatch):
+    """By its restart, which stays where it is; the other one goes on."""
+    recipe = Recipe(optimizer="adam", learning_rate=0.003, batch_size=16, epochs=1)
+    differentiate = Ensemble.differentiate
+
+    def overflows(ensemble: Ensemble, batch: Questions) -> torch.Tensor:
+        loss = differentiate(ensemble, batch)
+        ensemble.weights.grad[1, 5] = torch.inf
+        return loss
+
+    monkeypatch.setattr(Ensemble, "differentiate", overflows)
+    weights = trained("lstm", corpus, [1, 2], recipe).ensemble.weights
+    before = Ensemble([build(config("model=lstm")["model"], corpus.sizes, seed).double() for seed in (1, 2)]).weights
+    assert torch.equal(weights[1], before[1])
+    assert weights[0].isfinite().all()
+    assert not torch.equal(weights[0], before[0])
+
+
 class TestSchedule:
     recipe = Recipe(learning_rate=0.1, epochs=4, anneal_every=2, linear_start_epochs=3, linear_start_rate=0.03)
 

@@ -102,7 +102,8 @@ class EnsembleTraining(pl.LightningModule):
             if self.recipe.optimizer == "sgd":  # at once, which takes a tenth of what `optimizer.step` takes
                 weights.addcmul_(weights.grad, clip * self._rates, value=-1)
             else:  # the step is made, then shortened
-                weights.grad.mul_(clip)
+                # a gradient through hundreds of steps in time may overflow; its batch is passed over by this restart
+                weights.grad.mul_(clip).masked_fill_(~norm.isfinite(), 0.0)
                 before = weights.clone()
                 optimizer.step()
                 weights.copy_(before.lerp(weights, self._rates))
