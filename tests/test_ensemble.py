@@ -375,6 +375,13 @@ def test_long_trainings_are_compiled_where_that_pays(name, wish, steps, able, co
     assert _is_compiled(wish, network, {"1": corpus}, steps, "cpu") is compiled
 
 
+@pytest.mark.parametrize("steps", [499, 500])
+def test_fewer_batches_of_sequences_repay_a_program(steps, monkeypatch):
+    monkeypatch.setattr("zoo.training.train.can_compile", lambda: True)
+    assert _is_compiled("auto", SequenceNTM(*COPY.widths), {}, steps, "cpu") is (steps == 500)
+    assert not _is_compiled("auto", SequenceLSTM(*COPY.widths), {}, steps, "cpu")  # names no step
+
+
 def test_of_a_large_task_only_steps_are_compiled(corpus, monkeypatch):
     monkeypatch.setattr("zoo.training.train.can_compile", lambda: True)
     monkeypatch.setattr("zoo.training.train.COMPILED_SENTENCES", len(corpus.sentences) - 1)

@@ -14,7 +14,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
 from tasks.algorithmic.task import Algorithm, Fixed
-from tasks.batch import NONE, Sequences
+from tasks.batch import NONE, Questions, Sequences
 from tasks.corpus import Corpus, Split
 from tasks.errors import UserError
 from tasks.files import write_atomically
@@ -29,7 +29,8 @@ from zoo.training.recipe import Recipe
 from zoo.training.steps import can_compile
 from zoo.training.together import Together, of_one_size
 
-COMPILED_FROM = 10_000  # steps of a training: fewer do not repay the compiling of its programs
+# steps of a training: fewer do not repay the compiling of its programs; a batch of sequences is many calls of one
+COMPILED_FROM = {Questions: 10_000, Sequences: 500}
 COMPILED_SENTENCES = 1000  # distinct ones of a task: with more of them, whole models would be compiled too often
 
 
@@ -137,7 +138,7 @@ def _is_compiled(
     compiled, as may be where several tasks are together; the step that a model repeats is one program for all.
     """
     if wish == "auto":
-        pays = network.worth_compiling and steps >= COMPILED_FROM and device == "cpu" and can_compile()
+        pays = network.worth_compiling and steps >= COMPILED_FROM[network.reads] and device == "cpu" and can_compile()
         if not pays or network.repeats:
             return pays
         return len(corpora) == 1 and all(len(corpus.sentences) <= COMPILED_SENTENCES for corpus in corpora.values())
