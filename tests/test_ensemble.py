@@ -363,6 +363,7 @@ def test_every_model_can_be_compiled(name, corpus):
     [
         ("memn2n", "auto", 9_999, True, False),
         ("memn2n", "auto", 10_000, True, True),
+        ("memnn", "auto", 9_999, True, False),
         ("memn2n", "auto", 10_000, False, False),  # no compiler
         ("dmn_plus", "auto", 10_000, True, False),  # not worth it
         ("dmn_plus", True, 1, True, True),

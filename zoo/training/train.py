@@ -138,7 +138,8 @@ def _is_compiled(
     compiled, as may be where several tasks are together; the step that a model repeats is one program for all.
     """
     if wish == "auto":
-        pays = network.worth_compiling and steps >= COMPILED_FROM[network.reads] and device == "cpu" and can_compile()
+        is_long = steps >= COMPILED_FROM[type(network).reads]  # of the class: MemNN has an option of this name
+        pays = network.worth_compiling and is_long and device == "cpu" and can_compile()
         if not pays or network.repeats:
             return pays
         return len(corpora) == 1 and all(len(corpus.sentences) <= COMPILED_SENTENCES for corpus in corpora.values())
