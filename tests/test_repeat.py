@@ -83,6 +83,14 @@ def test_sequences_are_repeated(tmp_path, capsys):
     assert "the same as ntm-copy-" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("dirty", [True, False, None])
+def test_uncommitted_code_is_named_before_the_training(tmp_path, monkeypatch, capsys, dirty):
+    monkeypatch.setattr(records, "commit", lambda: {"commit": "0" * 40, "dirty": dirty})
+    file = made(tmp_path, *QUICK, "task.ids=[1]", "trainer.max_epochs=1")
+    assert ("will mark this run as of uncommitted code" in capsys.readouterr().err) is (dirty is True)
+    assert records.read(file)["dirty"] is dirty
+
+
 def test_what_differs_is_named(folder):
     def change(record: dict) -> None:
         record["tasks"]["2"]["test_errors"][0] += 2.5

@@ -117,6 +117,11 @@ def run(plan: Plan) -> Path:
             return earlier[-1]
         began = time.monotonic()
         code = records.commit()
+        if code["dirty"]:
+            print(
+                "git status shows changes beside results/: the table will mark this run as of uncommitted code",
+                file=sys.stderr,
+            )
         work = home / str(len(earlier))  # what a finished run may have left is not taken for the work of the next
         resumed = _begun(work, code)
         restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
