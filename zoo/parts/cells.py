@@ -12,14 +12,14 @@ def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
     Args:
         x: (..., 4d) W x + b of the input, forget and output gate and of the candidate.
         state: (..., 2d) hidden state and cell.
-        U: (4d, d)
+        U: (4d, d), or one for each of several cells, (..., 4d, d)
 
     Returns:
         The next state, (..., 2d).
     """
     h, c = state.chunk(2, dim=-1)
     d = h.shape[-1]
-    gates, candidate = (x + h @ U.T).split([3 * d, d], dim=-1)
+    gates, candidate = (x + h @ U.mT).split([3 * d, d], dim=-1)
     i, f, o = torch.sigmoid(gates).chunk(3, dim=-1)
     c = f * c + i * torch.tanh(candidate)
     return torch.cat([o * torch.tanh(c), c], dim=-1)
