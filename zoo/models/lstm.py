@@ -124,7 +124,7 @@ class SequenceLSTM(SequenceNetwork):
     def write(self, features: Tensor, batch: Sequences) -> Tensor:
         """G: the hidden state of the last layer after every step, (B, T, d).
 
-        A layer lags one step behind the one below it: so all of them hear at once, which takes a third of the calls.
+        A layer lags one step behind the one below it: so all of them hear at once, in one call for all layers.
         """
         layers, dim = self.U.shape[0], self.U.shape[2]
         state = self.first_state[:, None].expand(-1, len(features), -1)  # (layers, B, 2d)
