@@ -9,11 +9,13 @@ from tests.reference.dmn import Plain
 from zoo.models.dmn import DMN
 
 
+@pytest.mark.parametrize("hears", ["story", "sentences"])
 @pytest.mark.parametrize("episode", ["softmax", "gru"])
 @pytest.mark.parametrize("supervise", [0.0, 0.7])
-def test_dmn_is_its_equations(supervise, episode, uneven):
-    torch.manual_seed(1)
-    network = DMN(**uneven.sizes._asdict(), dim=4, passes=3, episode=episode, supervise=supervise).double()
+def test_dmn_is_its_equations(supervise, episode, hears, uneven):
+    torch.manual_seed(5)
+    options = {"episode": episode, "supervise": supervise, "hears": hears}
+    network = DMN(**uneven.sizes._asdict(), dim=4, passes=3, **options).double()
     assert network.supervision == ("supporting facts" if supervise else "answers")
     with torch.no_grad():
         for parameter in network.parameters():
@@ -59,3 +61,17 @@ def test_dmn_is_its_equations(supervise, episode, uneven):
     for (name, parameter), one, other in zip(network.named_parameters(), ours, theirs, strict=True):
         one, other = (torch.zeros_like(parameter) if g is None else g for g in (one, other))
         torch.testing.assert_close(one, other, msg=name)
+
+
+def test_only_where_it_hears_sentences_their_time_has_gaps_in_training(uneven):
+    told = torch.tensor([6, 2, 4])
+    network = DMN(**uneven.sizes._asdict(), hears="sentences", time_noise=0.5)
+    times = torch.stack([network.noise(told, torch.Generator().manual_seed(seed)) for seed in range(20)])
+    assert (times[:, 1, :2] > 2).any()  # of two sentences
+    assert (times[:, 0, :5] > times[:, 0, 1:6]).logical_or(times[:, 0, 1:6] == network.window).all()  # the oldest first
+    batch = uneven.by_story(uneven.train, torch.tensor([0, 4, 7]))
+    noise = network.noise(batch.told, torch.Generator().manual_seed(3))
+    with_gaps, without = (network.learn(batch._replace(noise=it))["answer"] for it in (noise, None))
+    assert not torch.equal(with_gaps, without)
+    for other in ({"hears": "story"}, {"hears": "sentences", "time_noise": 0.0}):
+        assert DMN(**uneven.sizes._asdict(), **other).noise(told, torch.Generator()) is None

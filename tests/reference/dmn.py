@@ -13,10 +13,12 @@ class Plain:
         self.network = network
         nothing = network.words.new_zeros(network.dim)
         h, self.facts = nothing, []
-        for sentence in story:
+        for number, sentence in enumerate(story):
+            if network.times is not None:
+                h = nothing
             for word in sentence:
                 h = gru(network, 0, network.words[word], h)
-            self.facts.append(h)
+            self.facts.append(h if network.times is None else h + network.times[len(story) - number - 1])
         self.q = nothing
         for word in question:
             self.q = gru(network, 1, network.words[word], self.q)

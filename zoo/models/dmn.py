@@ -19,15 +19,19 @@ Deviations:
 - The answer is one word: one step of the answer module, which begins at m and hears q; its first input, the answer
   word before, is none.
 - Neither dropout nor L2.
+- Not the paper's: with `hears: sentences` each sentence is heard by itself, and its fact is the last state and a vector
+  of the time, which has gaps in training as in MemN2N. A fact that is the state of the whole story is soon known by
+  heart with 1,000 questions (experiment=tuned/dmn).
 """
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from tasks.batch import NONE, PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.cells import gru, hear, rows
+from zoo.parts.slots import time_with_gaps, times_told
 
 
 class DMN(MemoryNetwork):
@@ -41,6 +45,8 @@ class DMN(MemoryNetwork):
         passes: most.
         episode: `softmax`, a sum of facts weighted by their gates, or `gru`, a GRU that gates let in.
         supervise: weight of the gates' loss; 0 learns from answers alone.
+        hears: `story`, as one sequence of words, or `sentences`, each by itself, and then their time.
+        time_noise: share of empty memories among the sentences in training, where it hears sentences.
     """
 
     paper = Paper(
@@ -64,15 +70,19 @@ class DMN(MemoryNetwork):
         passes: int = 5,
         episode: str = "softmax",
         supervise: float = 1.0,
+        hears: str = "story",
+        time_noise: float = 0.1,
     ) -> None:
         super().__init__()
         at_least(1, dim=dim, passes=passes)
-        at_least(0, supervise=supervise)
+        at_least(0, supervise=supervise, time_noise=time_noise)
         one_of(("softmax", "gru"), episode=episode)
+        one_of(("story", "sentences"), hears=hears)
         if not supervise:
             self.supervision = "answers"
         self.window = story_length
         self.dim, self.passes, self.by_gru, self.supervise = dim, passes, episode == "gru", supervise
+        self.time_noise = time_noise
 
         def draw(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape) * 0.1)
@@ -88,6 +98,7 @@ class DMN(MemoryNetwork):
         self.W_b = uniform(dim, dim)  # c^T W q and c^T W m
         self.W_1, self.b_1 = uniform(dim, 7 * dim + 2), nn.Parameter(torch.zeros(dim))
         self.W_2, self.b_2 = uniform(1, dim), nn.Parameter(torch.zeros(1))
+        self.times = draw(self.window, dim) if hears == "sentences" else None
         self.end = draw(dim)
         self.W_a = uniform(vocabulary - 1, dim)
 
@@ -100,7 +111,11 @@ class DMN(MemoryNetwork):
         return x @ self.W[which].T + self.b[which]
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
-        """G: c_t, the state at the end of each sentence, (B, T, d); the whole story is one sequence of words."""
+        """G: c_t, the state at the end of each sentence, (B, T, d); the whole story is one sequence of words, or each
+        sentence is one."""
+        if self.times is not None:
+            nothing = self.words.new_zeros(len(batch.sentences), self.dim)
+            return rows(hear(batch.sentences, features[0], nothing, self.U[0]), batch.stories)
         h = self.words.new_zeros(len(batch.stories), self.dim)
         U, facts = self.U[0], []
         for sentence in rows(batch.sentences, batch.stories).unbind(1):
@@ -138,14 +153,22 @@ class DMN(MemoryNetwork):
         """
         length, d = memory.shape[1:]
         c = rows(memory.flatten(1), batch.story).view(-1, length, d)  # for each question
+        if self.times is not None:
+            c = c + rows(F.pad(self.times, (0, 0, 1, 0)), times_told(batch))
         c = torch.cat([c, self.end.expand(len(c), 1, d)], dim=1)
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         seen = F.pad(heard, (0, 1), value=True)
         q = rows(features[1], batch.question)
+        # what g is the sigmoid or softmax of: W_2 tanh(W_1 z + b_1) + b_2, where
+        # z = [c; m; q; c * q; c * m; |c - q|; |c - m|; c^T W q; c^T W m]; what c and q give is the same in every pass
+        of_c, m_, q_, q_times, m_times, q_minus, m_minus, q_mapped, m_mapped = self.W_1.split([d] * 7 + [1, 1], dim=1)
+        mapped = c @ self.W_b
+        of_q = c @ of_c.T + self.compare(c, mapped, q, (q_, q_times, q_minus, q_mapped)) + self.b_1
         U_memory = self.U[2]
         m, going, scores, made = q, torch.ones_like(batch.told, dtype=torch.bool), [], []
         for number in range(min(most + 1, self.passes)):
-            score = torch.where(seen, self.attend(c, q, m), -torch.inf)
+            of_m = self.compare(c, mapped, m, (m_, m_times, m_minus, m_mapped))
+            score = torch.where(seen, (torch.tanh(of_q + of_m) @ self.W_2.T + self.b_2)[..., 0], -torch.inf)
             if passes is not None:
                 going = number < passes
             elif number:
@@ -170,13 +193,12 @@ class DMN(MemoryNetwork):
             h = h + gate * (gru(fact, h, U) - h)
         return h
 
-    def attend(self, c: Tensor, q: Tensor, m: Tensor) -> Tensor:
-        """What g is the sigmoid or softmax of, W_2 tanh(W_1 z + b_1) + b_2, (N, T + 1)."""
-        mapped = c @ self.W_b
-        with_q, with_m = ((mapped * v[:, None]).sum(-1, keepdim=True) for v in (q, m))
-        q, m = (v[:, None].expand_as(c) for v in (q, m))
-        z = torch.cat([c, m, q, c * q, c * m, (c - q).abs(), (c - m).abs(), with_q, with_m], dim=-1)
-        return (torch.tanh(z @ self.W_1.T + self.b_1) @ self.W_2.T + self.b_2)[..., 0]
+    def compare(self, c: Tensor, mapped: Tensor, v: Tensor, columns: tuple[Tensor, ...]) -> Tensor:
+        """The part of W_1 z that has v: v, c * v, |c - v| and c^T W v, each with its columns of W_1, (N, T + 1, d)."""
+        itself, times, minus, bilinear = columns
+        v = v[:, None]
+        with_c = (mapped * v).sum(-1, keepdim=True)
+        return v @ itself.T + (c * v) @ times.T + (c - v).abs() @ minus.T + with_c @ bilinear.T
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: a_1 = GRU(q, a_0), a_0 = m; then softmax(W a_1)."""
@@ -209,6 +231,11 @@ class DMN(MemoryNetwork):
         else:
             cost = -scores.log_softmax(dim=-1).gather(2, right[..., None])[..., 0]
         return {"answer": answer, "gates": self.supervise * torch.where(counts, cost, 0.0).sum()}
+
+    def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
+        if self.times is None or not self.time_noise:
+            return None
+        return time_with_gaps(told, self.window, self.time_noise, generator)
 
     def state_size(self, story_length: int) -> int:
         """The facts, and the memory of the passes."""
