@@ -33,6 +33,8 @@ from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.cells import gru, hear, rows
 from zoo.parts.slots import time_with_gaps, times_told
 
+TIME_NOISE = 0.1  # share of empty memories among the sentences in training
+
 
 class DMN(MemoryNetwork):
     """Reads a story word by word, then its facts in passes, each with gates that know what the last pass has found.
@@ -46,7 +48,6 @@ class DMN(MemoryNetwork):
         episode: `softmax`, a sum of facts weighted by their gates, or `gru`, a GRU that gates let in.
         supervise: weight of the gates' loss; 0 learns from answers alone.
         hears: `story`, as one sequence of words, or `sentences`, each by itself, and then their time.
-        time_noise: share of empty memories among the sentences in training, where it hears sentences.
     """
 
     paper = Paper(
@@ -71,18 +72,16 @@ class DMN(MemoryNetwork):
         episode: str = "softmax",
         supervise: float = 1.0,
         hears: str = "story",
-        time_noise: float = 0.1,
     ) -> None:
         super().__init__()
         at_least(1, dim=dim, passes=passes)
-        at_least(0, supervise=supervise, time_noise=time_noise)
+        at_least(0, supervise=supervise)
         one_of(("softmax", "gru"), episode=episode)
         one_of(("story", "sentences"), hears=hears)
         if not supervise:
             self.supervision = "answers"
         self.window = story_length
         self.dim, self.passes, self.by_gru, self.supervise = dim, passes, episode == "gru", supervise
-        self.time_noise = time_noise
 
         def draw(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape) * 0.1)
@@ -233,9 +232,7 @@ class DMN(MemoryNetwork):
         return {"answer": answer, "gates": self.supervise * torch.where(counts, cost, 0.0).sum()}
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
-        if self.times is None or not self.time_noise:
-            return None
-        return time_with_gaps(told, self.window, self.time_noise, generator)
+        return None if self.times is None else time_with_gaps(told, self.window, TIME_NOISE, generator)
 
     def state_size(self, story_length: int) -> int:
         """The facts, and the memory of the passes."""
