@@ -288,6 +288,8 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
     from zoo.training.train import train  # and Lightning with it, which takes seconds and only workers need
 
     corpora = {name: load_data(config, name).trainings[name] for name in names}
+    # weights that decay, of units that are dead, become subnormal numbers, with which a CPU computes far more slowly
+    torch.set_flush_denormal(True)
     try:
         return train(config, corpora, _folder(work, names), report)
     except torch.OutOfMemoryError:
@@ -296,6 +298,8 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
             f"the GPU's memory does not hold {len(names)} × {config['restarts']} networks with their batches; "
             f"type {less}, or fewer restarts"
         ) from None
+    finally:
+        torch.set_flush_denormal(False)
 
 
 _reports = None  # in a worker: the queue to the progress display
