@@ -218,3 +218,18 @@ def test_too_little_memory_says_what_to_type(together, said, tmp_path, monkeypat
     monkeypatch.setattr("zoo.training.train.train", fail)
     with pytest.raises(ValueError, match=said):
         made(tmp_path, *TWO[:-1], "logger=none", f"trainer.together={together}")
+
+
+def test_training_and_nothing_else_flushes_subnormal_numbers(tmp_path, monkeypatch):
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot flush subnormal numbers")
+    half_of_subnormal = []
+
+    def fail(*_: object) -> None:
+        half_of_subnormal.append(float(torch.tensor(1e-39) / 2))
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("zoo.training.train.train", fail)
+    with pytest.raises(ValueError, match="memory does not hold"):
+        made(tmp_path, *TWO[:-1], "logger=none")
+    assert half_of_subnormal == [0.0] and float(torch.tensor(1e-39) / 2) > 0
