@@ -102,9 +102,13 @@ class DMN(MemoryNetwork):
         self.W_a = uniform(vocabulary - 1, dim)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: W x + b of every word for the GRU of the story, and every distinct sentence as a question, (U, d)."""
+        """I: W x + b of every word for the GRU of the story or, where that hears sentences, each distinct one heard,
+        (U, d); and each as a question, (U, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
-        return self.inputs(self.words, 0), hear(batch.sentences, self.inputs(self.words, 1), nothing, self.U[1])
+        told = self.inputs(self.words, 0)
+        if self.times is not None:
+            told = hear(batch.sentences, told, nothing, self.U[0])
+        return told, hear(batch.sentences, self.inputs(self.words, 1), nothing, self.U[1])
 
     def inputs(self, x: Tensor, which: int) -> Tensor:
         return x @ self.W[which].T + self.b[which]
@@ -113,8 +117,7 @@ class DMN(MemoryNetwork):
         """G: c_t, the state at the end of each sentence, (B, T, d); the whole story is one sequence of words, or each
         sentence is one."""
         if self.times is not None:
-            nothing = self.words.new_zeros(len(batch.sentences), self.dim)
-            return rows(hear(batch.sentences, features[0], nothing, self.U[0]), batch.stories)
+            return rows(features[0], batch.stories)
         h = self.words.new_zeros(len(batch.stories), self.dim)
         U, facts = self.U[0], []
         for sentence in rows(batch.sentences, batch.stories).unbind(1):
