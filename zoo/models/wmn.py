@@ -87,13 +87,11 @@ class WMN(MemoryNetwork):
         self.f = glorot(vocabulary - 1, relation)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: every distinct sentence by the GRU of the story, (U, d), and the questions alone by theirs, (N, d)."""
-        questions = batch.sentences.index_select(0, batch.question)
+        """I: every distinct sentence by the GRU of the story, (U, d), and by that of the question, (U, d)."""
+        nothing = self.words.new_zeros(len(batch.sentences), self.dim)
         return tuple(
-            hear(sentences, words @ W.T + b, words.new_zeros(len(sentences), self.dim), U)
-            for sentences, words, W, U, b in zip(
-                (batch.sentences, questions), (self.words, self.question_words), self.W, self.U, self.b, strict=True
-            )
+            hear(batch.sentences, words @ W.T + b, nothing, U)
+            for words, W, U, b in zip((self.words, self.question_words), self.W, self.U, self.b, strict=True)
         )
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
@@ -107,7 +105,7 @@ class WMN(MemoryNetwork):
         """O: K hops into the buffer, then the relation network over its pairs."""
         questions, slots, d = memory.shape
         seen = (batch.stories != PAD)[:, None]
-        q = features[1]
+        q = rows(features[1], batch.question)
         u = self.t(q)
         buffer, attention = [], []
         for W_head, W_out in zip(self.W_head, self.W_out, strict=True):
