@@ -288,7 +288,8 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
     from zoo.training.train import train  # and Lightning with it, which takes seconds and only workers need
 
     corpora = {name: load_data(config, name).trainings[name] for name in names}
-    # weights that decay, of units that are dead, become subnormal numbers, with which a CPU computes far more slowly
+    # weights that decay, of units that are dead, become subnormal numbers, with which Intel's processors take two to
+    # three times as long for a step of WMN, and AMD's no longer
     torch.set_flush_denormal(True)
     try:
         return train(config, corpora, _folder(work, names), report)
