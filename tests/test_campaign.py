@@ -9,7 +9,7 @@ import pytest
 from tests.configs import ROOT, config
 from tests.test_run import environment
 from tests.worlds import write_release
-from zoo.campaign import figure_of, main, read
+from zoo.campaign import figure_of, main, read, seconds_of
 from zoo.command import planned
 from zoo.mistakes import explained
 from zoo.training.recipe import Recipe
@@ -31,6 +31,16 @@ def test_every_run_of_a_campaign_on_babi_can_be_planned(file, release):
             # the little world has no 10k, nor 20 tasks
             plan = planned([*arguments, f"data_dir={release}", "task.ids=[1]", "task.source=generated", "task.size=50"])
         assert plan.recipe.epochs > 0
+
+
+def test_how_long_a_run_takes_is_told_by_the_nearest_run_that_was_made():
+    plan = planned(["experiment=graves2014_ntm_copy", "trainer.workers=1"])
+    pace = {("algorithmic", "lstm"): 1.0}
+    assert seconds_of(plan, pace) is None
+    nearer = [("algorithmic", "ntm"), ("algorithmic", "ntm", 100), ("ntm-copy-fresh",), ("ntm-copy-fresh", 100)]
+    for number, kind in enumerate(nearer, start=2):
+        pace[kind] = float(number)
+        assert seconds_of(plan, pace) == number * plan.examples
 
 
 @pytest.mark.parametrize(

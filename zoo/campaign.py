@@ -45,28 +45,37 @@ def read(file: Path) -> list[list[str]]:
     return arguments
 
 
-# by the family of tasks and the model, and by these and the model's width
-Paces = dict[tuple[str, str] | tuple[str, str, int | None], float]
+Paces = dict[tuple, float]  # seconds for an example and process, by what runs have in common
+
+
+def in_common(name: str, family: str, config: dict, model: str) -> list[tuple]:
+    """What has two runs take a like time for an example, the most telling first.
+
+    Args:
+        name: of the records, from model, tasks and protocol.
+        config: of the model.
+    """
+    width = config.get("dim")
+    return [(name, width), (name,), (family, model, width), (family, model)]
 
 
 def paces(results_dir: Path) -> Paces:
-    """Seconds that a model takes for an example and process, as the newest record of each says."""
+    """Of every kind of run the pace of the newest record."""
     found: Paces = {}
     for file in sorted((results_dir / "runs").glob("*.json"), key=lambda path: path.stem.rpartition("-")[2]):
         record = records.read(file)
         examples = sum(training["examples"] for training in record["trainings"].values())
-        kind = record.get("family", "babi"), record["model"]
-        found[kind] = found[*kind, record["settings"]["model"].get("dim")] = record["train_seconds"] / examples
+        name, family = file.stem.rsplit("-", 2)[0], record.get("family", "babi")
+        kinds = in_common(name, family, record["settings"]["model"], record["model"])
+        found |= dict.fromkeys(kinds, record["train_seconds"] / examples)
     return found
 
 
 def seconds_of(plan: Plan, pace: Paces) -> float | None:
-    """How long a run takes, if its model has been run before, of the same width if there is such a run."""
-    kind = plan.data.family, plan.labels["model"]
-    of_example = pace.get((*kind, plan.config["model"].get("dim")), pace.get(kind))
-    if of_example is None:
-        return None
-    return of_example * plan.examples / workers_of(plan.config, len(plan.programs))
+    """How long a run takes, if its model has been run before on tasks of the family."""
+    kinds = in_common(plan.name, plan.data.family, plan.config["model"], plan.labels["model"])
+    known = next((pace[kind] for kind in kinds if kind in pace), None)
+    return known and known * plan.examples / workers_of(plan.config, len(plan.programs))
 
 
 def left(plans: list[Plan], pace: Paces) -> str:
