@@ -289,7 +289,7 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
 
     corpora = {name: load_data(config, name).trainings[name] for name in names}
     # weights that decay, of units that are dead, become subnormal numbers, with which Intel's processors take two to
-    # three times as long for a step of WMN, and AMD's no longer
+    # three times as long for a step of WMN; to AMD's they make no difference
     torch.set_flush_denormal(True)
     try:
         return train(config, corpora, _folder(work, names), report)
