@@ -1,7 +1,6 @@
 """python -m benchmarks.generator: how like the release the generated stories are → results/generator.md."""
 
 import argparse
-import json
 import math
 import os
 import re
@@ -19,6 +18,8 @@ from tasks.babi.official import find, parts_of
 from tasks.babi.text import Asked, Story, parse, write
 from tasks.errors import UserError
 from tasks.files import write_atomically
+from zoo import records
+from zoo.leaderboard.tables import rows_of
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENT = "sukhbaatar2015_memn2n_babi_1k"
@@ -145,12 +146,11 @@ def _judged(task: int, story: Story) -> Counter:
 
 def transfer(results: Path) -> list[tuple[str, ...]]:
     """Test errors on official questions, learned from official and from generated stories, from the records."""
-    found: dict[str, dict] = {}
-    for file in sorted((results / "runs").glob("*.json")):
-        record = json.loads(file.read_text())
-        usual = record["experiment"] == EXPERIMENT and not record["overrides"] and len(record["tasks"]) == len(TASKS)
-        if usual and not record.get("world"):
-            found[record["source"]] = record["tasks"]
+    found = {
+        row.source: records.read(results / "runs" / f"{row.record}.json")["tasks"]
+        for row in rows_of(results)
+        if row.experiment == EXPERIMENT and row.size == "1k" and row.complete
+    }
     if not {"official", "transfer"} <= found.keys():
         return []
     rows = []

@@ -12,6 +12,7 @@ import torch
 from tasks.errors import UserError
 from tests.configs import ROOT
 from zoo import records
+from zoo.leaderboard.__main__ import between_markers
 from zoo.leaderboard.tables import COLUMNS, as_csv, as_markdown, as_short_markdown, lines_of, rows_of
 
 PUBLISHED = (
@@ -49,13 +50,13 @@ def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], sele
 
 def add(results: Path, *, tasks=range(1, 21), experiment=None, overrides=(), published=None, size="1k", shift=0.0,
         source="official", world="", filled=None, dirty=False, identity="0123456789", model="memn2n",
-        restarts=2) -> Path:  # fmt: skip
+        restarts=2, valid=1.0, protocol="per_task") -> Path:  # fmt: skip
     """A record as a run writes it: restart 0 is better on test, restart 1 on validation."""
     figures = {}
     for task in tasks:
         test = {task: [2.0 + shift, 6.0 + task / 10 + shift, 30.0][:restarts]}
-        valid = {task: [5.0, 1.0, 30.0][:restarts]}
-        figures[str(task)] = figures_of(test, valid, selected=1 if restarts > 1 else 0)
+        of_valid = {task: [5.0, valid, 30.0][:restarts]}
+        figures[str(task)] = figures_of(test, of_valid, selected=1 if restarts > 1 else 0)
     run = {
         "identity": identity,
         "model": model,
@@ -68,13 +69,13 @@ def add(results: Path, *, tasks=range(1, 21), experiment=None, overrides=(), pub
         "filled": filled or {},
         "memory": "static",
         "supervision": "answers",
-        "settings": {"task": {"size": size, "variant": "en"}, "protocol": "per_task", "restarts": restarts},
+        "settings": {"task": {"size": size, "variant": "en"}, "protocol": protocol, "restarts": restarts},
         "train_seconds": 30.0,
         "wall_seconds": 20.0,
         "commit": "abc",
         "dirty": dirty,
     }
-    return records.write(results, f"{model}-{size}-per_task", run, figures)
+    return records.write(results, f"{model}-{size}-{protocol}", run, figures)
 
 
 @pytest.fixture
@@ -125,7 +126,9 @@ def test_a_filled_task_is_marked_wherever_it_appears(results):
     assert rf"{row.mean:.2f}\* ({row.mean_unfilled:.2f} without)" in page
     assert rf"| 3 | **{row.errors[3]:.1f}**\* |" in page
     assert "task 3 is not at hand: 8,075 questions of it are generated" in page
-    assert rf"{row.mean:.1f} %\* ({row.mean_unfilled:.1f} % without)" in as_short_markdown([row])
+    short = as_short_markdown([row])
+    assert rf"| {row.mean:.1f} % / 20\* |" in short
+    assert f"{row.mean_unfilled:.1f} % without the tasks marked" in short
     (line,) = lines_of([row])
     assert (
         line.besides == f"20 failed (published 11); task 3: 8,075 questions generated; {row.mean_unfilled:.2f} without"
@@ -168,7 +171,7 @@ def test_both_figures_of_a_paper_are_marked_if_they_are_from_memory(results):
     (results / "published.csv").write_text(PUBLISHED.replace("13.9,11,verified", "13.9,11,recalled"))
     add(results)
     rows = rows_of(results)
-    assert "| 13.9 %† | 11† |" in as_short_markdown(rows)
+    assert "| 13.9 % / 11† |" in as_short_markdown(rows)
     assert "| 13.9† | 11† |" in as_markdown(rows)
     assert lines_of(rows)[0].besides == "20 failed (published 11†)"
 
@@ -215,9 +218,30 @@ def test_sizes_sources_and_settings_are_not_mixed(results):
     }
     page = as_markdown(rows_of(results))
     assert page.count("\n## ") == 3
-    assert as_short_markdown(rows_of(results)).count("**bAbI") == 3
+    short = as_short_markdown(rows_of(results))  # official data only, 1k beside 10k
+    assert short.count("\n| `memn2n` |") == 1
+    assert "generated" not in short
+    assert "| model | 1k | published | restarts | 10k | published | restarts |" in short
     assert "official data" in page
     assert "generated data" in page
+
+
+def test_the_first_screen_shows_the_setting_with_the_lowest_validation_error(results):
+    add(results, valid=2.0)
+    add(results, shift=2.0, overrides=["model.hops=2"], identity="b")  # worse on test
+    add(results, protocol="joint", overrides=["model.hops=5"], identity="c")
+    per_task, joint = as_short_markdown(rows_of(results)).split("one training for all tasks")
+    assert "- `memn2n`, 1k: default, model.hops=2\n" in per_task
+    assert "- `memn2n`, 1k: default\n" not in per_task
+    assert "- `memn2n`, 1k: default, model.hops=5\n" in joint
+
+
+def test_a_readme_keeps_all_but_what_its_markers_hold():
+    first, second = "<!-- a: made by python -m zoo.leaderboard -->", "<!-- b: made by python -m zoo.leaderboard -->"
+    readme = f"x\n{first}\n\nold\n\n<!-- end of a -->\ny\n{second}\n\nold\n\n<!-- end of b -->\n"
+    assert between_markers(readme, "b", "new") == readme[::-1].replace("dlo", "wen", 1)[::-1]
+    with pytest.raises(UserError, match="lost its markers <!-- c: made by"):
+        between_markers(readme, "c", "new")
 
 
 def test_small_sizes_come_first_whether_they_are_words_or_numbers(results):

@@ -6,6 +6,7 @@ import sys
 
 import torch
 
+from benchmarks.generator import transfer
 from tests.configs import ROOT, config
 from zoo import records
 from zoo.explain import find
@@ -56,3 +57,12 @@ def test_records_that_it_names_are_those_of_babi_and_have_the_task():
 def test_names_every_model():
     for file in (ROOT / "conf/model").glob("*.yaml"):
         assert f"`{file.stem}`" in README, file.stem
+
+
+def test_what_is_said_of_generated_stories_is_what_the_records_say():
+    *tasks, (_, official, generated, *_) = transfer(ROOT / "results")
+    assert len(tasks) == 20
+    said = re.search(r"generated questions a task makes (\S+) % errors on the official test, and (\S+) %", README)
+    assert said.groups() == (f"{float(generated):.1f}", f"{float(official):.1f}")
+    page = (ROOT / "results/generator.md").read_text()
+    assert all(f"| {' | '.join(row)} |" in page for row in tasks)

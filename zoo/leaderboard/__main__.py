@@ -12,7 +12,7 @@ from zoo.leaderboard.page import as_html
 from zoo.leaderboard.report import as_report
 
 ROOT = Path(__file__).parent.parent.parent
-BEGIN, END = "<!-- leaderboard: made by python -m zoo.leaderboard -->\n\n", "\n\n<!-- end of leaderboard -->"
+BEGIN, END = "<!-- {}: made by python -m zoo.leaderboard -->\n\n", "\n\n<!-- end of {} -->"
 
 
 def pages(results_dir: Path, commits: dict[str, str]) -> dict[Path, str]:
@@ -34,13 +34,20 @@ def pages(results_dir: Path, commits: dict[str, str]) -> dict[Path, str]:
     }
     readme = ROOT / "README.md"
     if results_dir.resolve() == ROOT / "results" and readme.exists():
-        before, begin, rest = readme.read_text().partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not begin or not end:
-            raise UserError(f"README.md has lost its markers {BEGIN.strip()} and {END.strip()}")
-        short = "\n\n".join(filter(None, (family.as_short_markdown(of) for family, of in rows.items())))
-        found[readme] = before + begin + short + end + after
+        found[readme] = readme.read_text()
+        for family, of in rows.items():
+            found[readme] = between_markers(found[readme], Path(family.CSV).stem, family.as_short_markdown(of))
     return found
+
+
+def between_markers(readme: str, name: str, text: str) -> str:
+    """A README whose part of that name says the text, all else as it was."""
+    marks = BEGIN.format(name), END.format(name)
+    before, begin, rest = readme.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
+    if not begin or not end:
+        raise UserError(f"README.md has lost its markers {marks[0].strip()} and {marks[1].strip()}; put them back")
+    return before + begin + text + end + after
 
 
 def write(results_dir: Path) -> list[str]:

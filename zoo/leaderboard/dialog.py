@@ -152,7 +152,7 @@ ABOUT = (
 
 
 def as_short_markdown(rows: list[Row]) -> str:
-    """The first screen of the README: rows of tasks 1 to 5, made by committed code."""
+    """In the README: rows of tasks 1 to 5, made by committed code."""
     header = (
         "model",
         "setting",

@@ -152,7 +152,7 @@ def _table(rows: list[Row], forms: list[str]) -> str:
 
 
 def as_short_markdown(rows: list[Row]) -> str:
-    """The first screen of the README: the nearest and the farthest test of each task, made by committed code.
+    """In the README: the nearest and the farthest test of each task, made by committed code.
 
     The median of the restarts, because validation, at the nearest lengths, can't tell which of them will go far.
     """

@@ -16,6 +16,7 @@ from zoo.progress import clock
 
 CSV = "leaderboard.csv"
 TASKS = range(1, 21)  # of bAbI; a mean stands only where all of them were run
+SIZES = ("1k", "10k")  # of the release, side by side on the first screen of the README
 UNCOMMITTED, UNKNOWN = "uncommitted code", "unknown commit"  # marks
 PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is failed
 COLUMNS = (
@@ -39,6 +40,7 @@ class Row:
     protocol: str
     restarts: int
     errors: dict[int, float]  # of the restart that validation selected, task by task
+    valid_errors: dict[int, float]  # of the same restart
     restart_means: list[float]  # of each restart, over all tasks; empty if some were not run
     parameters: int  # of one network; of the largest where the tasks differ
     train_seconds: float
@@ -70,6 +72,10 @@ class Row:
     @property
     def mean(self) -> float | None:
         return statistics.fmean(self.errors.values()) if self.complete else None
+
+    @property
+    def mean_valid(self) -> float:
+        return statistics.fmean(self.valid_errors.values())
 
     @property
     def mean_unfilled(self) -> float | None:
@@ -138,6 +144,7 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         settings["protocol"],
         settings["restarts"],
         errors,
+        {int(task): got["valid_errors"][got["selected"]] for task, got in tasks.items()},
         [statistics.fmean(errors) for errors in zip(*of_all, strict=True)] if len(errors) == len(TASKS) else [],
         max(training["parameters"] for training in record["trainings"].values()),
         record["train_seconds"],
@@ -255,31 +262,56 @@ def as_markdown(rows: list[Row]) -> str:
 
 
 def as_short_markdown(rows: list[Row]) -> str:
-    """The first screen of the README: rows of all tasks, made by committed code."""
-    shown = [row for row in rows if row.complete and not row.marks]
-    header = ("model", "setting", "restarts", "mean error", "failed", "published", "failed")
-    parts = []
-    for source, size, protocol in dict.fromkeys(row.table for row in shown):
-        here = [row for row in shown if row.table == (source, size, protocol)]
-        body = [
-            (
-                f"`{row.model}`",
-                row.experiment,
-                str(row.restarts),
-                f"{row.mean:.1f} %" + _unfilled(row, 1, " %"),
-                f"{row.failed} / {len(TASKS)}",
-                _percent(row.published.get("mean_error")) + dagger(row.published.get("mean_standing")),
-                _published_figure(row.published, "failed_tasks", "mean_standing"),
-            )
-            for row in here
-        ]
-        parts += [
-            f"**{title_of((source, size, protocol))}**",
-            table(header, body),
-            "\n".join(_filled(here)),
-        ]
-    parts = filter(None, parts)
-    return "\n\n".join(parts)
+    """The first screen of the README: rows of all tasks of the release, made by committed code.
+
+    Of a model's settings at one size it shows the one with the lowest validation error.
+    """
+    shown = [row for row in rows if row.complete and not row.marks and row.source == "official" and row.size in SIZES]
+    return "\n\n".join(
+        _short([row for row in shown if row.protocol == protocol])
+        for protocol in dict.fromkeys(row.protocol for row in shown)
+    )
+
+
+def _short(rows: list[Row]) -> str:
+    settings: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        settings.setdefault((row.model, row.size), []).append(row)
+    best = {key: min(of, key=lambda row: row.mean_valid) for key, of in settings.items()}
+    chosen = sorted(best.values(), key=lambda row: row.order)
+    header = ("model", *(name for size in SIZES for name in (size, "published", "restarts")))
+    body = []
+    for model in dict.fromkeys(row.model for row in chosen):
+        cells = [f"`{model}`"]
+        for size in SIZES:
+            row = best.get((model, size))
+            cells += ["–"] * 3 if row is None else [_error_and_failed(row), _published_pair(row), str(row.restarts)]
+        body.append(tuple(cells))
+    named = (
+        f"- `{row.model}`, {row.size}: {row.experiment}"
+        + ("" if row.mean_unfilled is None else f"; {row.mean_unfilled:.1f} % without the tasks marked \\*")
+        for row in chosen
+    )
+    parts = (
+        f"**bAbI, official data, {trained(rows[0].protocol)}: mean test error / failed tasks of {len(TASKS)}**",
+        table(header, body, set(header[1:])),
+        "\n".join(_filled(chosen)),
+        "<details><summary>their settings</summary>",
+        "\n".join(named),
+        "</details>",
+    )
+    return "\n\n".join(filter(None, parts))
+
+
+def _error_and_failed(row: Row) -> str:
+    return f"{row.mean:.1f} % / {row.failed}" + (r"\*" if row.filled else "")
+
+
+def _published_pair(row: Row) -> str:
+    if not row.published.get("mean_error"):
+        return "–"
+    failed = row.published["failed_tasks"] or "–"
+    return f"{row.published['mean_error']} % / {failed}" + dagger(row.published["mean_standing"])
 
 
 def lines_of(rows: list[Row]) -> list[Line]:
@@ -371,12 +403,10 @@ def _summary(rows: list[Row]) -> str:
 
 
 def _mean(row: Row) -> str:
-    return "–" if row.mean is None else f"{row.mean:.2f}" + _unfilled(row, 2)
-
-
-def _unfilled(row: Row, places: int, unit: str = "") -> str:
-    """What stands behind a mean if some of its tasks are marked: the mean of the others."""
-    return "" if row.mean_unfilled is None else rf"\* ({row.mean_unfilled:.{places}f}{unit} without)"
+    """The mean over the tasks; where some of them are marked, that of the others behind it."""
+    if row.mean is None:
+        return "–"
+    return f"{row.mean:.2f}" + ("" if row.mean_unfilled is None else rf"\* ({row.mean_unfilled:.2f} without)")
 
 
 def _per_task(rows: list[Row]) -> str:
@@ -404,10 +434,6 @@ def _published_figure(published: dict[str, str], column: str, standing: str) -> 
     if not figure:
         return "–"
     return figure + dagger(published[standing])
-
-
-def _percent(figure: str | None) -> str:
-    return f"{figure} %" if figure else "–"
 
 
 def _number(figure: float | None, places: int) -> str:

@@ -149,7 +149,7 @@ def _published(row: Row) -> float | None:
 
 
 def as_short_markdown(rows: list[Row]) -> str:
-    """The first screen of the README: rows made by committed code."""
+    """In the README: rows made by committed code."""
     parts = []
     for title in dict.fromkeys(row.title for row in rows):
         body = [
