@@ -62,7 +62,7 @@ def in_common(name: str, family: str, config: dict, model: str) -> list[tuple]:
 def paces(results_dir: Path) -> Paces:
     """Of every kind of run the pace of the newest record."""
     found: Paces = {}
-    for file in sorted((results_dir / "runs").glob("*.json"), key=lambda path: path.stem.rpartition("-")[2]):
+    for file in records.oldest_first(results_dir):
         record = records.read(file)
         examples = sum(training["examples"] for training in record["trainings"].values())
         name, family = file.stem.rsplit("-", 2)[0], record.get("family", "babi")

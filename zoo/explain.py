@@ -41,7 +41,7 @@ def find(name: str, results: Path, task: str | None = None) -> Path:
     """A record by its file, or the newest whose name begins so; where a task is asked for, of those that have it."""
     if Path(name).suffix == ".json" and Path(name).exists():
         return Path(name)
-    runs = sorted((results / "runs").glob("*.json"), key=lambda file: file.stem.rpartition("-")[2])
+    runs = records.oldest_first(results)
     fitting = [file for file in runs if file.stem.startswith(name)]
     whole = [file for file in fitting if file.stem.startswith(f"{name}-")]  # memn2n is not memn2n_mine
     if not fitting:

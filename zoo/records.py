@@ -73,6 +73,11 @@ def identity(settings: dict, family: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
+def oldest_first(results_dir: Path) -> list[Path]:
+    """All records; their names end with the moment when they were finished."""
+    return sorted((results_dir / "runs").glob("*.json"), key=lambda file: file.stem.rpartition("-")[2])
+
+
 def files_of(results_dir: Path, name: str, run_identity: str) -> list[Path]:
     """The records of this very run, the oldest first; there are several where it was made again."""
     return sorted((results_dir / "runs").glob(f"{name}-{run_identity}-*.json"))
