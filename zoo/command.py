@@ -19,20 +19,29 @@ SILENT_DOTTED = (
 
 def start(config: DictConfig) -> None:
     job = HydraConfig.get()
-    run(_plan(config, job.runtime.choices, job.overrides.task))
+    run(_plan(config, _labels(config, job.runtime.choices, job.overrides.task)))
 
 
-def planned(overrides: list[str]) -> Plan:
-    """The run that `python run.py` with these arguments would make."""
+def composed(overrides: list[str]) -> tuple[DictConfig, dict]:
+    """The configuration of `python run.py` with these arguments, and what its record is labelled with."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", overrides, return_hydra_config=True)
     job = config.hydra
     with open_dict(config):
         del config["hydra"]
-    return _plan(config, job.runtime.choices, job.overrides.task)
+    return config, _labels(config, job.runtime.choices, job.overrides.task)
 
 
-def _plan(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> Plan:
+def planned(overrides: list[str]) -> Plan:
+    """The run that `python run.py` with these arguments would make."""
+    return _plan(*composed(overrides))
+
+
+def _plan(config: DictConfig, labels: dict) -> Plan:
+    return plan(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)
+
+
+def _labels(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> dict:
     said = [override.lstrip("+") for override in arguments if not override.startswith("~")]
     keys = [override.partition("=")[0] for override in said]
     overrides = [
@@ -41,11 +50,10 @@ def _plan(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> Pla
         if key not in SILENT and not key.startswith(SILENT_DOTTED)
     ]
     command = [override for key, override in zip(keys, said, strict=True) if key not in FOLDERS]
-    labels = {
+    return {
         "model": choices["model"],
         "experiment": choices.get("experiment"),
         "overrides": sorted(overrides),
         "published": (config.published or {}).get("key"),
         "command": shlex.join(["python", "run.py", *command]),
     }
-    return plan(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)

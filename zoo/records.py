@@ -28,6 +28,9 @@ SEQUENCE_SELECTION = (
     "of each restart the epoch of fewest bits on validation sequences, of equals the last; of the restarts the one of "
     "fewest bits; test sequences read once, at the end"
 )
+OF_A_PART = (  # of a record that others are joined to
+    "command", "commit", "dirty", "resumed", "workers", "train_seconds", "wall_seconds", "trainings", "environment",
+)  # fmt: skip
 PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
 
@@ -83,6 +86,31 @@ def files_of(results_dir: Path, name: str, run_identity: str) -> list[Path]:
     return sorted((results_dir / "runs").glob(f"{name}-{run_identity}-*.json"))
 
 
+def parts_of(record: dict) -> list[dict]:
+    """The runs that a record was joined from, as `zoo.join` keeps them; most are of one run."""
+    if "parts" in record:
+        return record["parts"]
+    of_settings = {name: record["settings"][name] for name in ("restarts", "seed")}
+    return [of_settings | {name: record.get(name) for name in OF_A_PART}]
+
+
+def commits_of(record: dict) -> list[str]:
+    """Those of the code that made it, as far as they are known."""
+    return [part["commit"] for part in record.get("parts", [record]) if part["commit"]]
+
+
+def changed(then: dict, now: dict, above: str = "") -> list[tuple[str, object, object]]:
+    """The settings that differ, with their full names."""
+    found = []
+    for name in dict.fromkeys((*then, *now)):
+        before, after = then.get(name), now.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += changed(before, after, f"{above}{name}.")
+        elif before != after:
+            found.append((above + name, before, after))
+    return found
+
+
 def arrays(file: Path) -> np.lib.npyio.NpzFile:
     """What lies beside a record."""
     stored = file.with_suffix(".npz")
@@ -126,17 +154,23 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
         sum(got["examples"] for got in figures.values()) / max(1e-9, sum(got["seconds"] for got in figures.values()))
     )
     record["environment"] = environment()
-    moment = re.sub(r"\D", "", record["environment"]["finished"])  # so two machines never write the same file
-    file = results_dir / "runs" / f"{name}-{run['identity']}-{moment}.json"
-    # the arrays first: a record that can be seen is complete
-    write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **arrays))
-    write_atomically(file, lambda stream: stream.write(dump(record).encode()))
     # what `zoo.explain` asks; too large to be committed, and made again from the record
     kept = {
         training: {name: got[name] for name in ("weights", "words", "learned", "sizes") if name in got}
         for training, got in figures.items()
     }
-    write_atomically(weights_of(file), lambda stream: torch.save(kept, stream))
+    return store(results_dir, name, record, arrays, kept)
+
+
+def store(results_dir: Path, name: str, record: dict, arrays: dict[str, np.ndarray], weights: dict | None) -> Path:
+    """Writes a record, the arrays beside it and, where they are at hand, the weights of the selected restarts."""
+    moment = re.sub(r"\D", "", record["environment"]["finished"])  # so two machines never write the same file
+    file = results_dir / "runs" / f"{name}-{record['identity']}-{moment}.json"
+    # the arrays first: a record that can be seen is complete
+    write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **arrays))
+    write_atomically(file, lambda stream: stream.write(dump(record).encode()))
+    if weights is not None:
+        write_atomically(weights_of(file), lambda stream: torch.save(weights, stream))
     return file
 
 

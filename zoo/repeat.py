@@ -2,9 +2,10 @@
 
 RECORD is a file in results/runs, or the beginning of its name (run=memn2n-1k), of which the newest is taken that has
 the task. What is run is the command that the record holds; with task=2 it is for this task alone, unless all tasks
-share one training, and for those with which it shared a program (trainer.together).
-Further name=value are handed to run.py, data_dir=FOLDER for example. The new record goes to results/repeated. On the
-same machine, with the same versions, every figure and every answer to a test question is the same.
+share one training, and for those with which it shared a program (trainer.together). What zoo.join has joined is made
+again run by run, and joined. Further name=value are handed to run.py, data_dir=FOLDER for example. The new record goes
+to results/repeated. On the same machine, with the same versions, every figure and every answer to a test question is
+the same.
 """
 
 import os
@@ -18,6 +19,7 @@ from tasks.errors import UserError
 from zoo import records
 from zoo.command import planned
 from zoo.explain import find, training_of
+from zoo.join import join
 from zoo.mistakes import explained
 from zoo.runner import run
 
@@ -29,47 +31,39 @@ def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) ->
     record = records.read(file)
     if "command" not in record:
         raise UserError(f"{file.name} does not hold its command; it was written by another version")
-    arguments = shlex.split(record["command"])[2:]  # after python run.py
-    training = None
-    if record.get("family") == "algorithmic":
-        if task is not None:
-            raise UserError(f"task={task}: {file.name} is a run on sequences, which is one training; leave task= out")
-    else:
+    if record.get("family") == "algorithmic" and task is not None:
+        raise UserError(f"task={task}: {file.name} is a run on sequences, which is one training; leave task= out")
+    made = [_made_again(record, part, task, results, overrides) for part in records.parts_of(record)]
+    again = join(made, results / "repeated") if len(made) > 1 else made[0]
+    return _differences(file, again, task, training_of(record, task) if task else None)
+
+
+def _made_again(record: dict, part: dict, task: str | None, results: Path, overrides: list[str]) -> Path:
+    """The new record of one of the runs that a record is joined from; of most records there is one."""
+    arguments = shlex.split(part["command"])[2:]  # after python run.py
+    if record.get("family") != "algorithmic":
         arguments.append(f"task.source={record['source']}")  # not what auto would find here
-        training = training_of(record, task) if task else None
-    alone = task and training == task
-    arguments += _compiled(record, training if alone else None)
+    alone = task and training_of(record, task) == task
+    arguments += _compiled(record, part, task if alone else None)
     arguments += [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"]
     whole = planned(arguments)
+    then = record["settings"] | {name: part[name] for name in ("restarts", "seed")}
     # but for compiling, which has just been said
-    for name, then, now in _changed(*({**of, "compile": None} for of in (record["settings"], whole.settings))):
-        print(f"NOTE: {name} is {now} now, and was {then} in the run", file=sys.stderr)
+    for name, was, now in records.changed(*({**of, "compile": None} for of in (then, whole.settings))):
+        print(f"NOTE: {name} is {now} now, and was {was} in the run", file=sys.stderr)
     # beside others its network has other sizes
     beside = next((names for names in record["settings"].get("together", []) if task in names), [task])
-    again = run(planned([*arguments, f"task.ids=[{','.join(beside)}]"]) if alone else whole)
-    return _differences(file, again, task, training)
+    return run(planned([*arguments, f"task.ids=[{','.join(beside)}]"]) if alone else whole)
 
 
-def _compiled(record: dict, alone: str | None) -> list[str]:
+def _compiled(record: dict, part: dict, alone: str | None) -> list[str]:
     """Whether programs were compiled, which round otherwise; nothing where trainings of a run differ in it.
 
     Records without a word on it are older than `auto`, and compiled only what their settings say.
     """
-    trainings = [record["trainings"][alone]] if alone else record["trainings"].values()
+    trainings = [part["trainings"][alone]] if alone else part["trainings"].values()
     was = {training.get("compiled", record["settings"].get("compile", False)) for training in trainings}
     return [f"trainer.compile={str(*was).lower()}"] if len(was) == 1 else []
-
-
-def _changed(then: dict, now: dict, above: str = "") -> list[tuple[str, object, object]]:
-    """The settings that differ, with their full names."""
-    found = []
-    for name in dict.fromkeys((*then, *now)):
-        before, after = then.get(name), now.get(name)
-        if isinstance(before, dict) and isinstance(after, dict):
-            found += _changed(before, after, f"{above}{name}.")
-        elif before != after:
-            found.append((above + name, before, after))
-    return found
 
 
 def _differences(file: Path, again: Path, task: str | None, training: str | None) -> list[str]:

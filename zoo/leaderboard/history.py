@@ -16,7 +16,8 @@ IN, GONE, UNKNOWN = "in the history", "no longer in the history", "unknown"
 
 def named(results_dir: Path) -> set[str]:
     """The commits that records name."""
-    return {records.read(file)["commit"] for file in (results_dir / "runs").glob("*.json")} - {None}
+    files = (results_dir / "runs").glob("*.json")
+    return {commit for file in files for commit in records.commits_of(records.read(file))}
 
 
 def read(file: Path) -> dict[str, str]:
@@ -24,9 +25,10 @@ def read(file: Path) -> dict[str, str]:
     return {row["commit"]: row["state"] for row in rows}
 
 
-def marks(commit: str | None, states: dict[str, str]) -> list[str]:
+def marks(record: dict, states: dict[str, str]) -> list[str]:
     """What a reader should mind about the code of a record."""
-    return ["code no longer in the history"] if states.get(commit) == GONE else []
+    gone = any(states.get(commit) == GONE for commit in records.commits_of(record))
+    return ["code no longer in the history"] if gone else []
 
 
 def as_csv(states: dict[str, str]) -> str:

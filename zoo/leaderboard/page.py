@@ -125,7 +125,7 @@ def _opened(row: Any, label: str, record: dict, arrays: dict[str, np.ndarray], c
         "model": row.model,
         "setting": row.experiment,
         "label": label,
-        "marks": [*row.marks, *history.marks(record["commit"], commits)],
+        "marks": [*row.marks, *history.marks(record, commits)],
         "curves": {
             training: _curve(arrays[f"{training}/valid_error"])
             for training in record["trainings"]

@@ -77,7 +77,7 @@ NUMBERS = {"ours", "published", "difference", "restarts", "training", "by the cl
 
 def _cells(line: Line, record: dict, machines: list[str], commits: dict[str, str], remark: str) -> tuple[str, ...]:
     commit = record["commit"]
-    marks = [*line.marks, *history.marks(commit, commits)]
+    marks = [*line.marks, *history.marks(record, commits)]
     workers = record.get("workers", 1)
     wall = clock(record["wall_seconds"]) + (f", {workers} processes" if workers > 1 else "")
     return (

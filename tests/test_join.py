@@ -1,0 +1,178 @@
+"""`python -m zoo.join`: restarts that were made in several runs, in one record."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.errors import UserError
+from tests.test_repeat import QUICK, again, made
+from tests.test_sequences import LITTLE, SHORT, SMALL
+from zoo import join, records
+from zoo.command import planned
+from zoo.leaderboard import history
+from zoo.leaderboard.tables import rows_of
+
+STORIES = tuple(argument for argument in QUICK if not argument.startswith(("restarts=", "seed=")))
+SEQUENCES = (
+    "model=ntm", "task=copy", *SMALL["ntm"], *SHORT["copy"], *LITTLE, "task.epoch=24", "trainer.max_epochs=2",
+    "logger=none", "trainer.workers=1",
+)  # fmt: skip
+
+
+def joined(folder: Path, *names: str) -> Path:
+    join.main([*names, "--results", str(folder / "results")])
+    return max((folder / "results/runs").glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Two runs, with the seeds 3 and 4, and 5; what they were and what they are together."""
+    folder = tmp_path_factory.mktemp("join")
+    files = [
+        made(folder, *STORIES, "seed=5", "restarts=1"),
+        made(folder, *STORIES, "seed=3", "restarts=2"),
+    ]
+    (folder / "parts").mkdir()
+    for number, file in enumerate(reversed(files)):
+        for suffix in (".json", ".npz"):
+            (folder / f"parts/{number}{suffix}").write_bytes(file.with_suffix(suffix).read_bytes())
+    joined(folder, *(file.stem for file in files))
+    return folder
+
+
+def parts(folder: Path) -> list[tuple[dict, dict[str, np.ndarray]]]:
+    files = sorted((folder / "parts").glob("*.json"))
+    return [(records.read(file), dict(records.arrays(file))) for file in files]
+
+
+@pytest.fixture
+def whole(folder) -> Path:
+    (file,) = (folder / "results/runs").glob("*.json")
+    return file
+
+
+def test_has_the_restarts_of_all_parts_in_the_order_of_their_seeds(folder, whole):
+    record, ((first, _), (second, _)) = records.read(whole), parts(folder)
+    assert (record["settings"]["restarts"], record["settings"]["seed"]) == (3, 3)
+    for task, got in record["tasks"].items():
+        for name in ("valid_errors", "test_errors", "facts_found", "best_epochs"):
+            assert got[name] == first["tasks"][task][name] + second["tasks"][task][name]
+        assert got["valid_errors"][got["selected"]] == min(got["valid_errors"])
+    for name, training in record["trainings"].items():
+        assert training["examples"] == first["trainings"][name]["examples"] + second["trainings"][name]["examples"]
+    assert record["train_seconds"] == pytest.approx(first["train_seconds"] + second["train_seconds"], abs=0.1)
+
+
+def test_answers_and_curves_are_those_of_the_parts_and_give_the_errors(folder, whole):
+    record, ((_, first), (_, second)) = records.read(whole), parts(folder)
+    arrays = records.arrays(whole)
+    for task, got in record["tasks"].items():
+        for name, axis in (("predictions", 0), ("valid_error", 1)):
+            both = np.concatenate([first[f"{task}/{name}"], second[f"{task}/{name}"]], axis)
+            assert np.array_equal(arrays[f"{task}/{name}"], both)
+        wrong = arrays[f"{task}/predictions"] != arrays[f"{task}/answer"]
+        assert (100 * wrong.mean(1)).tolist() == pytest.approx(got["test_errors"], abs=1e-3)
+        shown = (first, second)[got["selected"] == 2][f"{task}/looks"]
+        assert str(arrays[f"{task}/looks"]) == str(shown)
+
+
+def test_stands_in_the_place_of_the_run_that_makes_all_restarts_at_once(folder, whole):
+    plan = planned([*STORIES, "seed=3", "restarts=3", f"results_dir={folder / 'results'}"])
+    assert plan.recorded() == [whole]
+    (row,) = rows_of(folder / "results")
+    assert row.restarts == 3
+    assert row.experiment == "default, model.dim=6, restarts=3, seed=3, trainer.max_epochs=4"
+    assert records.read(whole)["overrides"] == plan.labels["overrides"]
+
+
+def test_its_weights_are_those_of_the_selected_restarts(whole):
+    record, weights = records.read(whole), torch.load(records.weights_of(whole), weights_only=True)
+    assert list(weights) == list(record["trainings"])
+    assert all(len(of["weights"]) == record["trainings"][task]["parameters"] for task, of in weights.items())
+
+
+def test_is_repeated_run_by_run_to_the_bit(folder, whole, capsys):
+    again(folder, f"run={whole.stem}", "task=2")
+    assert f"the same as {whole.name}" in capsys.readouterr().out
+
+
+def test_a_joined_record_is_joined_with_more(folder, whole, tmp_path):
+    runs = tmp_path / "results/runs"
+    runs.mkdir(parents=True)
+    for suffix in (".json", ".npz"):
+        (runs / whole.name).with_suffix(suffix).write_bytes(whole.with_suffix(suffix).read_bytes())
+    more = made(tmp_path, *STORIES, "seed=6", "restarts=7")
+    record = records.read(joined(tmp_path, more.stem, whole.stem))
+    assert [(part["seed"], part["restarts"]) for part in record["parts"]] == [(3, 2), (5, 1), (6, 7)]
+    assert record["command"].count("python run.py") == 3
+    assert not any(override.startswith("restarts=") for override in record["overrides"])  # ten are what nobody says
+    assert not (tmp_path / "results/weights" / f"{whole.stem}.pt").exists()  # a part has none, so it has none
+
+
+def test_curves_of_runs_that_end_early_are_filled_up():
+    parts = [np.ones((2, 1), np.float16), np.zeros((3, 2), np.float16)]
+    curve = join._array("1/valid_loss", parts, {"1": (0, 0)})
+    assert curve.dtype == np.float16
+    assert np.isnan(curve[2, 0])
+    assert curve[:2, 0].tolist() == [1, 1]
+    assert curve[:, 1:].tolist() == [[0, 0]] * 3
+
+
+def test_sequences_are_joined_with_the_tape_of_the_selected_restart(tmp_path, capsys):
+    files = [made(tmp_path, *SEQUENCES, f"seed={seed}", "restarts=1") for seed in (0, 1)]
+    bits = [records.read(file)["validation"]["bits"][0] for file in files]
+    tapes = [records.arrays(file)["length=5/outputs"] for file in files]
+    whole = joined(tmp_path, *(file.stem for file in files))
+    record = records.read(whole)
+    assert record["validation"]["bits"] == bits
+    assert record["validation"]["selected"] == bits.index(min(bits))
+    assert all(len(of["bits"]) == 2 and of["optimal_bits"] is None for of in record["tests"].values())
+    assert np.array_equal(records.arrays(whole)["length=5/outputs"], tapes[bits.index(min(bits))])
+    again(tmp_path, f"run={whole.stem}")
+    assert f"the same as {whole.name}" in capsys.readouterr().out
+
+
+def test_one_network_for_all_tasks_is_chosen_by_its_error_on_all_of_them(tmp_path):
+    joint = (*STORIES, "task=babi_joint", "task.ids=[1,2]")
+    files = [made(tmp_path, *joint, f"seed={seed}", "restarts=2") for seed in (2, 0)]
+    errors = []
+    for file in reversed(files):
+        curve, record = records.arrays(file)["joint/valid_error"], records.read(file)
+        errors += [curve[epoch, k] for k, epoch in enumerate(record["tasks"]["1"]["best_epochs"])]
+    tasks = records.read(joined(tmp_path, *(file.stem for file in files)))["tasks"]
+    assert {errors[got["selected"]] for got in tasks.values()} == {min(errors)}
+
+
+def test_every_part_is_asked_for_its_commit(folder, tmp_path, whole):
+    record = records.read(whole)
+    record["parts"][0]["commit"] = "gone"
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/a.json").write_text(records.dump(record))
+    assert "gone" in history.named(tmp_path)
+    assert history.marks(record, {"gone": history.GONE}) == ["code no longer in the history"]
+    assert history.marks(record, {}) == []
+
+
+def test_what_is_no_one_run_is_not_joined(folder, whole, tmp_path):
+    def copy(name: str, change) -> str:
+        record = json.loads(whole.read_text())
+        change(record["settings"])
+        file = tmp_path / f"{name}-1-2.json"
+        file.write_text(records.dump(record))
+        return str(file)
+
+    same = copy("same", lambda settings: None)
+    wider = copy("wider", lambda settings: settings["model"].update(dim=7))
+    later = copy("later", lambda settings: settings.update(seed=8))
+    with pytest.raises(UserError, match=r"model\.dim is 6 in same-1-2.json, and 7 in wider-1-2.json"):
+        join.main([same, wider])
+    with pytest.raises(UserError, match=r"later-1-2\.json has the seeds 8 to 10; expected them to begin with 6"):
+        join.main([same, later])
+    with pytest.raises(UserError, match="nothing to join it with"):
+        join.main([same])
+    with pytest.raises(UserError, match="is named twice"):
+        join.main([same, same])
+    assert whole.exists()
