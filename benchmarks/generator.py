@@ -149,7 +149,7 @@ def transfer(results: Path) -> list[tuple[str, ...]]:
     found = {
         row.source: records.read(results / "runs" / f"{row.record}.json")["tasks"]
         for row in rows_of(results)
-        if row.experiment == EXPERIMENT and row.size == "1k" and row.complete
+        if row.complete and (row.experiment, row.size, row.protocol) == (EXPERIMENT, "1k", "per_task")
     }
     if not {"official", "transfer"} <= found.keys():
         return []

@@ -39,6 +39,7 @@ def folder(tmp_path_factory) -> Path:
     for number, file in enumerate(reversed(files)):
         for suffix in (".json", ".npz"):
             (folder / f"parts/{number}{suffix}").write_bytes(file.with_suffix(suffix).read_bytes())
+        (folder / f"parts/{number}.pt").write_bytes(records.weights_of(file).read_bytes())
     joined(folder, *(file.stem for file in files))
     return folder
 
@@ -88,10 +89,18 @@ def test_stands_in_the_place_of_the_run_that_makes_all_restarts_at_once(folder, 
     assert records.read(whole)["overrides"] == plan.labels["overrides"]
 
 
-def test_its_weights_are_those_of_the_selected_restarts(whole):
+def test_its_parts_are_not_made_again_either(folder, whole):
+    at = f"results_dir={folder / 'results'}"
+    assert planned([*STORIES, "seed=5", "restarts=1", at]).recorded() == [whole]
+    assert planned([*STORIES, "seed=5", "restarts=2", at]).recorded() == []
+
+
+def test_its_weights_are_those_of_the_selected_restarts(folder, whole):
     record, weights = records.read(whole), torch.load(records.weights_of(whole), weights_only=True)
+    of_parts = [torch.load(folder / f"parts/{part}.pt", weights_only=True) for part in (0, 1)]
     assert list(weights) == list(record["trainings"])
-    assert all(len(of["weights"]) == record["trainings"][task]["parameters"] for task, of in weights.items())
+    for task, of in weights.items():
+        assert torch.equal(of["weights"], of_parts[record["tasks"][task]["selected"] == 2][task]["weights"])
 
 
 def test_is_repeated_run_by_run_to_the_bit(folder, whole, capsys):
@@ -109,7 +118,38 @@ def test_a_joined_record_is_joined_with_more(folder, whole, tmp_path):
     assert [(part["seed"], part["restarts"]) for part in record["parts"]] == [(3, 2), (5, 1), (6, 7)]
     assert record["command"].count("python run.py") == 3
     assert not any(override.startswith("restarts=") for override in record["overrides"])  # ten are what nobody says
-    assert not (tmp_path / "results/weights" / f"{whole.stem}.pt").exists()  # a part has none, so it has none
+
+
+def in_memory(*restarts: tuple[float, list[float]]) -> tuple[list[dict], list[dict]]:
+    """Records and arrays of runs of one restart each, by its best error and its validation losses."""
+    whole = [
+        {
+            "settings": {"restarts": 1},
+            "tasks": {"1": {"training": "1", "selected": 0, "best_epochs": [0], "valid_errors": [error]}},
+        }
+        for error, _ in restarts
+    ]
+    arrays = [
+        {"1/valid_loss": np.array([losses], np.float16).T, "1/valid_error": np.zeros((1, 1))} for _, losses in restarts
+    ]
+    return whole, arrays
+
+
+def test_of_equals_the_one_of_the_lowest_loss_at_its_own_end_is_selected():
+    runs = in_memory((0.0, [0.9, 0.5]), (10.0, [0.1, 0.1, 0.1]), (0.0, [0.9, 0.9, 0.01]))
+    assert join._chosen(*runs, "1") == (2, 2)
+    filled_up = in_memory((0.0, [0.9, 0.5, np.nan]), (10.0, [0.1, 0.1, 0.1]), (0.0, [0.9, 0.9, 0.6]))
+    assert join._chosen(*filled_up, "1") == (0, 0)
+    unknown = in_memory((0.0, [np.nan, np.nan]), (0.0, [0.9, 0.9, 0.6]))
+    assert join._chosen(*unknown, "1") == (1, 1)
+
+
+def test_only_the_weights_of_selected_restarts_are_needed(tmp_path):
+    files = [tmp_path / "runs/a-1-1.json", tmp_path / "runs/a-2-2.json"]
+    records.weights_of(files[1]).parent.mkdir()
+    torch.save({"1": "one", "2": "two"}, records.weights_of(files[1]))
+    assert join._weights(files, {"1": (1, 4), "2": (1, 3)}) == {"1": "one", "2": "two"}
+    assert join._weights(files, {"1": (1, 4), "2": (0, 0)}) is None
 
 
 def test_curves_of_runs_that_end_early_are_filled_up():
@@ -156,23 +196,46 @@ def test_every_part_is_asked_for_its_commit(folder, tmp_path, whole):
     assert history.marks(record, {}) == []
 
 
-def test_what_is_no_one_run_is_not_joined(folder, whole, tmp_path):
+def test_what_is_no_one_run_is_not_joined(whole, tmp_path):
     def copy(name: str, change) -> str:
         record = json.loads(whole.read_text())
-        change(record["settings"])
+        change(record)
         file = tmp_path / f"{name}-1-2.json"
         file.write_text(records.dump(record))
+        file.with_suffix(".npz").write_bytes(whole.with_suffix(".npz").read_bytes())
         return str(file)
 
-    same = copy("same", lambda settings: None)
-    wider = copy("wider", lambda settings: settings["model"].update(dim=7))
-    later = copy("later", lambda settings: settings.update(seed=8))
+    def later(record: dict) -> None:
+        record["settings"]["seed"] = 6
+
+    same = copy("same", lambda record: None)
+    wider = copy("wider", lambda record: record["settings"]["model"].update(dim=7))
+    gap = copy("gap", lambda record: record["settings"].update(seed=8))
+    older = copy("older", lambda record: (later(record), record["tasks"]["2"].update(facts_found=None)))
     with pytest.raises(UserError, match=r"model\.dim is 6 in same-1-2.json, and 7 in wider-1-2.json"):
         join.main([same, wider])
-    with pytest.raises(UserError, match=r"later-1-2\.json has the seeds 8 to 10; expected them to begin with 6"):
-        join.main([same, later])
+    with pytest.raises(UserError, match=r"gap-1-2\.json has the seeds 8 to 10; expected them to begin with 6"):
+        join.main([same, gap])
+    with pytest.raises(UserError, match=r"older-1-2\.json does not keep the same figures as same-1-2\.json"):
+        join.main([same, older])
+    with pytest.raises(UserError, match="lie in two folders"):
+        join.main([same, str(whole)])
     with pytest.raises(UserError, match="nothing to join it with"):
         join.main([same])
     with pytest.raises(UserError, match="is named twice"):
         join.main([same, same])
     assert whole.exists()
+    assert len(list(tmp_path.glob("*.json"))) == 4  # nothing was removed
+
+
+def test_a_part_may_be_compiled_and_another_not(whole, tmp_path):
+    record = records.read(whole)
+    for number, compiled in enumerate((True, False)):
+        record["settings"] |= {"seed": 3 + 3 * number, "compile": compiled}
+        file = tmp_path / f"runs/a-b-{number}.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(records.dump(record))
+        file.with_suffix(".npz").write_bytes(whole.with_suffix(".npz").read_bytes())
+    settings = records.read(join.join(sorted((tmp_path / "runs").glob("*.json"))))["settings"]
+    assert "compile" not in settings
+    assert settings["restarts"] == 6

@@ -69,7 +69,7 @@ def add(results: Path, *, tasks=range(1, 21), experiment=None, overrides=(), pub
         "filled": filled or {},
         "memory": "static",
         "supervision": "answers",
-        "settings": {"task": {"size": size, "variant": "en"}, "protocol": protocol, "restarts": restarts},
+        "settings": {"task": {"size": size, "variant": "en"}, "protocol": protocol, "restarts": restarts, "seed": 0},
         "train_seconds": 30.0,
         "wall_seconds": 20.0,
         "commit": "abc",

@@ -13,11 +13,13 @@ import pytest
 
 from tests.configs import ROOT
 from tests.test_leaderboard import PUBLISHED, add
+from zoo import records
 from zoo.leaderboard import history
 from zoo.leaderboard.__main__ import check, write
 from zoo.leaderboard.compare import interval, signed_rank
 from zoo.leaderboard.page import page_data
-from zoo.leaderboard.tables import TASKS, read_published, rows_of
+from zoo.leaderboard.report import as_report
+from zoo.leaderboard.tables import TASKS, lines_of, read_published, rows_of
 
 COLUMNS = ",tasks_standing," + ",".join(f"error_{task}" for task in TASKS) + ",source\n"
 LISTED = PUBLISHED.replace(",tasks_standing,source\n", COLUMNS).replace(
@@ -142,6 +144,23 @@ def test_code_that_left_the_history_is_marked(results):
     assert "no longer in the history" not in str(data_of(results)["tables"][0]["rows"][1]["marks"])
     marked = data_of(results, {"abc": history.GONE})["tables"][0]["rows"][1]
     assert marked["marks"] == ["uncommitted code", "code no longer in the history"]
+
+
+def test_a_joined_record_tells_how_each_of_its_runs_was_made(results, tmp_path):
+    shutil.copytree(results / "runs", tmp_path / "runs")
+    name = data_of(results)["tables"][0]["rows"][0]["record"]["name"]
+    record = records.read(tmp_path / f"runs/{name}.json")
+    record["parts"] = [
+        records.parts_of(record)[0] | {"seed": seed, "restarts": 1, "commit": commit}
+        for seed, commit in ((0, "first"), (1, "second"))
+    ]
+    (tmp_path / f"runs/{name}.json").write_text(records.dump(record))
+    runs = data_of(tmp_path, {"first": history.GONE, "second": history.IN})["tables"][0]["rows"][0]["record"]["runs"]
+    assert [(run["seed"], run["commit"], run["history"]) for run in runs] == [
+        (0, "first", history.GONE),
+        (1, "second", history.IN),
+    ]
+    assert "| `first`, `second` |" in as_report(lines_of(rows_of(tmp_path)), tmp_path, {})
 
 
 def test_text_of_a_record_cannot_end_the_script(results):

@@ -24,12 +24,12 @@ from zoo.mistakes import explained
 CURVES = ("train_loss", "valid_loss", "valid_error")  # (E, R)
 
 
-def join(files: list[Path], results: Path) -> Path:
-    """Writes one record of several, and returns its path; their files stay."""
+def join(files: list[Path]) -> Path:
+    """Writes one record of several, removes theirs, and returns its path."""
     found = sorted(((file, records.read(file)) for file in files), key=lambda of: of[1]["settings"]["seed"])
     files, whole = [file for file, _ in found], [record for _, record in found]
-    _check(files, whole)
     arrays = [dict(records.arrays(file)) for file in files]
+    _check(files, whole, arrays)
     restarts = sum(record["settings"]["restarts"] for record in whole)
     chosen = {training: _chosen(whole, arrays, training) for training in whole[0]["trainings"]}  # part and restart
     joined = _joined(whole, restarts)
@@ -43,22 +43,28 @@ def join(files: list[Path], results: Path) -> Path:
             for task, of_first in joined["tasks"].items()
         }
     together = {name: _array(name, [of[name] for of in arrays], chosen) for name in arrays[0]}
-    weights = [records.weights_of(file) for file in files]
-    kept = None
-    if all(file.exists() for file in weights):
-        stored = [torch.load(file, weights_only=True) for file in weights]
-        kept = {training: stored[part][training] for training, (part, _) in chosen.items()}
-    return records.store(results, files[0].stem.rsplit("-", 2)[0], joined, together, kept)
+    file = records.store(
+        files[0].parent.parent, files[0].stem.rsplit("-", 2)[0], joined, together, _weights(files, chosen)
+    )
+    for part in files:
+        for stored in (part, part.with_suffix(".npz"), records.weights_of(part)):
+            stored.unlink(missing_ok=True)
+    return file
 
 
-def _check(files: list[Path], whole: list[dict]) -> None:
+def _check(files: list[Path], whole: list[dict], arrays: list[dict[str, np.ndarray]]) -> None:
     first, *others = whole
     if not others:
         raise UserError(f"{files[0].name}: nothing to join it with; expected two records or more")
-    for file, record in zip(files[1:], others, strict=True):
-        settings = record["settings"] | {name: first["settings"][name] for name in ("restarts", "seed")}
-        for name, one, other in records.changed(first["settings"], settings):
+    if len({file.parent.resolve() for file in files}) > 1:
+        raise UserError(f"{files[0]} and {files[-1]} lie in two folders; copy all of them, with their .npz, into one")
+    kept = [(_kinds(record), set(of)) for record, of in zip(whole, arrays, strict=True)]
+    for file, record, kinds in zip(files, whole, kept, strict=True):
+        settings = _comparable(record) | {name: first["settings"][name] for name in ("restarts", "seed")}
+        for name, one, other in records.changed(_comparable(first), settings):
             raise UserError(f"{name} is {one} in {files[0].name}, and {other} in {file.name}: they are no one run")
+        if kinds != kept[0]:
+            raise UserError(f"{file.name} does not keep the same figures as {files[0].name}; make the older one again")
     after = first["settings"]["seed"]
     for file, record in zip(files, whole, strict=True):
         seed, restarts = (record["settings"][name] for name in ("seed", "restarts"))
@@ -69,10 +75,23 @@ def _check(files: list[Path], whole: list[dict]) -> None:
         after += restarts
 
 
+def _comparable(record: dict) -> dict:
+    """The settings; compiled programs only round otherwise, and `zoo.repeat` says of each part whether it had them."""
+    return {name: value for name, value in record["settings"].items() if name != "compile"}
+
+
+def _kinds(record: dict) -> dict:
+    """What there is a figure of for every restart, and what not."""
+    parts = record["tests"] | {"": record["validation"]} if "tests" in record else record["tasks"]
+    return {part: {name: type(value) for name, value in of_part.items()} for part, of_part in parts.items()}
+
+
 def _joined(whole: list[dict], restarts: int) -> dict:
     """All but the figures."""
     first, newest = whole[0], max(whole, key=lambda record: record["environment"]["finished"])
-    settings = first["settings"] | {"restarts": restarts}
+    compiled = [record["settings"].get("compile") for record in whole]
+    alike = first["settings"] if len(set(compiled)) == 1 else _comparable(first)
+    settings = alike | {"restarts": restarts}
     parts = [part for record in whole for part in records.parts_of(record)]
     trainings = {
         training: of_first
@@ -84,11 +103,11 @@ def _joined(whole: list[dict], restarts: int) -> dict:
     }
     examples, seconds = (sum(of[name] for of in trainings.values()) for name in ("examples", "seconds"))
     return first | {
-        "identity": records.identity(settings, first["family"]),
+        "identity": records.identity(settings, first.get("family", "babi")),
         "overrides": _overrides(first, restarts),
         "command": " && ".join(part["command"] for part in parts),
         "settings": settings,
-        **{name: newest[name] for name in ("commit", "environment")},
+        **{name: newest[name] for name in ("commit", "environment")},  # the parts have theirs
         "dirty": None if None in (states := [part["dirty"] for part in parts]) else any(states),
         "resumed": any(part["resumed"] for part in parts),
         "workers": max(part["workers"] or 1 for part in parts),
@@ -123,7 +142,8 @@ def _chosen(whole: list[dict], arrays: list[dict[str, np.ndarray]], training: st
         loss, curve = (arrays[part][f"{training}/{name}"] for name in CURVES[1:])
         # of several tasks the curve has the error over all questions, if with three digits
         error = errors[0][k] if len(errors) == 1 else curve[got["best_epochs"][k], k]
-        found.append((error, loss[-1, k], before + k, part))
+        known = loss[~np.isnan(loss[:, k]), k]  # what has been joined before may be filled up
+        found.append((error, known[-1] if len(known) else np.inf, before + k, part))
         before += record["settings"]["restarts"]
     *_, selected, part = min(found)
     return part, selected
@@ -134,8 +154,16 @@ def _lists(parts: list[dict]) -> dict:
     return {
         name: [figure for part in parts for figure in part[name]] if isinstance(of_first, list) else of_first
         for name, of_first in parts[0].items()
-        if all(name in part for part in parts)
     }
+
+
+def _weights(files: list[Path], chosen: dict[str, tuple[int, int]]) -> dict | None:
+    """Those of the selected restarts, if all of them are here."""
+    needed = {part: records.weights_of(files[part]) for part, _ in chosen.values()}
+    if not all(file.exists() for file in needed.values()):
+        return None
+    stored = {part: torch.load(file, weights_only=True) for part, file in needed.items()}
+    return {training: stored[part][training] for training, (part, _) in chosen.items()}
 
 
 def _array(name: str, parts: list[np.ndarray], chosen: dict[str, tuple[int, int]]) -> np.ndarray:
@@ -159,10 +187,7 @@ def main(arguments: list[str]) -> None:
     files = [find(name, given.results) for name in given.records]
     if len(set(files)) < len(files):
         raise UserError(f"{next(file for file in files if files.count(file) > 1).name} is named twice")
-    joined = join(files, given.results)
-    for file in files:
-        for part in (file, file.with_suffix(".npz"), records.weights_of(file)):
-            part.unlink(missing_ok=True)
+    joined = join(files)
     print(f"record: {joined}, in place of {' and '.join(file.name for file in files)}")
 
 

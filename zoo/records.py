@@ -29,7 +29,8 @@ SEQUENCE_SELECTION = (
     "fewest bits; test sequences read once, at the end"
 )
 OF_A_PART = (  # of a record that others are joined to
-    "command", "commit", "dirty", "resumed", "workers", "train_seconds", "wall_seconds", "trainings", "environment",
+    "identity", "command", "commit", "dirty", "resumed", "workers", "train_seconds", "wall_seconds", "trainings",
+    "environment",
 )  # fmt: skip
 PACKAGES = ("memory-zoo", "torch", "pytorch-lightning", "hydra-core", "numpy")
 
@@ -82,8 +83,14 @@ def oldest_first(results_dir: Path) -> list[Path]:
 
 
 def files_of(results_dir: Path, name: str, run_identity: str) -> list[Path]:
-    """The records of this very run, the oldest first; there are several where it was made again."""
-    return sorted((results_dir / "runs").glob(f"{name}-{run_identity}-*.json"))
+    """The records of this very run, or those it is a part of, the oldest first; several where it was made again."""
+
+    def holds_it(file: Path) -> bool:
+        return file.stem.startswith(f"{name}-{run_identity}-") or any(
+            part["identity"] == run_identity for part in read(file).get("parts", ())
+        )
+
+    return [file for file in oldest_first(results_dir) if file.stem.rsplit("-", 2)[0] == name and holds_it(file)]
 
 
 def parts_of(record: dict) -> list[dict]:

@@ -34,7 +34,7 @@ def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) ->
     if record.get("family") == "algorithmic" and task is not None:
         raise UserError(f"task={task}: {file.name} is a run on sequences, which is one training; leave task= out")
     made = [_made_again(record, part, task, results, overrides) for part in records.parts_of(record)]
-    again = join(made, results / "repeated") if len(made) > 1 else made[0]
+    again = join(made) if len(made) > 1 else made[0]
     return _differences(file, again, task, training_of(record, task) if task else None)
 
 

@@ -133,9 +133,12 @@ def _opened(row: Any, label: str, record: dict, arrays: dict[str, np.ndarray], c
         },
         "record": {
             "name": row.record,
-            **{name: record.get(name) for name in ("command", "paper", "commit", "dirty", "selection", "settings")},
-            **{name: record.get(name) for name in ("train_seconds", "wall_seconds", "workers", "environment")},
-            "history": commits.get(record["commit"], history.UNKNOWN),
+            **{name: record.get(name) for name in ("paper", "selection", "settings")},
+            "runs": [
+                {name: value for name, value in part.items() if name != "trainings"}
+                | {"history": commits.get(part["commit"], history.UNKNOWN)}
+                for part in records.parts_of(record)
+            ],
         },
     }
 

@@ -41,7 +41,7 @@ def as_report(lines: list[Line], results_dir: Path, commits: dict[str, str]) -> 
     written = _read_remarks(results_dir / "remarks.csv")
     remarks = {line.key: _remark(line, written) for line in lines}
     found = {line.record: records.read(results_dir / "runs" / f"{line.record}.json") for line in lines}
-    machines = list(dict.fromkeys(_machine(found[line.record]["environment"]) for line in lines))
+    machines = list(dict.fromkeys(machine for line in lines for machine in _machines(found[line.record])))
     parts = [ABOUT]
     if lines:
         spent = clock(sum(record["train_seconds"] for record in found.values()))
@@ -76,10 +76,11 @@ NUMBERS = {"ours", "published", "difference", "restarts", "training", "by the cl
 
 
 def _cells(line: Line, record: dict, machines: list[str], commits: dict[str, str], remark: str) -> tuple[str, ...]:
-    commit = record["commit"]
+    made_by = dict.fromkeys(f"`{commit[:10]}`" for commit in records.commits_of(record))
     marks = [*line.marks, *history.marks(record, commits)]
     workers = record.get("workers", 1)
     wall = clock(record["wall_seconds"]) + (f", {workers} processes" if workers > 1 else "")
+    wall += f", {len(record['parts'])} runs" if "parts" in record else ""
     return (
         line.model,
         line.setting,
@@ -91,8 +92,8 @@ def _cells(line: Line, record: dict, machines: list[str], commits: dict[str, str
         clock(record["train_seconds"]),
         "interrupted" if record.get("resumed") else wall,
         record["environment"]["finished"][:10],
-        _letter(machines.index(_machine(record["environment"]))),
-        f"{f'`{commit[:10]}`' if commit else '–'}" + "".join(f"; {mark}" for mark in marks),
+        ", ".join(_letter(machines.index(machine)) for machine in _machines(record)),
+        (", ".join(made_by) or "–") + "".join(f"; {mark}" for mark in marks),
         remark,
     )
 
@@ -106,6 +107,11 @@ def _read_remarks(file: Path) -> dict[tuple[str, str, str], str]:
     """By table, model and setting."""
     rows = csv.DictReader(file.read_text().splitlines()) if file.exists() else ()
     return {(row["table"], row["model"], row["setting"]): row["remark"] for row in rows}
+
+
+def _machines(record: dict) -> list[str]:
+    """On which it was made; several where it was joined from runs."""
+    return list(dict.fromkeys(_machine(part["environment"]) for part in records.parts_of(record)))
 
 
 def _machine(environment: dict) -> str:

@@ -47,7 +47,7 @@ function lookInside(table_, rows) {
     choice("look-row", "Model", rows.map((one) => [one.record.name, one.label]), row.record.name, (value) => { chosen.lookRow = value; }),
     choice("look-task", "Task", own.map((one) => [one, `${one}, ${data.tasks[one]}`]), task, (value) => { chosen.lookTask = value; }));
   if (!row.looks) {
-    const again = el("code", {}, `${row.record.command ?? "python run.py"} rerun=true`);
+    const again = el("code", {}, `${row.record.runs[0].command ?? "python run.py"} rerun=true`);
     return [choose, note("This record was made before records kept stories to look at. Made again, it would: ", again)];
   }
   const says = data.traces[row.traces] ?? "what the figures of this model mean is not known here";

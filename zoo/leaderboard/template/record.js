@@ -92,34 +92,46 @@ function copied(text) {
 
 function command(row, task) {
   const { record } = row;
-  const commit = record.commit ? ` of commit ${record.commit.slice(0, 10)}` : "";
+  const commits = [...new Set(record.runs.map((run) => run.commit?.slice(0, 10) ?? "not known"))];
   const alone = record.settings.protocol === "per_task" ? "This task alone" : "The training";
   const part = record.settings.protocol === "fresh" ? "" : ` task=${parseInt(task)}`;
+  const whole = record.runs.length > 1
+    ? "Its runs, by the commands of the record; python -m zoo.join makes one record of them:"
+    : "The whole run, by the command of the record:";
   return el("div", {},
-    el("p", { class: "note" }, `${alone}, compared with this record. On the same machine, with the code${commit} and the same ` +
-      "versions, every figure and every answer is the same."),
+    el("p", { class: "note" }, `${alone}, compared with this record. On the same machine, with the code of commit ` +
+      `${commits.join(" and ")} and the same versions, every figure and every answer is the same.`),
     copied(`python -m zoo.repeat run=${record.name}${part}`),
-    el("p", { class: "note" }, "The whole run, by the command of the record:"),
-    copied(`${record.command ?? "the record does not hold its command"} rerun=true`));
+    el("p", { class: "note" }, whole),
+    record.runs.map((run) => copied(`${run.command ?? "the record does not hold its command"} rerun=true`)));
 }
 
 function provenance(row) {
   const { record } = row;
-  const { environment, settings } = record;
-  const tree = { true: "with changes that were not committed", false: "clean", null: "not known" }[record.dirty];
-  const versions = Object.entries(environment.versions ?? {}).map(([name, version]) => `${name} ${version ?? "?"}`);
-  const machine = [environment.processor, plural(environment.cores, "core"), environment.gpu, environment.system];
   const lines = [
     ["Record", `results/runs/${record.name}.json`],
-    ["Commit", `${record.commit ?? "not known"}, ${record.history}`],
-    ["Tree", tree],
-    ["Finished", environment.finished],
-    ["Time", `${clock(record.train_seconds)} of training, ${clock(record.wall_seconds)} by the clock, ${record.workers > 1 ? `${record.workers} processes` : "1 process"}`],
-    ["Machine", machine.filter(Boolean).join(", ")],
-    ["Versions", versions.join(", ")],
-    ["Data, sha256", settings.data_sha256 ?? "not recorded"],
+    ...record.runs.flatMap((run) => made(run, record.runs.length > 1)),
+    ["Data, sha256", record.settings.data_sha256 ?? "not recorded"],
     ["Paper", record.paper ? el("a", { href: record.paper, rel: "noreferrer" }, record.paper) : NONE],
     ["Selection", record.selection],
   ];
   return el("dl", {}, lines.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+// how a run was made; several may be joined in one record
+function made(run, isPart) {
+  const { environment } = run;
+  const tree = { true: "with changes that were not committed", false: "clean", null: "not known" }[run.dirty];
+  const versions = Object.entries(environment.versions ?? {}).map(([name, version]) => `${name} ${version ?? "?"}`);
+  const machine = [environment.processor, plural(environment.cores, "core"), environment.gpu, environment.system];
+  const seeds = run.restarts > 1 ? `seeds ${run.seed} to ${run.seed + run.restarts - 1}` : `seed ${run.seed}`;
+  return [
+    ...(isPart ? [["Part", `${plural(run.restarts, "restart")}, ${seeds}`]] : []),
+    ["Commit", `${run.commit ?? "not known"}, ${run.history}`],
+    ["Tree", tree],
+    ["Finished", environment.finished],
+    ["Time", `${clock(run.train_seconds)} of training, ${clock(run.wall_seconds)} by the clock, ${run.workers > 1 ? `${run.workers} processes` : "1 process"}`],
+    ["Machine", machine.filter(Boolean).join(", ")],
+    ["Versions", versions.join(", ")],
+  ];
 }
