@@ -290,8 +290,7 @@ def test_facts_are_found_where_they_get_most_attention():
 @pytest.mark.slow
 @pytest.mark.parametrize("cut", [False, True])
 def test_a_compiled_step_has_the_same_loss_and_gradient(cut, corpus):
-    model = config("model=memn2n", "model.hops=2")["model"]  # a third hop would take a third longer to compile
-    ensemble = Ensemble([build(model, corpus.sizes, seed) for seed in (1, 2)])
+    ensemble = Ensemble([build(config("model=memn2n")["model"], corpus.sizes, seed) for seed in (1, 2)])
     batches = list(training_batches(corpus, ensemble.network, [1, 2], 32))
     if cut:
         batches = [only_used(batch) if batch.sentences.dim() == 2 else batch for batch in batches]
@@ -309,8 +308,7 @@ def test_a_compiled_step_has_the_same_loss_and_gradient(cut, corpus):
 @pytest.mark.slow
 def test_few_programs_are_compiled_for_stories_of_many_lengths(corpus, monkeypatch):
     monkeypatch.setattr("zoo.training.ensemble.COMPILED_LENGTHS", 2)
-    model = config("model=kv_memnn", "model.hops=1")["model"]
-    ensemble = Ensemble([build(model, corpus.sizes, seed) for seed in (1, 2)])
+    ensemble = Ensemble([build(config("model=kv_memnn")["model"], corpus.sizes, seed) for seed in (1, 2)])
     batches = list(training_batches(corpus, ensemble.network, [1, 2], 12, by_length=True))
     assert {batch.stories.shape[2] for batch in batches} == {2, 4, 6}  # rounded up to 3 and 6
     expected = [(ensemble.differentiate(batch), ensemble.weights.grad) for batch in batches]
@@ -335,7 +333,7 @@ def test_a_compiled_step_of_a_recurrent_model_is_the_step(name, corpus):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "setting", [{"layers": 2, "read_heads": 2, "write_heads": 3}, {"controller": "feedforward", "write_heads": 2}]
+    "setting", [{}, {"layers": 2, "read_heads": 2, "write_heads": 3}, {"controller": "feedforward", "write_heads": 2}]
 )
 def test_a_compiled_step_of_the_machine_on_sequences_is_the_step(setting):
     generator = torch.Generator().manual_seed(0)

@@ -21,8 +21,6 @@ from zoo.command import composed
 from zoo.explain import find
 from zoo.mistakes import explained
 
-CURVES = ("train_loss", "valid_loss", "valid_error")  # (E, R)
-
 
 def join(files: list[Path]) -> Path:
     """Writes one record of several, removes theirs, and returns its path."""
@@ -139,7 +137,7 @@ def _chosen(whole: list[dict], arrays: list[dict[str, np.ndarray]], training: st
             learned = [of_task for of_task in record["tasks"].values() if of_task["training"] == training]
             got, errors = learned[0], [of_task["valid_errors"] for of_task in learned]
         k = got["selected"]
-        loss, curve = (arrays[part][f"{training}/{name}"] for name in CURVES[1:])
+        loss, curve = (arrays[part][f"{training}/{name}"] for name in ("valid_loss", "valid_error"))
         # of several tasks the curve has the error over all questions, if with three digits
         error = errors[0][k] if len(errors) == 1 else curve[got["best_epochs"][k], k]
         known = loss[~np.isnan(loss[:, k]), k]  # what has been joined before may be filled up
@@ -168,7 +166,7 @@ def _weights(files: list[Path], chosen: dict[str, tuple[int, int]]) -> dict | No
 
 def _array(name: str, parts: list[np.ndarray], chosen: dict[str, tuple[int, int]]) -> np.ndarray:
     training, _, array = name.rpartition("/")
-    if array in CURVES:  # those that end early are filled up
+    if array in records.CURVES:  # those that end early are filled up
         epochs = max(len(part) for part in parts)
         filled = (np.pad(part, ((0, epochs - len(part)), (0, 0)), constant_values=np.nan) for part in parts)
         return np.concatenate(list(filled), axis=1)

@@ -28,6 +28,7 @@ SEQUENCE_SELECTION = (
     "of each restart the epoch of fewest bits on validation sequences, of equals the last; of the restarts the one of "
     "fewest bits; test sequences read once, at the end"
 )
+CURVES = ("train_loss", "valid_loss", "valid_error")  # (E, R), for every training
 OF_A_PART = (  # of a record that others are joined to
     "identity", "command", "commit", "dirty", "resumed", "workers", "train_seconds", "wall_seconds", "trainings",
     "environment",
@@ -148,7 +149,7 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
     arrays = {
         f"{training}/{part}": got["curves"][part].numpy().astype(np.float16)
         for training, got in figures.items()
-        for part in ("train_loss", "valid_loss", "valid_error")
+        for part in CURVES
     }
     add = _sequences if run["family"] == "algorithmic" else _stories
     record = {"schema": SCHEMA, "selection": selection_of(run["family"])} | run | add(figures, arrays)

@@ -23,7 +23,7 @@ from zoo.join import join
 from zoo.mistakes import explained
 from zoo.runner import run
 
-COMPARED = ("predictions", "train_loss", "valid_loss", "valid_error")  # arrays, by the beginning of their names
+COMPARED = ("predictions", *records.CURVES)  # arrays, by the beginning of their names
 
 
 def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) -> list[str]:
