@@ -12,7 +12,8 @@ Deviations:
   of most machines learn to walk through blank rows while they listen, away from the write head, until the two meet
   where the memory closes its circle, and copies longer than half the memory fail.
 - Adam trains it, and the gradient is clipped as a whole; the paper has RMSProp with momentum and clips each component.
-- On repeat copy and associative recall, sequences grow to the paper's lengths over the first half of the training.
+- On repeat copy, associative recall and priority sort, sequences grow to the paper's lengths over the first half of
+  the training or more.
 - The paper's tasks are algorithms, which `SequenceNTM` reads. `NTM` reads stories: it hears them sentence by sentence
   (a sum of word vectors with position encoding, as in MemN2N) or word by word, then the question, by a map of its own,
   in one step, and the answer is scored from the controller's output and the reads of that step.
