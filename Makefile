@@ -13,6 +13,7 @@ run: $(STAMP)
 test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@# file by file, in four processes at most: each loads torch, and compiles for itself
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # how fast everything is, on an idle machine; ten minutes, then three
