@@ -146,11 +146,7 @@ class TestRun:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "kills"),
-    [
-        (1, ["1/last.ckpt"]),
-        (1, ["1/last.ckpt", "1/figures.pt", "2/last.ckpt"]),
-        (2, ["2/last.ckpt", "1/figures.pt"]),
-    ],
+    [(1, ["1/last.ckpt", "1/figures.pt", "2/last.ckpt"]), (2, ["2/last.ckpt", "1/figures.pt"])],
 )
 def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, workers, kills):
     results = tmp_path / "results"
