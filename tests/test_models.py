@@ -148,12 +148,17 @@ def test_learns_eight_by_heart(model, corpus):
     batch = some(corpus, network)
     by_question = network.drawn_by == "question"
     optimizer = optimizer_of(recipe, network, faster=5 if recipe.optimizer == "sgd" else 1)
+    known = 0  # for how many steps on end
     for _ in range(600 if by_question else 300):
+        answer = network(batch)
+        known = known + 1 if (answer.scores.argmax(-1) == batch.answer).all() else 0
+        if known == 20:
+            return
         optimizer.zero_grad()
-        sum(network.loss(network(batch), batch).values()).backward()
+        sum(network.loss(answer, batch).values()).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
         optimizer.step()
-    assert (network(batch).scores.argmax(-1) == batch.answer).all()
+    pytest.fail(f"after its last step it answers {answer.scores.argmax(-1)}, not {batch.answer}")
 
 
 def test_finite_through_200_steps_of_the_recipe(model, corpus):
