@@ -244,6 +244,14 @@ class TestSchedule:
             finished.append(bool(schedule.finished()))
         assert finished == [False, False, False, False, True]
 
+    def test_patience_begins_where_growing_ends(self):
+        schedule = Schedule(Recipe(epochs=9, patience=2, grow_epochs=4), 1, has_linear_start=False)
+        finished = []
+        for loss in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0):
+            schedule.end_epoch(torch.tensor([loss]), torch.tensor([0.5]))
+            finished.append(bool(schedule.finished()))
+        assert finished == [False] * 5 + [True]
+
     def test_shortened_keeps_the_proportions(self):
         recipe = Recipe(epochs=100, anneal_every=25, linear_start_epochs=20, grow_epochs=40)
         short = recipe.shortened(12)

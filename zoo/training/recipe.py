@@ -23,7 +23,7 @@ class Recipe:
     epochs: int = 100
     grow_epochs: int = 0  # over which sequences grow from the shortest of the task to its longest; 0: they do not
     anneal_every: int = 25  # epochs after which the rate is halved
-    patience: int = 0  # epochs without a better validation error or loss that end a restart early; 0: never
+    patience: int = 0  # epochs after growing, without a better validation error or loss, that end a restart; 0: never
     perfect_epochs: int = 0  # epochs without a validation error, one after another, that end a restart; 0: they do not
     clip: float = 40.0  # largest norm of a restart's gradient
     linear_start_epochs: int = 0  # at most; without softmax in the memory, not counted among `epochs`
@@ -97,13 +97,15 @@ class Schedule(nn.Module):
     def end_epoch(self, valid_loss: Tensor, valid_error: Tensor) -> None:
         """Moves every restart on, out of its linear start where its time is up or its validation loss has stalled.
 
-        After the linear start a lower error is progress too, and where there are no errors left nothing else is.
+        After the linear start a lower error is progress too, and where there are no errors left nothing else is. While
+        sequences grow no epoch is without progress: validation is at full length, and may well get worse for a while.
         """
         better = (valid_loss < self.lowest_loss) & (self.linear | (valid_error > 0))
         better |= ~self.linear & (valid_error < self.lowest_error)
+        grows = self.epoch < self.recipe.grow_epochs
         self.lowest_loss = self.lowest_loss.minimum(valid_loss.nan_to_num(nan=torch.inf))
         self.lowest_error = self.lowest_error.minimum(valid_error)
-        self.stalled = torch.where(better, 0, self.stalled + 1)
+        self.stalled = torch.where(better | grows, 0, self.stalled + 1)
         over = self.epoch + 1 >= self.recipe.linear_start_epochs
         if self.recipe.linear_start_patience:
             over |= self.stalled >= self.recipe.linear_start_patience
