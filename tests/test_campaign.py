@@ -1,5 +1,6 @@
 """A list of runs: made one after another, never twice, and honest about what failed."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -98,9 +99,12 @@ def test_a_campaign_makes_what_is_missing_and_says_what_failed(tmp_path):
     assert "kv_memnn" in (tmp_path / "results/leaderboard.md").read_text()
 
     (tmp_path / "mine.yaml").write_text("runs:\n" + "".join(f"  - {line}\n" for line in runs))
+    (file,) = (tmp_path / "results/runs").glob("kv_memnn-*.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"resumed": True}))
     shown = campaign(tmp_path, "--show")
     assert (shown.stdout.count("done"), shown.stdout.count("to do")) == (2, 1)
     assert "about 0:0" in shown.stdout  # memn2n has been timed
+    assert shown.stdout.count("interrupted") == 1  # and what kv_memnn took is not known
     second = campaign(tmp_path)
     assert second.returncode == 0, second.stderr
     assert "3/3" in second.stdout

@@ -22,7 +22,7 @@ from zoo import records
 from zoo.command import planned
 from zoo.leaderboard.__main__ import write
 from zoo.mistakes import explained
-from zoo.progress import clock
+from zoo.progress import by_the_clock, clock
 from zoo.runner import Plan, run, workers_of
 
 
@@ -107,7 +107,7 @@ def show(plans: list[tuple[str, Plan]], pace: Paces) -> None:
         short = name.removeprefix("experiment=")
         if done := plan.recorded():
             record = records.read(done[-1])
-            table.add_row(short, "done", figure_of(record), clock(record["wall_seconds"]))
+            table.add_row(short, "done", figure_of(record), by_the_clock(record))
         else:
             seconds = seconds_of(plan, pace)
             table.add_row(short, "to do", "", "?" if seconds is None else f"about {clock(seconds)}")

@@ -15,6 +15,16 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def by_the_clock(record: dict) -> str:
+    """What a run took; of one that was interrupted the record has no more than the last attempt."""
+    if record.get("resumed"):
+        return "interrupted"
+    workers = record.get("workers", 1)
+    processes = f", {workers} processes" if workers > 1 else ""
+    parts = f", {len(record['parts'])} runs" if "parts" in record else ""
+    return clock(record["wall_seconds"]) + processes + parts
+
+
 class Measure(NamedTuple):
     """What is shown of a training that has ended, and how."""
 

@@ -11,7 +11,7 @@ from zoo import records
 from zoo.leaderboard import history
 from zoo.leaderboard.sheet import Line
 from zoo.leaderboard.tables import table
-from zoo.progress import clock
+from zoo.progress import by_the_clock, clock
 
 REMARKED = 1.0  # points; a larger difference from the published figure asks for a remark
 MISSING = "**no remark yet**"
@@ -78,9 +78,6 @@ NUMBERS = {"ours", "published", "difference", "restarts", "training", "by the cl
 def _cells(line: Line, record: dict, machines: list[str], commits: dict[str, str], remark: str) -> tuple[str, ...]:
     made_by = dict.fromkeys(f"`{commit[:10]}`" for commit in records.commits_of(record))
     marks = [*line.marks, *history.marks(record, commits)]
-    workers = record.get("workers", 1)
-    wall = clock(record["wall_seconds"]) + (f", {workers} processes" if workers > 1 else "")
-    wall += f", {len(record['parts'])} runs" if "parts" in record else ""
     return (
         line.model,
         line.setting,
@@ -90,7 +87,7 @@ def _cells(line: Line, record: dict, machines: list[str], commits: dict[str, str
         line.besides,
         str(record["settings"]["restarts"]),
         clock(record["train_seconds"]),
-        "interrupted" if record.get("resumed") else wall,
+        by_the_clock(record),
         record["environment"]["finished"][:10],
         ", ".join(_letter(machines.index(machine)) for machine in _machines(record)),
         (", ".join(made_by) or "–") + "".join(f"; {mark}" for mark in marks),
