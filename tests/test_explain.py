@@ -10,7 +10,7 @@ from rich.console import Console
 from tasks.batch import Sizes
 from tests.configs import config
 from tests.worlds import write_release
-from zoo import explain, records
+from zoo import explain, records, repeat
 from zoo.command import planned
 from zoo.runner import run
 from zoo.training.build import build
@@ -49,9 +49,33 @@ def test_the_newest_record_that_has_the_task_is_taken(results, tmp_path, capsys)
         (tmp_path / "runs" / f"{name}.json").write_text(records.dump(record))
         (tmp_path / "runs" / f"{name}.npz").write_bytes(made.with_suffix(".npz").read_bytes())
     explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])
-    assert capsys.readouterr().out.startswith("memn2n-1k-per_task-a-1, task 1\n")
+    said = capsys.readouterr().out
+    setting = "default, model.recipe.batch_size=8, restarts=2"
+    assert said.startswith(f"memn2n-1k-per_task-a-1: {setting}, official data; task 1\n")
     assert explain.find("memn2n", tmp_path, "4").stem == explain.find("memn2n", tmp_path).stem
     assert explain.find("memn2n", tmp_path, "4").stem == "memn2n-dialog-per_task-b-2"
+
+
+def test_a_record_is_named_by_its_experiment_too_and_official_data_come_first(results, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (made,) = (results / "runs").glob("*.json")
+    for name, experiment, source in (
+        ("memn2n-1k-per_task-a-1", "mine", "official"),
+        ("memn2n-1k-per_task-b-2", "mine", "generated"),
+        ("memn2n-1k-per_task-c-3", None, "official"),
+    ):
+        changed = records.read(made) | {"experiment": experiment, "source": source}
+        (tmp_path / "runs" / f"{name}.json").write_text(records.dump(changed))
+    assert explain.find("mine", tmp_path, "1").stem == "memn2n-1k-per_task-a-1"
+    assert explain.find("memn2n-1k-per_task-b", tmp_path, "1").stem == "memn2n-1k-per_task-b-2"
+    assert explain.find("memn2n-1k", tmp_path, "1").stem == "memn2n-1k-per_task-c-3"
+
+
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_is_help(asked, capsys):
+    for command in (explain, repeat):
+        command.main([asked])
+        assert capsys.readouterr().out.startswith(f"python -m {command.__name__} run=RECORD")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +122,7 @@ def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "typed", "said"),
     [
-        (["run=memn3n", "task=1"], "", "no record in .* begins so; did you mean 'memn2n'"),
+        (["run=memn3n", "task=1"], "", "no record in .* begins so, or is of this experiment; did you mean 'memn2n'"),
         (["run=memn2n", "task=7"], "", "task=7: this run has the tasks 1"),
         (["run=memn2n"], "", "task= is missing"),
         (["run=memn2n", "task=1", "storey=x"], "", "'storey=x': expected run=, task=, story="),

@@ -45,13 +45,13 @@ def test_the_example_model_is_one_file_and_one_yaml_and_has_its_row(tmp_path, mo
     del sys.modules["zoo.models.eager_memn2n"]
 
 
-def test_records_that_it_names_are_those_of_babi_and_have_the_task():
+def test_records_that_it_names_are_of_the_experiment_on_official_data_and_have_the_task():
     named = re.findall(r"`python -m zoo\.(?:explain|repeat) run=(\S+) task=(\d+)`", README)
     assert len(named) == 2
     for run_, task in named:
         record = records.read(find(run_, ROOT / "results", task))
         assert task in record["tasks"]
-        assert record["family"] == "babi"
+        assert (record["experiment"], record["source"]) == (run_, "official")
 
 
 def test_names_every_model():

@@ -138,7 +138,7 @@ def test_programs_are_compiled_as_they_were(folder, monkeypatch, capsys, compile
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run=memn3n"], "no record in .* begins so; did you mean 'memn2n'"),
+        (["run=memn3n"], "no record in .* begins so, or is of this experiment; did you mean 'memn2n'"),
         (["run=memn2n-60-per_task", "task=7"], "task=7: this run has the tasks 1, 2, 6"),
         (["task=2"], "run= is missing"),
         (["run=memn2n", "7"], "'7': expected run=, task= or an option of run.py"),

@@ -1,9 +1,10 @@
 """python -m zoo.explain run=RECORD task=15 [story=FILE]: where a network looked when it answered.
 
-RECORD is a file in results/runs, or the beginning of its name (run=memn2n-1k), of which the newest is taken that has
-the task. Without a story the questions are shown that the record keeps; story=FILE asks others, and story=- those that
-you type: a sentence a line, and a line that ends with a question mark is answered. That needs the weights, which lie
-in results/weights where the run was made.
+RECORD is a file in results/runs, the beginning of its name (run=memn2n-1k) or the experiment that it is of; of
+several that have the task the newest is taken, and one of official data before others. Without a story the questions
+are shown that the record keeps; story=FILE asks others, and story=- those that you type: a sentence a line, and a
+line that ends with a question mark is answered. That needs the weights, which lie in results/weights where the run
+was made.
 """
 
 import json
@@ -23,12 +24,14 @@ from tasks.batch import NONE, Sizes
 from tasks.corpus import Corpus, Split
 from tasks.errors import UserError, nearest
 from zoo import records
+from zoo.leaderboard.tables import named, setting_of
 from zoo.mistakes import explained
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
 from zoo.training.look import look
 from zoo.training.together import spoken_words
 
+HELP = {"--help", "-h"}
 SAYS = {
     "weights": "share of the attention at each hop",
     "gates": "how far the gate of each pass is open",
@@ -38,18 +41,30 @@ SAYS = {
 
 
 def find(name: str, results: Path, task: str | None = None) -> Path:
-    """A record by its file, or the newest whose name begins so; where a task is asked for, of those that have it."""
+    """A record by its file, or the newest whose name begins so, or that is of an experiment of that name.
+
+    Where a task is asked for, of those that have it; and one of official data before any other.
+    """
     if Path(name).suffix == ".json" and Path(name).exists():
         return Path(name)
-    runs = records.oldest_first(results)
-    fitting = [file for file in runs if file.stem.startswith(name)]
-    whole = [file for file in fitting if file.stem.startswith(f"{name}-")]  # memn2n is not memn2n_mine
+    runs = {file: records.read(file) for file in records.oldest_first(results)}
+    # memn2n is not memn2n_mine, if there are both
+    whole = [file for file in runs if file.stem.startswith(f"{name}-") or runs[file]["experiment"] == name]
+    fitting = whole or [file for file in runs if file.stem.startswith(name)]
     if not fitting:
         known = sorted({file.stem.partition("-")[0] for file in runs})
-        raise UserError(f"run={name}: no record in {results}/runs begins so{nearest(name, known)} ({', '.join(known)})")
-    named = whole or fitting
-    with_task = [file for file in named if task in records.read(file).get("tasks", ())]
-    return (with_task or named)[-1]
+        experiments = sorted({record["experiment"] for record in runs.values() if record["experiment"]})
+        raise UserError(
+            f"run={name}: no record in {results}/runs begins so, or is of this experiment"
+            f"{nearest(name, [*known, *experiments])} ({', '.join(known)})"
+        )
+    with_task = [file for file in fitting if task in runs[file].get("tasks", ())] or fitting
+    return ([file for file in with_task if runs[file]["source"] == "official"] or with_task)[-1]
+
+
+def titled(file: Path, record: dict) -> str:
+    """A record's name, its setting and its data: several have a like name."""
+    return f"{file.stem}: {setting_of(record, ())}, {named(record['source'])}"
 
 
 def training_of(record: dict, task: str) -> str:
@@ -139,6 +154,9 @@ def show(shown: dict, traces: str, console: Console, answered: bool = True) -> N
 
 
 def main(arguments: list[str]) -> None:
+    if HELP & set(arguments):
+        print(__doc__.strip())
+        return
     options = {"results_dir": "results"}
     for argument in arguments:
         name, equals, value = argument.partition("=")
@@ -153,7 +171,7 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"{file.name} is a run on sequences: python -m zoo.pictures {file.stem} draws it")
     training = training_of(record, options["task"])
     network = build(record["settings"]["model"], Sizes(2, 1, 1), seed=0)
-    console.print(f"{file.stem}, task {options['task']}", highlight=False, soft_wrap=True)
+    console.print(f"{titled(file, record)}; task {options['task']}", highlight=False, soft_wrap=True)
     if "story" not in options:
         for shown in kept(file, training, options["task"]):
             show(shown, network.traces, console)

@@ -1,11 +1,11 @@
 """python -m zoo.repeat run=RECORD [task=2] [name=value ...]: makes a run again, or one task of it, and compares.
 
-RECORD is a file in results/runs, or the beginning of its name (run=memn2n-1k), of which the newest is taken that has
-the task. What is run is the command that the record holds; with task=2 it is for this task alone, unless all tasks
-share one training, and for those with which it shared a program (trainer.together). What zoo.join has joined is made
-again run by run, and joined. Further name=value are handed to run.py, data_dir=FOLDER for example. The new record goes
-to results/repeated. On the same machine, with the same versions, every figure and every answer to a test question is
-the same.
+RECORD is a file in results/runs, the beginning of its name (run=memn2n-1k) or the experiment that it is of; of
+several that have the task the newest is taken, and one of official data before others. What is run is the command
+that the record holds; with task=2 it is for this task alone, unless all tasks share one training, and for those with
+which it shared a program (trainer.together). What zoo.join has joined is made again run by run, and joined. Further
+name=value are handed to run.py, data_dir=FOLDER for example. The new record goes to results/repeated. On the same
+machine, with the same versions, every figure and every answer to a test question is the same.
 """
 
 import os
@@ -18,7 +18,7 @@ import numpy as np
 from tasks.errors import UserError
 from zoo import records
 from zoo.command import planned
-from zoo.explain import find, training_of
+from zoo.explain import HELP, find, titled, training_of
 from zoo.join import join
 from zoo.mistakes import explained
 from zoo.runner import run
@@ -88,6 +88,9 @@ def _differences(file: Path, again: Path, task: str | None, training: str | None
 
 
 def main(arguments: list[str]) -> None:
+    if HELP & set(arguments):
+        print(__doc__.strip())
+        return
     named = {"results_dir": "results"}
     overrides = []
     for argument in arguments:
@@ -102,6 +105,7 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"run= is missing\n\n{__doc__.strip()}")
     results = Path(named["results_dir"])
     file = find(named["run"], results, named.get("task"))
+    print(f"again: {titled(file, records.read(file))}", file=sys.stderr)
     differences = repeat(file, named.get("task"), results, overrides)
     if differences:
         record = records.read(file)
