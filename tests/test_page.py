@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from tests.configs import ROOT
 from tests.test_leaderboard import PUBLISHED, add
 from zoo import records
+from zoo.command import composed
 from zoo.leaderboard import history
 from zoo.leaderboard.__main__ import check, write
 from zoo.leaderboard.compare import interval, signed_rank
@@ -143,7 +146,24 @@ def test_curves_are_thin_and_keep_both_ends(results):
 def test_code_that_left_the_history_is_marked(results):
     assert "no longer in the history" not in str(data_of(results)["tables"][0]["rows"][1]["marks"])
     marked = data_of(results, {"abc": history.GONE})["tables"][0]["rows"][1]
-    assert marked["marks"] == ["uncommitted code", "code no longer in the history"]
+    assert marked["marks"][:2] == ["uncommitted code", "code no longer in the history"]
+
+
+def test_settings_that_changed_since_are_marked():
+    command = "python run.py model=memn2n task=babi task.ids=[2,1] task.size=10k restarts=3 logger=none"
+    config = composed(shlex.split(command)[2:])[0]
+    settings = {
+        "model": OmegaConf.to_container(config.model),
+        "task": {"ids": [1, 2], "size": "10k", "source": "official"},
+        "restarts": 3, "seed": 0, "max_epochs": None,
+    }  # fmt: skip
+    made = dict.fromkeys(records.OF_A_PART) | {"command": command, "commit": "abc", "settings": settings}
+    assert history.marks(made, {}) == []
+    settings["model"]["recipe"]["epochs"] += 1
+    settings["task"]["size"] = "1k"
+    assert history.marks(made, {}) == ["settings changed since: model.recipe.epochs, task.size"]
+    made["command"] = "python run.py experiment=gone"
+    assert history.marks(made, {}) == ["settings changed since: its command is no longer known"]
 
 
 def test_a_joined_record_tells_how_each_of_its_runs_was_made(results, tmp_path):
@@ -160,7 +180,7 @@ def test_a_joined_record_tells_how_each_of_its_runs_was_made(results, tmp_path):
         (0, "first", history.GONE),
         (1, "second", history.IN),
     ]
-    assert "| `first`, `second` |" in as_report(lines_of(rows_of(tmp_path)), tmp_path, {})
+    assert "| `first`, `second`" in as_report(lines_of(rows_of(tmp_path)), tmp_path, {})
 
 
 def test_text_of_a_record_cannot_end_the_script(results):

@@ -1,15 +1,22 @@
-"""Which commits that records name are in the history of the code: results/commits.csv.
+"""Whether records can still be made by the code as it is: results/commits.csv, and the settings of their commands.
 
 git is asked when the leaderboard is written. Its answers are kept in a file, so that the page can be checked, to the
 byte, at a later commit, in a shallow clone and in an archive without git.
 """
 
 import csv
+import functools
 import io
+import shlex
 import subprocess
 from pathlib import Path
 
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 from zoo import records
+from zoo.command import composed
 
 IN, GONE, UNKNOWN = "in the history", "no longer in the history", "unknown"
 
@@ -26,9 +33,40 @@ def read(file: Path) -> dict[str, str]:
 
 
 def marks(record: dict, states: dict[str, str]) -> list[str]:
-    """What a reader should mind about the code of a record."""
+    """What a reader should mind about the code of a record, and about the command that is to make it again."""
     gone = any(states.get(commit) == GONE for commit in records.commits_of(record))
-    return ["code no longer in the history"] if gone else []
+    parts = records.parts_of(record)
+    changed = dict.fromkeys(name for part in parts if part["command"] for name in _changed(record["settings"], part))
+    return [
+        *(["code no longer in the history"] if gone else []),
+        *([f"settings changed since: {', '.join(changed)}"] if changed else []),
+    ]
+
+
+def _changed(then: dict, part: dict) -> list[str]:
+    """The settings that the command of a run has now and did not have then; no data are looked at."""
+    now = _settings(part["command"])
+    if now is None:
+        return ["its command is no longer known"]
+    # auto finds a source, and generated data have options that official ones have not
+    task = {name: value for name, value in then["task"].items() if name in now["task"] and name != "source"}
+    were = {name: then[name] for name in now if name in then} | {name: part[name] for name in ("restarts", "seed")}
+    are = now | {"task": {name: now["task"][name] for name in task}}
+    return [name for name, _, _ in records.changed(were | {"task": task}, are)]
+
+
+@functools.cache  # the page and the report both ask
+def _settings(command: str) -> dict | None:
+    """What a command sets, as records keep it; None where the configuration knows it no longer."""
+    try:
+        config = OmegaConf.to_container(composed(shlex.split(command)[2:])[0], resolve=True)  # after python run.py
+    except (HydraException, OmegaConfBaseException):
+        return None
+    if "ids" in config["task"]:
+        config["task"]["ids"].sort()
+    return {name: config[name] for name in ("model", "task", "restarts", "seed")} | {
+        "max_epochs": config["trainer"]["max_epochs"]
+    }
 
 
 def as_csv(states: dict[str, str]) -> str:
