@@ -16,10 +16,11 @@ test: $(STAMP)
 	@# file by file, in four processes at most: each loads torch, and compiles for itself
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-# how fast everything is, on an idle machine; ten minutes, then three
+# how fast everything is, on an idle machine; ten minutes, then three, then less than one
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.store
 
 leaderboard: $(STAMP)
 	$(BIN)/python -m zoo.leaderboard

@@ -31,13 +31,20 @@ def config(*overrides: str) -> dict:
         return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
 
 
-def options(parser: argparse.ArgumentParser, arguments: list[str]) -> tuple[argparse.Namespace, Path]:
-    """The arguments of a benchmark, and the folder that its record and the page go to."""
+def options(
+    parser: argparse.ArgumentParser, arguments: list[str], every_model: bool = True
+) -> tuple[argparse.Namespace, Path]:
+    """The arguments of a benchmark, and the folder that its record and the page go to.
+
+    Args:
+        every_model: whether it measures them all, and can be told to measure some only.
+    """
     parser.add_argument("--quick", action="store_true", help="little of everything, once: does it run?")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL", help="only these")
+    if every_model:
+        parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL", help="only these")
     parser.add_argument("--results", type=Path, help="folder for the record and the page (default: results)")
     given = parser.parse_args(arguments)
-    if given.results is None and (given.quick or given.models != MODELS):
+    if given.results is None and (given.quick or (every_model and given.models != MODELS)):
         parser.error("what is not measured whole does not go into results: say where with --results FOLDER")
     return given, given.results or ROOT / "results"
 
@@ -45,7 +52,7 @@ def options(parser: argparse.ArgumentParser, arguments: list[str]) -> tuple[argp
 def finish(began: float) -> dict:
     """What ends the record of a benchmark: how long it took, on what, with which code."""
     environment = records.environment()
-    del environment["peak_memory_mb"]  # of this process, which has measured nothing itself
+    del environment["peak_memory_mb"]  # of this process; what each thing that is measured holds is in its own figures
     seconds = round(time.monotonic() - began, 1)
     return {"wall_seconds": seconds, "environment": environment, **records.commit()}
 

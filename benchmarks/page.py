@@ -9,7 +9,7 @@ from benchmarks import plots
 from tasks.files import write_atomically
 
 PAGE = "benchmarks.md"
-THROUGHPUT, SCALING = "benchmarks/throughput.json", "benchmarks/scaling.json"
+THROUGHPUT, SCALING, STORE = (f"benchmarks/{name}.json" for name in ("throughput", "scaling", "store"))
 SWITCHES = {
     "sentences": "each distinct sentence encoded once, against every sentence told",
     "story": "a story read once, against once for each of its questions",
@@ -29,6 +29,7 @@ GOALS = {
 COPYING = ("loudinthecloud/pytorch-ntm", 196, 3_000)  # sequences a second
 GAIN = {1: 3.0}  # ten restarts against one, on task 1; elsewhere they are not to be slower
 OUTSIDE = 15  # percent of a step with ten restarts, at most
+QUESTION_MS, STORE_GB = 20, 2  # a question to a store of a million triples, and all that its process holds, at most
 
 
 def add(results: Path, name: str, record: dict) -> None:
@@ -53,7 +54,7 @@ def dump(record: dict) -> str:
 def made(results: Path) -> dict[str, str]:
     """Every file that follows from the records, by its path."""
     parts, files = ["# Speed and memory"], {}
-    for name, chapter in ((THROUGHPUT, throughput), (SCALING, scaling)):
+    for name, chapter in ((THROUGHPUT, throughput), (SCALING, scaling), (STORE, store)):
         if (results / name).exists():
             text, plots_of_it = chapter(json.loads((results / name).read_text()))
             parts += text
@@ -340,3 +341,29 @@ def scaling(record: dict) -> tuple[list[str], dict[str, str]]:
         head = ("model", axis, "ms a question", "time, exponent", "equations", "memory, exponent", "equations")
         parts += [f"### {axis.capitalize()}", about, f"![{axis}]({name})", table(head, rows)]
     return parts, files
+
+
+def store(record: dict) -> tuple[list[str], dict[str, str]]:
+    parts = [
+        "## A large store",
+        made_by(record, STORE),
+        f"{record['questions']:,} questions to a generated film world of {record['triples']:,} triples and "
+        f"{record['entities']:,} entities, one by one, on one thread, each from its text to an entity: its entities "
+        f"are found, the index is asked, the triples that it finds, {record['slots']} at most, are weighed by "
+        "kv_memnn, untrained, and all entities are scored. Processor time is what a question takes where nobody "
+        "else computes. Memory is the most that the process has held, libraries and the making of the world included.",
+    ]
+    gigabytes = record["peak_mb"] / 1024
+    rows = [
+        ("ms a question, median", f"{record['ms']:.1f}", str(QUESTION_MS), within(record["ms"], QUESTION_MS)),
+        ("ms a question, the slowest", f"{record['slowest_ms']:.1f}", "–", ""),
+        ("ms of processor time a question, median", f"{record['processor_ms']:.1f}", "–", ""),
+        ("memory, GB", f"{gigabytes:.2f}", str(STORE_GB), within(gigabytes, STORE_GB)),
+        ("seconds to make the world", f"{record['making_s']:.1f}", "–", ""),
+        ("seconds to read and index it", f"{record['opening_s']:.1f}", "–", ""),
+    ]
+    return [*parts, table(("what", "measured", "at most", ""), rows)], {}
+
+
+def within(spent: float, most: float) -> str:
+    return "reached" if spent < most else f"**missed**, {spent / most:.2g} times as much"

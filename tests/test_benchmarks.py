@@ -1,5 +1,6 @@
 """The benchmark's baselines and switches answer what the zoo answers; what it writes follows from what it measured."""
 
+import json
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from hydra.utils import get_class
 
-from benchmarks import hashing, page
+from benchmarks import hashing, page, store
 from benchmarks.plain import PLAIN, PaddedQuestions, optimizer_of, plain_of, step
 from benchmarks.without import GATHERED, read_for_each_question, told_apart
 from tasks.batch import NONE, PAD
@@ -131,6 +132,29 @@ def test_compiling_pays_when_the_seconds_that_it_saves_are_those_that_it_took():
         ["1,000", "2,000", "2", "30", "60,000 |"],
     ]
     assert page.compiling(page.Cells({"cells": [eager], "forms": {"zoo ×10": 10}}), []) == ""
+
+
+def test_a_large_store_is_held_against_its_bars():
+    record = json.loads((ROOT / "results" / page.STORE).read_text())
+    assert record["triples"] == 1_000_000, "python -m benchmarks.store measures the whole of it"
+    (*_, fits), _ = page.store(record | {"ms": 19.9, "peak_mb": 1024.0})
+    assert "| ms a question, median | 19.9 | 20 | reached |" in fits
+    assert "| memory, GB | 1.00 | 2 | reached |" in fits
+    (*_, slow), _ = page.store(record | {"ms": 30.0, "peak_mb": 4096.0})
+    assert "| ms a question, median | 30.0 | 20 | **missed**, 1.5 times as much |" in slow
+    assert "| memory, GB | 4.00 | 2 | **missed**, 2 times as much |" in slow
+
+
+def test_a_small_store_is_measured_and_only_the_whole_goes_into_results(tmp_path, capsys):
+    store.main(["--quick", "--results", str(tmp_path)])
+    record = json.loads((tmp_path / page.STORE).read_text())
+    assert (record["triples"], record["questions"]) == store.QUICK
+    assert 0 < record["processor_ms"] < 1000
+    assert record["ms"] <= record["slowest_ms"]
+    assert "10 questions to a generated film world of 1,000 triples" in (tmp_path / page.PAGE).read_text()
+    with pytest.raises(SystemExit):
+        store.main(["--quick"])
+    assert "say where with --results FOLDER" in capsys.readouterr().err
 
 
 @pytest.mark.slow

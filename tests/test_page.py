@@ -77,7 +77,7 @@ def as_sequences(file: Path) -> None:
     record = json.loads(file.read_text())
     del record["tasks"]
     record |= {"family": "algorithmic", "command": "python run.py model=ntm task=copy"}
-    record["settings"] |= {"task": {"name": "copy"}, "protocol": "fresh"}
+    record["settings"] |= {"task": {"name": "copy", "train": {"length": [1, 20]}}, "protocol": "fresh"}
     record["validation"] = {"bits": [3.0, 2.0], "wrong_bits": [1.0, 0.5], "selected": 1, "best_epochs": [4, 5]}
     of_form = {"bits": [8.0, 4.0], "wrong_bits": [2.0, 1.0], "optimal_bits": None}
     record["tests"] = {"length=10": of_form, "length=120": of_form | {"bits": [80.0, 41.5]}}

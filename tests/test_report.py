@@ -102,13 +102,19 @@ def test_a_readme_of_somebody_else_is_left_alone(results):
 
 
 def test_words_of_a_paper_stand_beside_bits(results):
+    tests = {"length=10": {"bits": [8.0, 4.0]}, "length=120": {"bits": [80.0, 41.5]}}
     row = sequences.Row(
-        "ntm", "default", "copy", "", 2, 1, {"length=10": {"bits": [8.0, 4.0]}, "length=120": {"bits": [80.0, 41.5]}},
-        2.0, 100, 30.0, {"said": "near-perfect copies", "standing": "recalled"}, "name", (),
+        "ntm", "default", "copy", "", 2, 1, {"length": [1, 20]}, tests, 2.0, 100, 30.0,
+        {"said": "near-perfect copies", "standing": "recalled"}, "name", (),
     )  # fmt: skip
     (line,) = sequences.lines_of([row])
-    assert (line.measure, line.ours, line.published) == ("bits a sequence at length=10", 4.0, None)
-    assert line.besides == "41.50 at length=120 (median 60.75); published: near-perfect copies†"
+    assert line.measure == "bits a sequence at length=10, of the restart that validation selected"
+    assert (line.ours, line.published) == (4.0, None)
+    assert line.besides.split("; ") == [
+        "median of the restarts 6.00",
+        "41.50 at length=120 (median 60.75)",
+        "published: near-perfect copies†",
+    ]
 
 
 def test_dialogs_without_a_mean_stand_task_by_task():

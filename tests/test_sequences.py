@@ -305,11 +305,38 @@ def test_every_experiment_ends_with_a_record_and_a_row_beside_its_paper(name, tm
     assert given["published"]["said"] in page
     short = sequences.as_short_markdown([replace(row, marks=())])  # marked where the tree is not clean
     cells = [cell.strip() for cell in short.splitlines()[-1].split("|")[1:-1]]
-    assert cells[4] == form and cells[7:] == ["–", "–", "–"]  # its only test is not its farthest, too
-    assert ("(optimum " in cells[5]) == (row.task == "dynamic_ngrams")
+    assert cells[4:8] == ["–", "–", "–", form]  # its only test is beyond training
+    assert ("(optimum " in cells[8]) == (row.task == "dynamic_ngrams")
     (file,) = (tmp_path / "runs").glob("*.json")
     drawn = picture(tapes_of(file)[form], form)
     assert ("write weightings" in drawn) == ("read weightings" in drawn) == (model == "ntm")
+
+
+@pytest.mark.parametrize(
+    ("task", "within", "beyond"),
+    [
+        ("copy", "length=20", "length=100"),
+        ("associative_recall", "items=6", "items=12"),
+        ("repeat_copy", "length=10 repeats=10", "length=10 repeats=20"),
+        ("dynamic_ngrams", "length=200", "–"),
+        ("priority_sort", "length=20 kept=16", "–"),
+    ],
+)
+def test_the_readme_shows_a_test_as_in_training_and_one_beyond(task, within, beyond):
+    given = config("model=ntm", f"task={task}")
+    (algorithm,) = load_data(given).trainings.values()
+    names = map(algorithm.test.name, range(len(algorithm.test.forms)))
+    tests = {
+        name: {"bits": [9.0, place, place + 1], "wrong_bits": [0.0, 0.5, 0.25], "optimal_bits": None}
+        for place, name in enumerate(names)
+    }
+    row = sequences.Row("ntm", "default", task, "", 3, 0, given["task"]["train"], tests, 2.0, 100, 30.0, {}, "name", ())
+    cells = [cell.strip() for cell in sequences.as_short_markdown([row]).splitlines()[-1].split("|")[1:-1]]
+
+    def shown(form: str) -> list[str]:
+        return ["–"] * 3 if form == "–" else [form, f"{list(tests).index(form) + 1:.2f}", "0.25"]  # medians
+
+    assert cells[4:] == [*shown(within), *shown(beyond)]
 
 
 @pytest.fixture(scope="module")

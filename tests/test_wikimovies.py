@@ -8,7 +8,6 @@ import tarfile
 import pytest
 import torch
 
-from benchmarks.store import measure
 from tasks.batch import NONE, PAD
 from tasks.corpus import Data
 from tasks.errors import UserError
@@ -498,9 +497,3 @@ class TestPartOfTheRelease:
                 ["Inspector Gadget", "Black Christmas", "Ice Princess", "Harriet the Spy", "The Scribbler"],
             ),
         ]
-
-
-def test_the_benchmark_measures_a_store():
-    measured = measure(config("model=kv_memnn", "task=wikimovies"), triples=1000, questions=10)
-    assert measured["triples"] == 1000
-    assert 0 < measured["ms of processor time a question, median"] < 1000
