@@ -312,15 +312,16 @@ def _error_and_failed(row: Row) -> str:
 def _published_pair(row: Row) -> str:
     if not row.published.get("mean_error"):
         return "–"
-    failed = row.published["failed_tasks"] or "–"
-    return f"{row.published['mean_error']} % / {failed}" + sign_of(row.published["mean_standing"])
+    of_mean = sign_of(row.published["mean_standing"])
+    failed = _published_figure(row.published, "failed_tasks", "failed_standing")
+    return f"{row.published['mean_error']} %{of_mean} / {failed}"
 
 
 def lines_of(rows: list[Row]) -> list[Line]:
     """The runs, for results/README.md."""
     lines = []
     for row in rows:
-        printed = _published_figure(row.published, "failed_tasks", "mean_standing")
+        printed = _published_figure(row.published, "failed_tasks", "failed_standing")
         beside = f" (published {printed})" if row.published.get("failed_tasks") else ""
         besides = [] if row.failed is None else [f"{row.failed} failed{beside}"]
         besides += [f"task {task}: {questions:,} questions generated" for task, questions in row.filled.items()]
@@ -397,7 +398,7 @@ def _summary(rows: list[Row]) -> str:
                 _mean(row),
                 "–" if row.failed is None else str(row.failed),
                 _published_figure(row.published, "mean_error", "mean_standing"),
-                _published_figure(row.published, "failed_tasks", "mean_standing"),
+                _published_figure(row.published, "failed_tasks", "failed_standing"),
                 spread,
                 str(row.restarts),
                 "–" if row.facts_found is None else f"{row.facts_found:.0f} %",

@@ -67,7 +67,7 @@ function summary(table_, rows) {
     figure("failed", "failed", (row) => row.failed, (row) => String(row.failed ?? NONE), `tasks with more than ${data.pass_mark} % errors`),
     figure("published", "published", (row) => row.published?.mean, (row) => [
       published(row, row.published?.mean, "mean_standing"),
-      row.published?.failed == null ? null : el("span", { class: "sub" }, `${published(row, row.published.failed, "mean_standing")} failed`),
+      row.published?.failed == null ? null : el("span", { class: "sub" }, `${published(row, row.published.failed, "failed_standing")} failed`),
     ], "mean error in the paper; below it the failed tasks"),
     figure("restart_means", "all restarts", (row) => row.restart_means.length ? average(row.restart_means) : null, (row) => [
       spread(row), el("span", { class: "sub" }, plural(row.restarts, "restart")),
