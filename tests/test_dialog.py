@@ -354,11 +354,11 @@ class TestRun:
         assert (row.model, row.match, row.tasks) == ("memn2n", True, [1, 6])
         k = record["tasks"]["1"]["selected"]
         assert row.accuracy["dialog", 1] == 100 - record["tasks"]["1"]["test_dialog_errors"][k]
-        assert (row.published["response", 6], row.published["dialog_oov", 1]) == ("41.0", "82.7†")
+        assert (row.published["response", 6], row.published["dialog_oov", 1]) == ("41.0‡", "82.7†")
         of_replies, of_dialogs = (row.accuracy[figure, 1] for figure in ("response_oov", "dialog_oov"))
         page = board.as_markdown([row])
         assert f"| task 1, unknown words | {of_replies:.1f} ({of_dialogs:.1f}) | 96.5† (82.7†) |" in page
-        assert "| task 2 | – | 98.3 (83.9†) |" in page
+        assert "| task 2 | – | 98.3‡ (83.9†) |" in page
         assert "tasks 1, 6 only" in page
 
     def test_a_model_that_does_not_fit_is_refused_in_one_sentence(self, world, tmp_path):

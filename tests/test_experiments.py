@@ -7,6 +7,7 @@ import pytest
 
 from tests.configs import EXPERIMENTS as ALL
 from tests.configs import MODELS, ROOT, config
+from zoo.leaderboard.tables import SIGNS, read_published
 from zoo.training.train import train
 
 EXPERIMENTS = [name for name in ALL if "_babi_" in name]
@@ -89,3 +90,26 @@ def test_published_means_agree_with_the_tasks():
         if len(errors) == 20:
             rounded = 0.2 if "." in row["mean_error"] else 0.5  # some papers print whole numbers
             assert abs(sum(errors) / 20 - float(row["mean_error"])) < rounded, row["key"]
+
+
+def test_every_published_figure_stands_with_its_conditions():
+    for row in PUBLISHED.values():
+        said = row["conditions"].split("; ")
+        assert row["size"] in said[0], row["key"]
+        assert said[1] == {"per_task": "per task", "joint": "joint"}[row["protocol"]], row["key"]
+        restarts = re.compile(r"best of \d+ (restarts|runs) by (training error|validation)\b.*")
+        not_stated = said[2] == "restarts not stated" and said[3].startswith("selection not stated")
+        assert restarts.fullmatch(said[2]) or not_stated, row["key"]
+        assert {"answers only", "supporting facts in training"} & set(said), row["key"]
+
+
+def test_every_published_figure_stands_with_how_it_is_known_and_where_from():
+    for file in sorted((ROOT / "results").glob("published*.csv")):
+        for row in read_published(file):
+            assert row["source"], (file.name, row["key"])
+            known = {name: word for name, word in row.items() if name.endswith("standing")}
+            assert known, file.name
+            if not any(row.get(f"error_{task}") for task in range(1, 21)):
+                assert known.pop("tasks_standing", "") == "", row["key"]  # there is no figure to stand
+            assert set(known.values()) <= set(SIGNS), (file.name, row["key"])
+            assert ("from memory" in row["source"]) == (known.get("mean_standing", known.get("standing")) == "recalled")

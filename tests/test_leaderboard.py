@@ -13,13 +13,12 @@ from tasks.errors import UserError
 from tests.configs import ROOT
 from zoo import records
 from zoo.leaderboard.__main__ import between_markers
-from zoo.leaderboard.tables import COLUMNS, as_csv, as_markdown, as_short_markdown, lines_of, rows_of
+from zoo.leaderboard.tables import COLUMNS, as_csv, as_markdown, as_short_markdown, lines_of, rows_of, unsigned
 
-PUBLISHED = (
-    "key,model,size,protocol,name,setting,conditions,mean_error,failed_tasks,mean_standing,tasks_standing,source\n"
-)
-PUBLISHED += "a,memn2n,1k,per_task,MemN2N,PE,best of 10,13.9,11,verified,recalled,a table\n"
-PUBLISHED += "b,memn2n,1k,per_task,MemN2N,BoW,best of 10,25.1,15,verified,recalled,a table\n"
+PUBLISHED = "key,model,size,protocol,name,setting,conditions,mean_error,failed_tasks,"
+PUBLISHED += "mean_standing,failed_standing,tasks_standing,source\n"
+PUBLISHED += "a,memn2n,1k,per_task,MemN2N,PE,best of 10,13.9,11,verified,verified,recalled,a table\n"
+PUBLISHED += "b,memn2n,1k,per_task,MemN2N,BoW,best of 10,25.1,15,quoted,recalled,recalled,a table\n"
 
 
 def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], selected: int) -> dict:
@@ -167,13 +166,24 @@ def test_the_published_figure_is_that_of_the_experiment(results):
     assert row["published_setting"] == "BoW"
 
 
-def test_both_figures_of_a_paper_are_marked_if_they_are_from_memory(results):
-    (results / "published.csv").write_text(PUBLISHED.replace("13.9,11,verified", "13.9,11,recalled"))
+@pytest.mark.parametrize(("standing", "sign"), [("verified", ""), ("quoted", "‡"), ("recalled", "†")])
+def test_each_figure_of_a_paper_is_marked_by_how_it_is_known(results, standing, sign):
+    (results / "published.csv").write_text(PUBLISHED.replace("verified,verified", f"{standing},recalled"))
     add(results)
     rows = rows_of(results)
-    assert "| 13.9 % / 11† |" in as_short_markdown(rows)
-    assert "| 13.9† | 11† |" in as_markdown(rows)
-    assert lines_of(rows)[0].besides == "20 failed (published 11†)"
+    assert f"| 13.9 %{sign} / 11† |" in as_short_markdown(rows)
+    assert f"| 13.9{sign} | 11† |" in as_markdown(rows)
+    (line,) = lines_of(rows)
+    assert (line.sign, line.besides) == (sign, "20 failed (published 11†)")
+
+
+def test_a_sign_comes_off_a_printed_figure():
+    assert [unsigned(printed) for printed in ("72.3†", "86.1‡", "90.0", "")] == [
+        ("72.3", "†"),
+        ("86.1", "‡"),
+        ("90.0", ""),
+        ("", ""),
+    ]
 
 
 def test_a_published_figure_stands_only_beside_its_own_conditions(results):

@@ -410,10 +410,13 @@ def test_it_shows_every_restart_and_marks_the_selected_one(page):
 
 def test_it_shows_published_figures_with_their_standing(page):
     assert len(page.find_elements("css selector", "#published circle.dot, #published div > svg circle.hollow")) == 1 + 1
+    known = ("seen in the paper", "quoted elsewhere (‡)", "from memory (†)")
+    assert texts(page, "#published .legend span") == [f"published figure, {said}" for said in known]
     pick(page, "paper-of", "memn2n")
     assert len(page.find_elements("css selector", "#published div > svg[role] circle.hollow")) == 20
     rows = texts(page, "#table-papers tbody tr")
-    assert "13.9 11 verified in a text from memory (†)" in " ".join(rows[0].split())
+    assert "13.9 11 seen in the paper from memory (†)" in " ".join(rows[0].split())
+    assert "25.1‡ 15† quoted elsewhere (‡) from memory (†)" in " ".join(rows[1].split())
 
 
 def test_it_compares_any_two_models(page):

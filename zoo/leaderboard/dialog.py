@@ -8,7 +8,17 @@ from pathlib import Path
 
 from zoo import records
 from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
-from zoo.leaderboard.tables import dagger, made_by_known_code, marks_of, newest, read_published, setting_of, table
+from zoo.leaderboard.tables import (
+    SIGNED,
+    made_by_known_code,
+    marks_of,
+    newest,
+    read_published,
+    setting_of,
+    sign_of,
+    table,
+    unsigned,
+)
 from zoo.progress import clock
 
 CSV = "leaderboard_dialog.csv"
@@ -32,7 +42,7 @@ class Row:
     match: bool
     restarts: int
     accuracy: dict[tuple[str, int], float]  # by figure and task
-    published: dict[tuple[str, int], str]  # as printed, those that are known from memory only with a mark
+    published: dict[tuple[str, int], str]  # as printed, with the sign of its standing
     sources: tuple[str, ...]  # of what is published
     parameters: int
     train_seconds: float
@@ -55,7 +65,7 @@ class Row:
 
     def published_mean(self, figure: str) -> float | None:
         """That stands beside ours, where there is one."""
-        got = [self.published.get((figure, task), "").rstrip("†") for task in SIMULATED]
+        got = [unsigned(self.published.get((figure, task), ""))[0] for task in SIMULATED]
         return statistics.fmean(map(float, got)) if all(got) and self.mean(figure) is not None else None
 
     @property
@@ -82,9 +92,9 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     printed, sources = {}, []
     for row in published:
         if row["key"] == record["published"] and row["match"] == ("yes" if match else "no"):
-            mark = dagger(row["standing"])
-            printed |= {(row["figure"], task): row[f"task_{task}"] + mark for task in TASKS if row[f"task_{task}"]}
-            sources.append(f"{_KINDS[row['figure']]}{mark}: {row['source']}")
+            sign = sign_of(row["standing"])
+            printed |= {(row["figure"], task): row[f"task_{task}"] + sign for task in TASKS if row[f"task_{task}"]}
+            sources.append(f"{_KINDS[row['figure']]}{sign}: {row['source']}")
     marks = marks_of(record)
     if len(tasks) < len(TASKS):
         marks.append(f"task{'s' if len(tasks) > 1 else ''} {', '.join(tasks)} only")
@@ -146,8 +156,7 @@ def _sources(rows: list[Row]) -> list[str]:
 ABOUT = (
     "Accuracy in percent, higher is better: of replies, each chosen among all replies of the tasks, and in parentheses"
     " of dialogs without any wrong reply. *Unknown words* is the test set with restaurants, places and cuisines that no"
-    " training dialog has. Means are of tasks 1 to 5. Validation selects epoch and restart. What is marked † is known "
-    "from memory of the paper only."
+    " training dialog has. Means are of tasks 1 to 5. Validation selects epoch and restart. " + SIGNED
 )
 
 
@@ -197,7 +206,7 @@ def lines_of(rows: list[Row]) -> list[Line]:
         lines.append(
             Line(
                 _title(row.match), "right replies in percent, mean of tasks 1 to 5", row.model, row.experiment,
-                row.record, row.mean("response"), row.published_mean("response"), _dagger(row, "response"), besides,
+                row.record, row.mean("response"), row.published_mean("response"), _sign(row, "response"), besides,
                 row.marks, of_errors=False,
             )
         )  # fmt: skip
@@ -256,13 +265,14 @@ def _parts(record: dict) -> dict[str, Part]:
     }  # fmt: skip
 
 
-def _dagger(row: Row, figure: str) -> str:
-    return "†" if any("†" in row.published.get((figure, task), "") for task in SIMULATED) else ""
+def _sign(row: Row, figure: str) -> str:
+    """Of a mean: that of its tasks, which are of one table and have the same."""
+    return unsigned(row.published.get((figure, SIMULATED[0]), ""))[1]
 
 
 def _published(row: Row, figure: str) -> str:
     mean = row.published_mean(figure)
-    return "–" if mean is None else _number(mean) + _dagger(row, figure)
+    return "–" if mean is None else _number(mean) + _sign(row, figure)
 
 
 def _mean_figures(row: Row) -> list[str]:

@@ -30,7 +30,8 @@ SLICES = {  # columns of a record's arrays, and the largest value of all bins bu
     "oldest_fact": ("sentences since the oldest supporting fact", (2, 5, 10, 20)),
 }
 LISTED = (
-    "key", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "tasks_standing", "source",
+    "key", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "failed_standing",
+    "tasks_standing", "source",
 )  # fmt: skip
 SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js", "details.js", "main.js")
 
@@ -174,6 +175,7 @@ def _row(row: Row, label: str, results_dir: Path, commits: dict[str, str], sente
             "mean": _figure(published["mean_error"]),
             "failed": _figure(published["failed_tasks"]),
             "mean_standing": published["mean_standing"],
+            "failed_standing": published["failed_standing"],
             "tasks_standing": published["tasks_standing"],
             "tasks": {task: _figure(published.get(f"error_{task}")) for task in TASKS},
         }

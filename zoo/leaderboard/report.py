@@ -22,7 +22,7 @@ The figures task by task are in [leaderboard.md](leaderboard.md), every restart 
 | | |
 | --- | --- |
 | `runs/` | records: settings, every restart, times, versions, commit; beside each its curves and predictions |
-| `published*.csv` | figures of papers, with their conditions; `verified` in a text, or `recalled` from memory (†) |
+| `published*.csv` | figures of papers, with conditions; `verified` in them, `quoted` elsewhere (‡), `recalled` (†) |
 | `remarks.csv` | why a run differs from its paper, as far as we know: table, model, setting, remark |
 | `commits.csv` | whether the code of each record is in the history |
 | `leaderboard*` | made from all these |
@@ -49,7 +49,7 @@ def as_report(lines: list[Line], results_dir: Path, commits: dict[str, str]) -> 
     else:
         parts.append("No records yet.")
     short = [
-        f"- {line.table}: `{line.model}`, {line.setting}: {line.ours:.2f} against {line.published:g}{line.dagger}."
+        f"- {line.table}: `{line.model}`, {line.setting}: {line.ours:.2f} against {line.published:g}{line.sign}."
         f" {remarks[line.key]}"
         for line in lines
         if line.difference is not None and (line.difference if line.of_errors else -line.difference) > REMARKED
@@ -82,7 +82,7 @@ def _cells(line: Line, record: dict, machines: list[str], commits: dict[str, str
         line.model,
         line.setting,
         "–" if line.ours is None else f"{line.ours:.2f}",
-        "–" if line.published is None else f"{line.published:g}{line.dagger}",
+        "–" if line.published is None else f"{line.published:g}{line.sign}",
         "–" if line.difference is None else f"{line.difference:+.2f}",
         line.besides,
         str(record["settings"]["restarts"]),

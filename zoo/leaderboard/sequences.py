@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo import records
 from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
-from zoo.leaderboard.tables import dagger, marks_of, newest, read_published, setting_of, table
+from zoo.leaderboard.tables import SIGNED, marks_of, newest, read_published, setting_of, sign_of, table
 from zoo.progress import clock
 
 CSV = "leaderboard_algorithmic.csv"
@@ -127,15 +127,15 @@ def as_markdown(rows: list[Row]) -> str:
         "Cross-entropy in bits a sequence, and in brackets how many of its bits are wrong, on test sequences that are "
         "read once, at the end. Fewest bits on validation sequences select the epoch of a restart, and the restart. "
         "*Median* is over the restarts, each at its own best epoch. The papers show curves; what they say in words "
-        "stands below each table, and what is marked † is known from memory of the paper only.",
+        f"stands below each table. {SIGNED}",
     ]
     for task, changed in dict.fromkeys(row.table for row in rows):
         here = [row for row in rows if row.table == (task, changed)]
         forms = list(dict.fromkeys(form for row in here for form in row.tests))
         title = f"## {_title((task, changed))}"
         said = dict.fromkeys(
-            f"- Published, {row.published['name']}: {_said(row)}; {row.published['parameters']}† parameters. "
-            f"Source: {row.published['source']}."
+            f"- Published, {row.published['name']}: {_said(row)}; "
+            f"{row.published['parameters']}{sign_of('recalled')} parameters. Source: {row.published['source']}."
             for row in here
             if row.published
         )
@@ -230,7 +230,7 @@ def sheet_of(rows: list[Row], results_dir: Path) -> Sheet:
     parts = {row.record: _parts(records.read(results_dir / "runs" / f"{row.record}.json")) for row in rows}
     about = (
         "Bits a sequence on test sequences, and in brackets how many of its bits are wrong, of the restart that "
-        "validation selected; below it the median of all restarts. What is marked † is known from memory of the paper."
+        "validation selected; below it the median of all restarts. " + SIGNED
     )
     return Sheet("sequences", "Algorithmic tasks", about, grids, parts)
 
@@ -269,4 +269,4 @@ def _title(name: tuple[str, str]) -> str:
 
 
 def _said(row: Row) -> str:
-    return row.published["said"] + dagger(row.published["standing"])
+    return row.published["said"] + sign_of(row.published["standing"])

@@ -60,7 +60,7 @@ class Line:
     record: str
     ours: float | None
     published: float | None
-    dagger: str  # † where the published figure is known from memory only
+    sign: str  # of the published figure's standing
     besides: str  # further figures, ours and published ones
     marks: tuple[str, ...]
     of_errors: bool = True  # whether less is better

@@ -19,6 +19,8 @@ TASKS = range(1, 21)  # of bAbI; a mean stands only where all of them were run
 SIZES = ("1k", "10k")  # of the release, side by side on the first screen of the README
 UNCOMMITTED, UNKNOWN = "uncommitted code", "unknown commit"  # marks
 PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is failed
+SIGNS = {"verified": "", "quoted": "‡", "recalled": "†"}  # behind a published figure: how it is known
+SIGNED = "What is marked ‡ was seen only where others quote the paper, † is known from memory of it only."
 COLUMNS = (
     "model", "experiment", "source", "size", "protocol", "restarts", "mean_error", "failed_tasks",
     *(f"error_{task}" for task in TASKS),
@@ -241,7 +243,7 @@ def as_markdown(rows: list[Row]) -> str:
         " whose supporting facts got more attention, at their best hop, than any other sentence. *Training* is the"
         " time of all trainings, one after another; *parameters* and *memory size* (numbers kept of the longest "
         "story) are of the largest. Published figures stand with their own conditions, which often differ from "
-        "ours; what is marked † is known from memory of the paper only.",
+        f"ours. {SIGNED}",
     ]
     if not rows:
         parts.append("No records yet: `python run.py model=gated_memn2n task=babi_all` makes the first.")
@@ -310,15 +312,16 @@ def _error_and_failed(row: Row) -> str:
 def _published_pair(row: Row) -> str:
     if not row.published.get("mean_error"):
         return "–"
-    failed = row.published["failed_tasks"] or "–"
-    return f"{row.published['mean_error']} % / {failed}" + dagger(row.published["mean_standing"])
+    of_mean = sign_of(row.published["mean_standing"])
+    failed = _published_figure(row.published, "failed_tasks", "failed_standing")
+    return f"{row.published['mean_error']} %{of_mean} / {failed}"
 
 
 def lines_of(rows: list[Row]) -> list[Line]:
     """The runs, for results/README.md."""
     lines = []
     for row in rows:
-        printed = _published_figure(row.published, "failed_tasks", "mean_standing")
+        printed = _published_figure(row.published, "failed_tasks", "failed_standing")
         beside = f" (published {printed})" if row.published.get("failed_tasks") else ""
         besides = [] if row.failed is None else [f"{row.failed} failed{beside}"]
         besides += [f"task {task}: {questions:,} questions generated" for task, questions in row.filled.items()]
@@ -327,8 +330,8 @@ def lines_of(rows: list[Row]) -> list[Line]:
         lines.append(
             Line(
                 title_of(row.table), "mean test error, in percent", row.model, row.experiment, row.record,
-                row.mean, float(mean) if mean else None, dagger(row.published.get("mean_standing")), "; ".join(besides),
-                row.marks,
+                row.mean, float(mean) if mean else None, sign_of(row.published.get("mean_standing")),
+                "; ".join(besides), row.marks,
             )
         )  # fmt: skip
     return lines
@@ -339,9 +342,15 @@ def title_of(table: tuple[str, str, str]) -> str:
     return f"bAbI {size}, {named(source)}, {trained(protocol)}"
 
 
-def dagger(standing: str | None) -> str:
-    """Marks a figure that is known from memory of the paper only."""
-    return "" if standing in (None, "verified") else "†"
+def sign_of(standing: str | None) -> str:
+    """What stands behind a published figure of that standing, if there is one."""
+    return "" if standing is None else SIGNS[standing]
+
+
+def unsigned(printed: str) -> tuple[str, str]:
+    """A published figure as printed → the figure, and its sign."""
+    figure = printed.rstrip("".join(SIGNS.values()))
+    return figure, printed.removeprefix(figure)
 
 
 def named(source: str) -> str:
@@ -389,7 +398,7 @@ def _summary(rows: list[Row]) -> str:
                 _mean(row),
                 "–" if row.failed is None else str(row.failed),
                 _published_figure(row.published, "mean_error", "mean_standing"),
-                _published_figure(row.published, "failed_tasks", "mean_standing"),
+                _published_figure(row.published, "failed_tasks", "failed_standing"),
                 spread,
                 str(row.restarts),
                 "–" if row.facts_found is None else f"{row.facts_found:.0f} %",
@@ -433,7 +442,7 @@ def _published_figure(published: dict[str, str], column: str, standing: str) -> 
     figure = published.get(column)
     if not figure:
         return "–"
-    return figure + dagger(published[standing])
+    return figure + sign_of(published[standing])
 
 
 def _number(figure: float | None, places: int) -> str:

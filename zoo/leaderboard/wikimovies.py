@@ -7,7 +7,17 @@ from pathlib import Path
 
 from zoo import records
 from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
-from zoo.leaderboard.tables import dagger, made_by_known_code, marks_of, newest, read_published, setting_of, table
+from zoo.leaderboard.tables import (
+    SIGNED,
+    made_by_known_code,
+    marks_of,
+    newest,
+    read_published,
+    setting_of,
+    sign_of,
+    table,
+    unsigned,
+)
 from zoo.progress import clock
 
 CSV = "leaderboard_wikimovies.csv"
@@ -37,7 +47,7 @@ class Row:
     valid_hits: float
     mean_hits: float  # of all restarts
     recall: float  # percent of test questions of which some right answer was in reach
-    published: str  # as printed, a figure that is known from memory only with a mark
+    published: str  # as printed, with the sign of its standing
     parameters: int
     train_seconds: float
     record: str
@@ -87,7 +97,7 @@ def _row(record: dict, name: str, published: dict[str, dict[str, str]]) -> Row:
         100 - got["valid_errors"][k],
         100 - sum(errors) / len(errors),
         record["recall"]["test"],
-        row["hits_at_1"] + dagger(row["standing"]) if row else "–",
+        row["hits_at_1"] + sign_of(row["standing"]) if row else "–",
         training["parameters"],
         record["train_seconds"],
         name,
@@ -110,7 +120,7 @@ ABOUT = (
     "Hits@1 in percent, higher is better: questions whose best entity is one of the right answers. *In reach* is the "
     "share of test questions of which hashing found some triple with a right answer; no model can do better but by "
     "guessing. What *learns from* supporting facts is told in training which triples answer a question. Validation "
-    "selects epoch and restart."
+    "selects epoch and restart. " + SIGNED
 )
 
 
@@ -145,7 +155,7 @@ def _cells(row: Row) -> list[Cell]:
 
 
 def _published(row: Row) -> float | None:
-    return None if row.published == "–" else float(row.published.rstrip("†"))
+    return None if row.published == "–" else float(unsigned(row.published)[0])
 
 
 def as_short_markdown(rows: list[Row]) -> str:
@@ -176,7 +186,7 @@ def lines_of(rows: list[Row]) -> list[Line]:
     return [
         Line(
             row.title, "hits@1 in percent", row.model, row.experiment, row.record, row.hits, _published(row),
-            "†" if row.published.endswith("†") else "", f"in reach {row.recall:.1f}", row.marks, of_errors=False,
+            unsigned(row.published)[1], f"in reach {row.recall:.1f}", row.marks, of_errors=False,
         )
         for row in rows
     ]  # fmt: skip

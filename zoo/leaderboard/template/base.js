@@ -58,12 +58,21 @@ function paperOf(row, task) {
   return row.published ? row.published.tasks[task] : null;
 }
 
+// how a published figure is known: what stands behind it, the look of its point, in words
+const standings = {
+  verified: { sign: "", look: "dot", says: "seen in the paper" },
+  quoted: { sign: "‡", look: "pale", says: "quoted elsewhere" },
+  recalled: { sign: "†", look: "hollow", says: "from memory" },
+};
+
 function standing(word) {
-  return word === "verified" ? "verified in a text" : word ? "from memory (†)" : NONE;
+  if (!word) return NONE;
+  const { sign, says } = standings[word];
+  return sign ? `${says} (${sign})` : says;
 }
 
-function dagger(word) {
-  return word === "verified" ? "" : "†";
+function signOf(word) {
+  return standings[word].sign;
 }
 
 // a ground whose depth tells a share, in percent

@@ -77,16 +77,16 @@ function story(row, look) {
 function papers(table_) {
   if (!table_.published.length) return [note("Published figures are of official data, and stand only beside those.")];
   const text = (name, title_) => ({ name, title: title_, text: true, wrap: name !== "setting", value: (row) => row[name], show: (row) => row[name] });
-  const one = (name, title_, word) => ({ name, title: title_, value: (row) => row[name] === "" ? null : Number(row[name]), show: (row) => row[name] ? row[name] + dagger(row[word]) : NONE });
+  const one = (name, title_, word) => ({ name, title: title_, value: (row) => row[name] === "" ? null : Number(row[name]), show: (row) => row[name] ? row[name] + signOf(row[word]) : NONE });
   const columns = [
-    { ...text("name", "model"), wrap: false }, text("setting", "setting"), one("mean_error", "mean error, %", "mean_standing"), one("failed_tasks", "failed", "mean_standing"),
+    { ...text("name", "model"), wrap: false }, text("setting", "setting"), one("mean_error", "mean error, %", "mean_standing"), one("failed_tasks", "failed", "failed_standing"),
     { name: "mean_standing", title: "the mean is", text: true, wrap: true, value: (row) => row.mean_standing, show: (row) => standing(row.mean_standing) },
     { name: "tasks_standing", title: "its tasks are", text: true, wrap: true, value: (row) => row.tasks_standing, show: (row) => standing(row.tasks_standing) },
     text("conditions", "conditions"), text("source", "where it was seen"),
   ];
   return [
     note("What papers report at this size and protocol, under their own conditions: the release, restarts and how one was " +
-      "chosen, supervision. Verified: a text that gives the figure was seen; † is from memory of the paper only."),
+      "chosen, supervision. Without a sign: seen in the paper; ‡ was seen only where others quote it, † is from memory of it only."),
     table("papers", "Published figures", columns, table_.published),
   ];
 }

@@ -48,7 +48,7 @@ function frame(width, height, label, children) {
 
 const round = (value) => Math.round(value * 10) / 10;
 
-/* points: {x, y, name, says, hollow, open}; axes: {title, low, high, log, show} */
+/* points: {x, y, name, says, look, open}; axes: {title, low, high, log, show} */
 function scatter(width, height, label, axisX, axisY, points, diagonal) {
   const [left, right, top, bottom] = [44, width - 12, 12, height - 40];
   const x = scale(axisX.low, axisX.high, left, right, axisX.log);
@@ -75,7 +75,7 @@ function scatter(width, height, label, axisX, axisY, points, diagonal) {
   const taken = points.map((point) => [x(point.x) - 5, y(point.y) - 5, 10, 10]);
   for (const point of points) {
     const [px, py] = [x(point.x), y(point.y)];
-    const dot = svg("circle", { class: point.hollow ? "hollow" : "dot", cx: round(px), cy: round(py), r: 5 });
+    const dot = svg("circle", { class: point.look ?? "dot", cx: round(px), cy: round(py), r: 5 });
     parts.push(opener(point.open, point.says, dot, nameOf(point.name, px, py, taken, left, right)));
   }
   return frame(width, height, label, parts);

@@ -56,7 +56,7 @@ function figure(name, title, value, show, says) {
 function summary(table_, rows) {
   const spread = (row) => row.restart_means.length < 2 ? NONE :
     `${number(average(row.restart_means), 2)} ± ${number(deviation(row.restart_means), 2)}`;
-  const published = (row, value, word) => value == null ? NONE : `${value}${dagger(row.published[word])}`;
+  const published = (row, value, word) => value == null ? NONE : `${value}${signOf(row.published[word])}`;
   const columns = [
     model,
     figure("mean", "mean error, %", (row) => row.mean, (row) => [
@@ -67,7 +67,7 @@ function summary(table_, rows) {
     figure("failed", "failed", (row) => row.failed, (row) => String(row.failed ?? NONE), `tasks with more than ${data.pass_mark} % errors`),
     figure("published", "published", (row) => row.published?.mean, (row) => [
       published(row, row.published?.mean, "mean_standing"),
-      row.published?.failed == null ? null : el("span", { class: "sub" }, `${published(row, row.published.failed, "mean_standing")} failed`),
+      row.published?.failed == null ? null : el("span", { class: "sub" }, `${published(row, row.published.failed, "failed_standing")} failed`),
     ], "mean error in the paper; below it the failed tasks"),
     figure("restart_means", "all restarts", (row) => row.restart_means.length ? average(row.restart_means) : null, (row) => [
       spread(row), el("span", { class: "sub" }, plural(row.restarts, "restart")),
@@ -101,7 +101,7 @@ function heatMap(table_, rows) {
     if (error == null) return el("span", { class: "none", title: "not run" }, NONE);
     const published = paperOf(row, task);
     const says = `${row.label}, task ${task}, ${data.tasks[task]}: ${number(error)} %` +
-      (published == null ? "" : `; published ${published} %${dagger(row.published.tasks_standing)}`);
+      (published == null ? "" : `; published ${published} %${signOf(row.published.tasks_standing)}`);
     const failed = error > data.pass_mark ? "failed" : null;
     const button = { type: "button", class: failed, title: says, "aria-label": says, onclick: () => openRecord(row, task) };
     return el("button", button, number(error) + (task in row.filled ? "*" : ""));
@@ -163,11 +163,11 @@ function publishedPlot(table_, rows, width) {
   const picked = beside.find((row) => row.record.name === chosen.paper);
   const points = picked
     ? tasks.filter((task) => errorOf(picked, task) != null && paperOf(picked, task) != null).map((task) => ({
-        x: paperOf(picked, task), y: errorOf(picked, task), name: task, hollow: picked.published.tasks_standing !== "verified",
+        x: paperOf(picked, task), y: errorOf(picked, task), name: task, look: standings[picked.published.tasks_standing].look,
         says: `task ${task}, ${data.tasks[task]}: published ${paperOf(picked, task)} %, ours ${number(errorOf(picked, task))} %`,
         open: () => openRecord(picked, task) }))
     : beside.filter((row) => row.mean != null && row.published.mean != null).map((row) => ({
-        x: row.published.mean, y: row.mean, name: row.label, hollow: row.published.mean_standing !== "verified",
+        x: row.published.mean, y: row.mean, name: row.label, look: standings[row.published.mean_standing].look,
         says: `${row.label}: published ${row.published.mean} %, ours ${number(row.mean, 2)} %`, open: () => openRecord(row) }));
   const options = [["means", "mean of all tasks, every model"], ["task by task", beside.map((row) => [row.record.name, row.label])]];
   const high = Math.max(5, ...points.flatMap((point) => [point.x, point.y])) * 1.08;
@@ -178,7 +178,7 @@ function publishedPlot(table_, rows, width) {
     note("Below the diagonal we make fewer errors than the paper reports. The papers' conditions often differ from ours; " +
       "they stand under ", el("a", { href: "#papers" }, "Published figures"), "."),
     el("div", { class: "choose" }, choice("paper-of", "Show", options, picked ? picked.record.name : "means", (value) => { chosen.paper = value; })),
-    legendOf([["dot", "published figure, verified in a text"], ["hollow", "published figure, from memory"]]),
+    legendOf(Object.entries(standings).map(([word, { look }]) => [look, `published figure, ${standing(word)}`])),
     figure_ ? el("p", { class: "note" }, `${figure_.name}, ${figure_.setting}: ${figure_.conditions}.`) : null,
     el("div", { style: `max-width:${side}px` }, scatter(side, side * 0.85, "Published error against ours", axis("published error, %"), axis("our error, %"), points, "fewer errors than published")),
   ];
