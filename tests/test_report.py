@@ -10,7 +10,7 @@ import pytest
 from tests.test_leaderboard import PUBLISHED, add
 from zoo.leaderboard import dialog, history, sequences, tables
 from zoo.leaderboard.__main__ import check, write
-from zoo.leaderboard.report import MISSING, as_report
+from zoo.leaderboard.report import MISSING, _behind, as_report
 
 TABLE = "bAbI 1k, official data, one training a task"
 
@@ -51,13 +51,31 @@ def test_what_falls_short_is_named_with_its_remark_or_without(results):
     add(results, model="other", identity="1")
     text = report(results)
     short = text.partition("## What fell short")[2].partition("\n## ")[0]
-    assert f"{TABLE}: `memn2n`, default: 27.05 against 13.9. {MISSING}" in short
+    assert f"{TABLE}: `memn2n`, default: 27.05 against 13.9; failed tasks 20 against 11. {MISSING}" in short
     assert line_of(text, "other")[3:5] == ["–", "–"]
     assert line_of(text, "other")[12] == ""
     remark(results, (TABLE, "memn2n", "default", "Too few epochs."))
     text = report(results)
     assert MISSING not in text
     assert text.count("Too few epochs.") == 2
+
+
+def test_failed_tasks_fall_short_too(results):
+    (results / "published.csv").write_text(PUBLISHED.replace("13.9,11", "5.0,8"))
+    add(results, published="a", shift=-2.0)  # a mean of 5.05, and ten failed
+    text = report(results)
+    assert f"{TABLE}: `memn2n`, default: failed tasks 10 against 8. {MISSING}" in text
+    (results / "published.csv").write_text(PUBLISHED.replace("13.9,11", "5.0,9"))
+    assert "## What fell short" not in report(results)
+    assert MISSING not in report(results)
+
+
+def test_dialogs_fall_short_with_unknown_words_and_on_task_6():
+    accuracy = {(figure, task): 80.0 for figure in dialog.FIGURES for task in range(1, 7)}
+    published = dict.fromkeys(accuracy, "80.9") | {("response_oov", 1): "90.0†", ("response", 6): "81.5‡"}
+    row = dialog.Row("memn2n", "default", False, 1, accuracy, published, (), 100, 30.0, "static", "name", ())
+    (line,) = dialog.lines_of([row])
+    assert _behind(line) == ["unknown words 80 against 82.72†", "task 6 80 against 81.5‡"]
 
 
 def test_a_remark_of_no_run_is_listed(results):

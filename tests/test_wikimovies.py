@@ -458,7 +458,7 @@ def test_a_run_leaves_its_record_and_its_row(tmp_path):
     assert "## WikiMovies, generated film world (1,000 triples)" in page
     assert board.as_csv([row]).splitlines()[1].startswith('generated,"1,000 triples",kv_memnn,')
     assert board.sheet_of([row], results).grids[0].title in page
-    assert board.lines_of([row])[0].difference is None
+    assert board.lines_of([row])[0].mean.difference is None
     assert f"| kv_memnn | {row.experiment} | answers | {row.hits:.1f} | – |" in page
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import records
-from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
+from zoo.leaderboard.sheet import Cell, Figure, Grid, Line, Part, Sheet
 from zoo.leaderboard.tables import (
     SIGNED,
     made_by_known_code,
@@ -203,11 +203,14 @@ def lines_of(rows: list[Row]) -> list[Line]:
                 f"task {task} {_number(row.accuracy['response', task])} (published {printed})"
                 for task, printed in figures.items()
             )
+        unknown = row.mean("response_oov"), row.published_mean("response_oov"), _sign(row, "response_oov")
+        figure, sign = unsigned(row.published.get(("response", 6), ""))
+        sixth = row.accuracy.get(("response", 6)), float(figure) if figure else None, sign
         lines.append(
             Line(
                 _title(row.match), "right replies in percent, mean of tasks 1 to 5", row.model, row.experiment,
                 row.record, row.mean("response"), row.published_mean("response"), _sign(row, "response"), besides,
-                row.marks, of_errors=False,
+                row.marks, of_errors=False, further=(Figure("unknown words", *unknown), Figure("task 6", *sixth)),
             )
         )  # fmt: skip
     return lines

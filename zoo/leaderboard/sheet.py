@@ -50,6 +50,20 @@ class Sheet:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """One of ours, beside the published one."""
+
+    name: str
+    ours: float | None
+    published: float | None
+    sign: str  # of the published figure's standing
+
+    @property
+    def difference(self) -> float | None:
+        return None if self.ours is None or self.published is None else round(self.ours - self.published, 2)
+
+
+@dataclass(frozen=True)
 class Line:
     """A run in results/README.md."""
 
@@ -64,11 +78,12 @@ class Line:
     besides: str  # further figures, ours and published ones
     marks: tuple[str, ...]
     of_errors: bool = True  # whether less is better
+    further: tuple[Figure, ...] = ()  # that are not to be behind the published ones either
 
     @property
     def key(self) -> tuple[str, str, str]:
         return self.table, self.model, self.setting
 
     @property
-    def difference(self) -> float | None:
-        return None if self.ours is None or self.published is None else round(self.ours - self.published, 2)
+    def mean(self) -> Figure:
+        return Figure("", self.ours, self.published, self.sign)

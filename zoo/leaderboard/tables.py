@@ -11,7 +11,7 @@ from typing import Any
 from tasks.babi.sources import questions_of
 from tasks.errors import UserError
 from zoo import records
-from zoo.leaderboard.sheet import Line
+from zoo.leaderboard.sheet import Figure, Line
 from zoo.progress import clock
 
 CSV = "leaderboard.csv"
@@ -326,12 +326,14 @@ def lines_of(rows: list[Row]) -> list[Line]:
         besides = [] if row.failed is None else [f"{row.failed} failed{beside}"]
         besides += [f"task {task}: {questions:,} questions generated" for task, questions in row.filled.items()]
         besides += [] if row.mean_unfilled is None else [f"{row.mean_unfilled:.2f} without"]
-        mean = row.published.get("mean_error")
+        mean, failed = row.published.get("mean_error"), row.published.get("failed_tasks")
+        sign = sign_of(row.published.get("failed_standing"))
         lines.append(
             Line(
                 title_of(row.table), "mean test error, in percent", row.model, row.experiment, row.record,
                 row.mean, float(mean) if mean else None, sign_of(row.published.get("mean_standing")),
                 "; ".join(besides), row.marks,
+                further=(Figure("failed tasks", row.failed, float(failed) if failed else None, sign),),
             )
         )  # fmt: skip
     return lines
