@@ -94,6 +94,8 @@ def test_what_is_to_do_is_shown_wherever_the_word_stands(tmp_path, release, caps
 def test_the_figure_of_a_record():
     tasks = {"1": {"test_errors": [9.0, 1.0], "selected": 1}, "2": {"test_errors": [2.0, 9.0], "selected": 0}}
     assert figure_of({"tasks": tasks}) == "1.50 % test error"
+    assert figure_of({"tasks": tasks, "family": "wikimovies"}) == "98.50 % hits@1"
+    assert figure_of({"tasks": tasks, "family": "dialog"}) == "98.50 % right replies"
     assert figure_of({"validation": {"bits": [3.0, 0.25], "selected": 1}}) == "0.25 bits on validation"
 
 

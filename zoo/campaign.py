@@ -121,11 +121,13 @@ def left(waiting: list[Plan], running: list[Run], pace: Paces, cores: int) -> st
 
 
 def figure_of(record: dict) -> str:
-    """The mean test error over the tasks, or what validation says of a task that has test sets of many lengths."""
-    if "tasks" in record:
-        return f"{fmean(got['test_errors'][got['selected']] for got in record['tasks'].values()):.2f} % test error"
-    validation = record["validation"]
-    return f"{validation['bits'][validation['selected']]:.2f} bits on validation"
+    """The mean over the tasks, in the measure of its leaderboard; of sequences, of many tests, what validation says."""
+    if "validation" in record:
+        validation = record["validation"]
+        return f"{validation['bits'][validation['selected']]:.2f} bits on validation"
+    error = fmean(got["test_errors"][got["selected"]] for got in record["tasks"].values())
+    right = {"dialog": "right replies", "wikimovies": "hits@1"}.get(record.get("family"))
+    return f"{100 - error:.2f} % {right}" if right else f"{error:.2f} % test error"
 
 
 def show(runs: dict[str, tuple[list[str], Plan]], pace: Paces) -> None:
