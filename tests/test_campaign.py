@@ -1,16 +1,22 @@
-"""A list of runs: made one after another, never twice, and honest about what failed."""
+"""A list of runs: made as many at once as there are cores, never twice, and honest about what failed."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from tasks.errors import UserError
 from tests.configs import ROOT, config
 from tests.test_run import environment
 from tests.worlds import write_release
-from zoo.campaign import figure_of, main, read, seconds_of
+from zoo import records
+from zoo.campaign import Run, figure_of, left, main, read, work_of
 from zoo.command import planned
 from zoo.mistakes import explained
 from zoo.training.recipe import Recipe
@@ -35,13 +41,26 @@ def test_every_run_of_a_campaign_on_babi_can_be_planned(file, release):
 
 
 def test_how_long_a_run_takes_is_told_by_the_nearest_run_that_was_made():
-    plan = planned(["experiment=graves2014_ntm_copy", "trainer.workers=1"])
+    plan = planned(["experiment=graves2014_ntm_copy"])
     pace = {("algorithmic", "lstm"): 1.0}
-    assert seconds_of(plan, pace) is None
+    assert work_of(plan, pace) is None
     nearer = [("algorithmic", "ntm"), ("algorithmic", "ntm", 100), ("ntm-copy-fresh",), ("ntm-copy-fresh", 100)]
     for number, kind in enumerate(nearer, start=2):
         pace[kind] = float(number)
-        assert seconds_of(plan, pace) == number * plan.examples
+        assert work_of(plan, pace) == number * plan.examples
+
+
+def test_when_the_rest_is_finished_is_told_by_the_cores_and_by_the_longest_run(monkeypatch):
+    plan = planned(["experiment=graves2014_ntm_copy"])  # one training keeps one core busy
+    pace = {("algorithmic", "ntm"): 3600 / plan.examples}
+    monkeypatch.setattr(time, "monotonic", lambda: 2400.0)
+    begun = Run("begun", plan, None, 1, 0.0)
+    assert left([plan] * 4, [], pace, 2).startswith("4 left: about 2:00:00, until ")
+    assert left([plan], [], pace, 2).startswith("1 left: about 1:00:00, until ")
+    assert left([plan] * 2, [begun], pace, 2).startswith("3 left: about 1:10:00, until ")
+    lstm = planned(["experiment=graves2014_lstm_copy"])
+    assert left([lstm], [begun], pace, 2).endswith(", and 1 of models that have no record yet")
+    assert left([lstm], [], pace, 2) == "1 left: no telling yet"
 
 
 @pytest.mark.parametrize(
@@ -75,14 +94,20 @@ def test_what_is_to_do_is_shown_wherever_the_word_stands(tmp_path, release, caps
 def test_the_figure_of_a_record():
     tasks = {"1": {"test_errors": [9.0, 1.0], "selected": 1}, "2": {"test_errors": [2.0, 9.0], "selected": 0}}
     assert figure_of({"tasks": tasks}) == "1.50 % test error"
+    assert figure_of({"tasks": tasks, "family": "wikimovies"}) == "98.50 % hits@1"
+    assert figure_of({"tasks": tasks, "family": "dialog"}) == "98.50 % right replies"
     assert figure_of({"validation": {"bits": [3.0, 0.25], "selected": 1}}) == "0.25 bits on validation"
 
 
-def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def command(folder: Path, *arguments: str) -> list[str]:
     world = [f"data_dir={folder / 'data'}", f"results_dir={folder / 'results'}", "logger=none"]
+    return [sys.executable, "-m", "zoo.campaign", str(folder / "mine.yaml"), *world, *arguments]
+
+
+def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "zoo.campaign", str(folder / "mine.yaml"), *world, *arguments],
-        cwd=ROOT, env=environment(folder / "results"), capture_output=True, text=True, timeout=240,
+        command(folder, *arguments), cwd=ROOT, env=environment(folder / "results"), capture_output=True, text=True,
+        timeout=240,
     )  # fmt: skip
 
 
@@ -121,3 +146,60 @@ def test_a_mistake_in_the_last_run_shows_before_the_first_is_made(tmp_path):
     assert "model 'memn3n' is not known; did you mean 'memnn'?" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_as_many_runs_are_made_at_once_as_there_are_cores_and_one_that_fails_stops_no_other(
+    tmp_path, monkeypatch, capfd
+):
+    write_release(tmp_path / "data")
+    common = "task=babi restarts=1 trainer.max_epochs=2"
+    runs = [f"model=memn2n {common}", f"model=kv_memnn {common} task.ids=[1,2]", f"model=memn2n {common} model.dim=10"]
+    (tmp_path / "mine.yaml").write_text("runs:\n" + "".join(f"  - {line}\n" for line in runs))
+    world = [f"data_dir={tmp_path / 'data'}", f"results_dir={tmp_path / 'results'}", f"cache_dir={tmp_path / 'cache'}"]
+    first = planned([*runs[0].split(), *world])
+    (tmp_path / "results/unfinished").mkdir(parents=True)
+    monkeypatch.setattr(records, "cores", lambda: 2)
+    with (
+        FileLock(tmp_path / f"results/unfinished/{first.name}-{first.identity}.lock"),
+        pytest.raises(UserError, match=r"1 of 3 runs failed \(model=memn2n task=babi"),
+    ):
+        main(command(tmp_path, f"cache_dir={tmp_path / 'cache'}")[3:])
+    out, err = capfd.readouterr()
+    assert "1/3  another process is making this very run" in err
+    assert "1/3  task 1" not in err
+    assert out.index("\n2/3 model=kv_memnn") < out.index("2/3  record:")
+    assert "2/3    1/2  task 1: test error" in err
+    kv, memn2n = (records.read(file) for file in sorted((tmp_path / "results/runs").glob("*.json")))
+    assert (kv["model"], kv["workers"]) == ("kv_memnn", 1)  # of two trainings, where one core was left
+    assert (memn2n["model"], memn2n["settings"]["model"]["dim"]) == ("memn2n", 10)
+    assert "trainer.workers" not in kv["command"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_what_stops_a_campaign_stops_its_runs_and_the_same_command_goes_on(tmp_path, stop):
+    write_release(tmp_path / "data")
+    common = "task=babi restarts=1 model.recipe.linear_start_epochs=0 trainer.max_epochs=30"
+    runs = [f"model=memn2n {common}", f"model=memn2n {common} model.dim=10"]
+    (tmp_path / "mine.yaml").write_text("runs:\n" + "".join(f"  - {line}\n" for line in runs))
+    results = tmp_path / "results"
+    process = subprocess.Popen(
+        command(tmp_path, "trainer.checkpoint_seconds=0"), cwd=ROOT, env=environment(results), text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list((results / "unfinished").glob("memn2n-*/0/1/last.ckpt")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(process.pid, stop)  # the campaign alone: its runs must notice
+    said = process.communicate(timeout=60)[1]  # ends when no run holds the other end of the pipe
+    assert process.returncode != 0
+    assert ("stopped; the same command goes on from here" in said) == (stop == signal.SIGINT)
+    assert "Traceback" not in said
+    assert not list((results / "runs").glob("*.json"))
+    again = campaign(tmp_path, "trainer.checkpoint_seconds=0")
+    assert again.returncode == 0, again.stderr
+    assert "continued" in again.stderr
+    assert len(list((results / "runs").glob("*.json"))) == 2

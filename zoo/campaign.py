@@ -1,16 +1,23 @@
 """python -m zoo.campaign conf/campaign/babi_1k.yaml [name=value ...]: makes every run of a list, then the leaderboard.
 
-What follows the file is added to the arguments of every run. A run that has its record is not made again, and one that
-was interrupted goes on, so the same command carries on after any interruption.
+What follows the file is added to the arguments of every run. As many runs are made at once as there are cores for. A
+run that has its record is not made again, and one that was interrupted goes on, so the same command carries on after
+any interruption.
 """
 
 import argparse
+import multiprocessing
 import os
+import signal
 import sys
 import time
+from collections import deque
 from datetime import datetime, timedelta
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -22,8 +29,8 @@ from zoo import records
 from zoo.command import planned
 from zoo.leaderboard.__main__ import write
 from zoo.mistakes import explained
-from zoo.progress import by_the_clock, clock
-from zoo.runner import Plan, run, workers_of
+from zoo.progress import Labelled, by_the_clock, clock
+from zoo.runner import Plan, end_with_parent, run, workers_of
 
 
 def read(file: Path) -> list[list[str]]:
@@ -71,47 +78,130 @@ def paces(results_dir: Path) -> Paces:
     return found
 
 
-def seconds_of(plan: Plan, pace: Paces) -> float | None:
-    """How long a run takes, if its model has been run before on tasks of the family."""
+def work_of(plan: Plan, pace: Paces) -> float | None:
+    """For how many seconds a run keeps a core busy, if its model has been run before on tasks of the family."""
     kinds = in_common(plan.name, plan.data.family, plan.config["model"], plan.labels["model"])
     known = next((pace[kind] for kind in kinds if kind in pace), None)
-    return known and known * plan.examples / workers_of(plan.config, len(plan.programs))
+    return known and known * plan.examples
 
 
-def left(plans: list[Plan], pace: Paces) -> str:
+def workers_for(plan: Plan) -> int:
+    """How many processes a run keeps busy that has the machine to itself."""
+    return workers_of(plan.config, len(plan.programs))
+
+
+class Run(NamedTuple):
+    """A run that is being made."""
+
+    name: str
+    plan: Plan
+    process: BaseProcess
+    workers: int
+    began: float
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+def left(waiting: list[Plan], running: list[Run], pace: Paces, cores: int) -> str:
     """What is left, and when it will be finished."""
-    taken = [seconds_of(plan, pace) for plan in plans]
-    known = sum(seconds for seconds in taken if seconds is not None)
-    unknown = taken.count(None)
-    finished = datetime.now() + timedelta(seconds=known)
-    about = f"about {clock(known)}, until {finished:%a %H:%M}" if known else "no telling yet"
+    rest = [(work_of(plan, pace), workers_for(plan)) for plan in waiting]
+    for run_ in running:
+        work = work_of(run_.plan, pace)
+        rest.append((work and max(work - run_.workers * run_.seconds, 0.0), run_.workers))
+    known = [(work, workers) for work, workers in rest if work is not None]
+    # one that keeps few cores busy may take longer than all the work, shared out among the cores
+    seconds = max([sum(work for work, _ in known) / cores, *(work / workers for work, workers in known)])
+    unknown = len(rest) - len(known)
+    finished = datetime.now() + timedelta(seconds=seconds)
+    about = f"about {clock(seconds)}, until {finished:%a %H:%M}" if known else "no telling yet"
     more = f", and {unknown} of models that have no record yet" if unknown and known else ""
-    return f"{len(plans)} left: {about}{more}"
+    return f"{len(rest)} left: {about}{more}"
 
 
 def figure_of(record: dict) -> str:
-    """The mean test error over the tasks, or what validation says of a task that has test sets of many lengths."""
-    if "tasks" in record:
-        return f"{fmean(got['test_errors'][got['selected']] for got in record['tasks'].values()):.2f} % test error"
-    validation = record["validation"]
-    return f"{validation['bits'][validation['selected']]:.2f} bits on validation"
+    """The mean over the tasks, in the measure of its leaderboard; of sequences, of many tests, what validation says."""
+    if "validation" in record:
+        validation = record["validation"]
+        return f"{validation['bits'][validation['selected']]:.2f} bits on validation"
+    error = fmean(got["test_errors"][got["selected"]] for got in record["tasks"].values())
+    right = {"dialog": "right replies", "wikimovies": "hits@1"}.get(record.get("family"))
+    return f"{100 - error:.2f} % {right}" if right else f"{error:.2f} % test error"
 
 
-def show(plans: list[tuple[str, Plan]], pace: Paces) -> None:
+def show(runs: dict[str, tuple[list[str], Plan]], pace: Paces) -> None:
     table = Table()
     table.add_column("run", overflow="fold")
     table.add_column("state")
     table.add_column("figure", justify="right")
     table.add_column("time", justify="right")
-    for name, plan in plans:
+    for name, (_, plan) in runs.items():
         short = name.removeprefix("experiment=")
         if done := plan.recorded():
             record = records.read(done[-1])
             table.add_row(short, "done", figure_of(record), by_the_clock(record))
         else:
-            seconds = seconds_of(plan, pace)
-            table.add_row(short, "to do", "", "?" if seconds is None else f"about {clock(seconds)}")
+            work = work_of(plan, pace)
+            table.add_row(short, "to do", "", "?" if work is None else f"about {clock(work / workers_for(plan))}")
     Console().print(table)
+
+
+def _make(arguments: list[str], workers: int, name: str) -> None:
+    """Makes a run, in a process of its own.
+
+    Args:
+        arguments: of run.py.
+        workers: processes that it may keep busy.
+        name: stands before each of its lines; empty: it has the screen to itself.
+    """
+    end_with_parent()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to clean up before it ends
+    if name:
+        sys.stdout, sys.stderr = Labelled(sys.stdout, name), Labelled(sys.stderr, name)
+    with explained(arguments):
+        plan = planned(arguments)
+        run(plan._replace(config=plan.config | {"trainer": plan.config["trainer"] | {"workers": workers}}))
+
+
+def make(runs: dict[str, tuple[list[str], Plan]], results: Path) -> list[str]:
+    """Makes the runs that have no record, as many at once as there are cores for, and names those that failed."""
+    on_gpu = any(plan.config["trainer"]["accelerator"] == "gpu" for _, plan in runs.values())
+    cores = 1 if on_gpu else records.cores()  # of GPUs there is one
+    context = multiprocessing.get_context("spawn")
+    waiting = deque(runs)
+    running: dict[int, Run] = {}
+    failed = []
+    try:
+        while True:
+            while waiting and (free := cores - sum(run_.workers for run_ in running.values())):
+                arguments, plan = runs[name := waiting.popleft()]
+                if plan.recorded():
+                    continue
+                number = f"{len(runs) - len(waiting)}/{len(runs)}"
+                to_do = [plan, *(runs[later][1] for later in waiting if not runs[later][1].recorded())]
+                rest = left(to_do, list(running.values()), paces(results), cores)
+                print(f"\n{number} {name}   ({rest})", flush=True)
+                workers = min(workers_for(plan), free)  # fewer than it could use, rather than to wait for more
+                process = context.Process(target=_make, args=(arguments, workers, number if workers < cores else ""))
+                process.start()
+                running[process.sentinel] = Run(name, plan, process, workers, time.monotonic())
+            if not running:
+                return failed
+            for sentinel in connection.wait(list(running)):
+                ended = running.pop(sentinel)
+                ended.process.join()
+                if code := ended.process.exitcode:
+                    failed.append(ended.name)
+                    killed = f", killed by signal {-code}" if code < 0 else ""
+                    print(f"failed after {clock(ended.seconds)}{killed}: {ended.name}", file=sys.stderr, flush=True)
+            write(results)
+    finally:
+        started = multiprocessing.active_children()
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.join()
 
 
 def main(arguments: list[str]) -> None:
@@ -120,33 +210,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("overrides", nargs="*", metavar="name=value", help="added to every run, as in restarts=3")
     parser.add_argument("--show", action="store_true", help="only show what is done and what is to do")
     given = parser.parse_intermixed_args(arguments)  # --show may stand before what is added
-    plans: list[tuple[str, Plan]] = []
-    for arguments in read(given.file):  # all of them now: a mistake in the last shows at once, and not tomorrow
-        with explained([*arguments, *given.overrides]):
-            plans.append((" ".join(arguments), planned([*arguments, *given.overrides])))
-    results = Path(plans[0][1].config["results_dir"])
-    show(plans, paces(results))
+    runs: dict[str, tuple[list[str], Plan]] = {}
+    for listed in read(given.file):  # all of them now: a mistake in the last shows at once, and not tomorrow
+        arguments = [*listed, *given.overrides]
+        with explained(arguments):
+            runs[" ".join(listed)] = arguments, planned(arguments)
+    results = Path(next(iter(runs.values()))[1].config["results_dir"])
+    show(runs, paces(results))
     if given.show:
         return
-    failed = []
-    for number, (name, plan) in enumerate(plans, start=1):
-        if plan.recorded():
-            continue
-        to_do = [plan for _, plan in plans[number - 1 :] if not plan.recorded()]
-        print(f"\n{number}/{len(plans)} {name}   ({left(to_do, paces(results))})", flush=True)
-        began = time.monotonic()
-        try:
-            run(plan)
-        except UserError as error:
-            failed.append(name)
-            print(f"failed after {clock(time.monotonic() - began)}: {error}", file=sys.stderr, flush=True)
-        write(results)
+    failed = make(runs, results)
     print()
-    show(plans, paces(results))
+    show(runs, paces(results))
     if failed:
-        raise UserError(
-            f"{len(failed)} of {len(plans)} runs failed ({'; '.join(failed)}); the same command tries again"
-        )
+        raise UserError(f"{len(failed)} of {len(runs)} runs failed ({'; '.join(failed)}); the same command tries again")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What a person sees while a run is on its way: a row a training, and the time left."""
 
+import io
 import sys
 import time
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -34,6 +35,20 @@ class Measure(NamedTuple):
 
     def said(self, figure: float) -> str:
         return f"{figure:.{self.places}f} {self.unit}"
+
+
+class Labelled(io.TextIOBase):
+    """A stream on which several runs write at once: in whole lines, each behind the name of its run."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.stream, self.name, self.begun = stream, name, ""
+
+    def write(self, text: str) -> int:
+        *lines, self.begun = (self.begun + text).split("\n")
+        if lines:
+            self.stream.write("".join(f"{self.name}  {line}\n" for line in lines))
+            self.stream.flush()
+        return len(text)
 
 
 class Progress:

@@ -310,7 +310,12 @@ def _begin_worker(reports: multiprocessing.Queue, threads: int) -> None:
     global _reports
     _reports = reports
     torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Leaves it to the process that started this one what an interrupt means, and ends when that one is no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def die_with_parent() -> None:
