@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from tasks.batch import Sizes
-from tests.configs import config
+from tests.configs import ROOT, config
 from tests.worlds import write_release
 from zoo import explain, records, repeat
 from zoo.command import planned
@@ -31,6 +31,12 @@ def results(tmp_path_factory) -> Path:
     ]))  # fmt: skip
     torch.set_num_threads(threads)
     return results
+
+
+def test_weights_are_those_of_one_restart_alone(results):
+    (file,) = (results / "weights").iterdir()
+    weights = torch.load(file, weights_only=True)["1"]["weights"]
+    assert weights.untyped_storage().nbytes() == weights.numel() * weights.element_size()
 
 
 def test_shows_the_questions_of_a_record(results, capsys):
@@ -102,6 +108,14 @@ def test_answers_a_story_that_is_typed(results, capsys, monkeypatch):
     assert first.split()[0] == "attic"
     assert second.split()[0] == "yard"
     assert "ben ran" not in first  # an empty line begins a new story
+
+
+def test_weights_that_come_with_the_project_answer(capsys, monkeypatch):
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO("John went to the hallway.\nMary moved to the garden.\nWhere is Mary?\n")
+    )
+    explain.main(["run=sukhbaatar2015_memn2n_babi_1k", "task=1", "story=-", f"results_dir={ROOT / 'results'}"])
+    assert "where is mary?  garden" in capsys.readouterr().out
 
 
 def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path):

@@ -162,7 +162,7 @@ def write(results_dir: Path, name: str, run: dict, figures: dict[str, dict]) -> 
         sum(got["examples"] for got in figures.values()) / max(1e-9, sum(got["seconds"] for got in figures.values()))
     )
     record["environment"] = environment()
-    # what `zoo.explain` asks; too large to be committed, and made again from the record
+    # what `zoo.explain` asks; of most runs too large to be committed, and made again from the record
     kept = {
         training: {name: got[name] for name in ("weights", "words", "learned", "sizes") if name in got}
         for training, got in figures.items()

@@ -175,7 +175,7 @@ def _test(training: EnsembleTraining, ensemble: Ensemble, tested: slice, corpus:
             name: getattr(training, f"{name}_curve")[:epochs, tested].cpu()
             for name in ("train_loss", "valid_loss", "valid_error")
         },
-        "weights": ensemble.weights[selected].detach().cpu(),
+        "weights": ensemble.weights[selected].detach().cpu().clone(),  # else all restarts would be stored
         "parameters": ensemble.weights.shape[1],
         "examples": epochs * len(corpus.train) * len(ensemble),
     }
