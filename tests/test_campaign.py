@@ -187,6 +187,7 @@ def test_what_stops_a_campaign_stops_its_runs_and_the_same_command_goes_on(tmp_p
     process = subprocess.Popen(
         command(tmp_path, "trainer.checkpoint_seconds=0"), cwd=ROOT, env=environment(results), text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which the tests' own parent may ignore
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list((results / "unfinished").glob("memn2n-*/0/1/last.ckpt")):
