@@ -148,6 +148,14 @@ def test_a_mistake_in_the_last_run_shows_before_the_first_is_made(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_making_runs_again_is_refused(tmp_path):
+    write_release(tmp_path / "data")
+    (tmp_path / "mine.yaml").write_text("runs:\n  - model=memn2n task=babi\n")
+    with pytest.raises(UserError, match="rerun=true: a campaign makes what has no record"):
+        main(command(tmp_path, f"cache_dir={tmp_path / 'cache'}", "rerun=true")[3:])
+    assert not (tmp_path / "results").exists()
+
+
 @pytest.mark.slow
 def test_as_many_runs_are_made_at_once_as_there_are_cores_and_one_that_fails_stops_no_other(
     tmp_path, monkeypatch, capfd

@@ -1,5 +1,6 @@
 """DMN+ against its equations, in value and in gradient."""
 
+import pytest
 import torch
 
 from tests.by_hand import compare
@@ -35,3 +36,5 @@ def test_dropout_drops_its_share_and_keeps_the_mean(uneven):
     whole = network(batch._replace(noise=torch.ones_like(noise)))
     torch.testing.assert_close(plain.scores, whole.scores)
     assert DMNPlus(**uneven.sizes._asdict(), dropout=0.0).noise(batch.told, torch.Generator()) is None
+    with pytest.raises(ValueError, match=r"dropout=1\.0: expected less than 1"):
+        DMNPlus(**uneven.sizes._asdict(), dropout=1.0)

@@ -65,6 +65,9 @@ def test_ensemble_is_its_networks(corpus):
         torch.testing.assert_close(answers.scores[k], network(batch).scores)
         torch.testing.assert_close(answers.trace.attention[k], network(batch).trace.attention)
         torch.testing.assert_close(losses["answer"][k], network.loss(network(batch), batch)["answer"])
+    alone = ensemble.answer(corpus.by_question(corpus.train, index, ensemble.network.window))
+    assert alone.scores.equal(answers.scores)
+    assert alone.trace.attention.equal(answers.trace.attention)
 
 
 def test_cutting_the_sentence_table_changes_nothing(corpus):

@@ -14,6 +14,8 @@ from zoo import explain, records, repeat
 from zoo.command import planned
 from zoo.runner import run
 from zoo.training.build import build
+from zoo.training.ensemble import Ensemble
+from zoo.training.look import look
 
 STORY = "Ada went to the attic.\nBen ran to the barn.\nWhere is Ada?\n\nAda walked to the yard.\nWhere is Ada?\n"
 
@@ -58,8 +60,8 @@ def test_the_newest_record_that_has_the_task_is_taken(results, tmp_path, capsys)
     said = capsys.readouterr().out
     setting = "default, model.recipe.batch_size=8, restarts=2"
     assert said.startswith(f"memn2n-1k-per_task-a-1: {setting}, official data; task 1\n")
-    assert explain.find("memn2n", tmp_path, "4").stem == explain.find("memn2n", tmp_path).stem
-    assert explain.find("memn2n", tmp_path, "4").stem == "memn2n-dialog-per_task-b-2"
+    assert records.find("memn2n", tmp_path, "4").stem == records.find("memn2n", tmp_path).stem
+    assert records.find("memn2n", tmp_path, "4").stem == "memn2n-dialog-per_task-b-2"
 
 
 def test_a_record_is_named_by_its_experiment_too_and_official_data_come_first(results, tmp_path):
@@ -72,9 +74,9 @@ def test_a_record_is_named_by_its_experiment_too_and_official_data_come_first(re
     ):
         changed = records.read(made) | {"experiment": experiment, "source": source}
         (tmp_path / "runs" / f"{name}.json").write_text(records.dump(changed))
-    assert explain.find("mine", tmp_path, "1").stem == "memn2n-1k-per_task-a-1"
-    assert explain.find("memn2n-1k-per_task-b", tmp_path, "1").stem == "memn2n-1k-per_task-b-2"
-    assert explain.find("memn2n-1k", tmp_path, "1").stem == "memn2n-1k-per_task-c-3"
+    assert records.find("mine", tmp_path, "1").stem == "memn2n-1k-per_task-a-1"
+    assert records.find("memn2n-1k-per_task-b", tmp_path, "1").stem == "memn2n-1k-per_task-b-2"
+    assert records.find("memn2n-1k", tmp_path, "1").stem == "memn2n-1k-per_task-c-3"
 
 
 @pytest.mark.parametrize("asked", ["--help", "-h"])
@@ -133,6 +135,18 @@ def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path)
     assert corpus.by_question(corpus.test, torch.tensor([0]), 2).unseen.equal(~learned)
 
 
+@pytest.mark.parametrize("model", ["memnn", "dmn", "memn2n"])
+def test_a_story_may_be_longer_than_those_of_training(model):
+    words, sizes = ["", "ada", "ran", "to", "the", "attic", "where", "is"], Sizes(8, 5, 2)
+    given = config(f"model={model}")["model"] | ({"hears": "sentences"} if model == "dmn" else {})
+    ensemble = Ensemble([build(given, sizes, seed=1)])
+    for told in (2, 4):  # as long, and longer
+        story = [*["Ada ran to the attic."] * told, "Where is Ada?"]
+        (corpus,) = explain.asked(story, words, torch.ones(len(words), dtype=torch.bool), sizes)
+        shown = look(ensemble, 0, corpus, corpus.test, 0)
+        assert len(shown["story"]) == (told if model == "dmn" else 2)  # the others see their window
+
+
 @pytest.mark.parametrize(
     ("arguments", "typed", "said"),
     [
@@ -162,7 +176,14 @@ def test_without_weights_it_says_how_to_get_them(results, tmp_path):
 
 def test_a_record_without_what_lies_beside_it_says_so(results, tmp_path):
     (tmp_path / "runs").mkdir()
-    for file in (results / "runs").glob("*.json"):
-        (tmp_path / "runs" / file.name).write_bytes(file.read_bytes())
+    (made,) = (results / "runs").glob("*.json")
+    file = tmp_path / "runs" / made.name
+    file.write_bytes(made.read_bytes())
     with pytest.raises(ValueError, match=r"memn2n-1k-per_task-\S+npz: missing beside its record; restore it"):
+        explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])
+    file.with_suffix(".npz").write_bytes((results / "runs" / file.name).with_suffix(".npz").read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"memn2n-1k-per_task-\S+npz is damaged .*; restore it"):
+        explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])
+    (tmp_path / "runs" / file.name).write_text('{"schema": 1}')
+    with pytest.raises(ValueError, match=r"json is not a record of a run \(KeyError"):
         explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])

@@ -6,7 +6,7 @@ from hydra.utils import get_class
 
 from tasks.batch import NONE, PAD
 from tests.configs import MODELS, config
-from zoo.interface import MemoryNetwork
+from zoo.interface import TRACES, MemoryNetwork
 from zoo.training.build import build, options_of
 from zoo.training.data import EvaluationBatches
 from zoo.training.ensemble import Ensemble
@@ -55,7 +55,7 @@ def test_class_states_its_facts(model):
     assert target.memory in ("static", "dynamic")
     assert target.supervision in ("answers", "supporting facts")
     assert target.drawn_by in ("question", "story")
-    assert target.traces in ("weights", "gates", "writing", "nothing")
+    assert target.traces in TRACES
     assert model["_target_"].split(".")[:2] == ["zoo", "models"]
 
 

@@ -51,6 +51,22 @@ def test_folder_archive_and_cache_give_the_same(release, tmp_path):
     assert first == second == third
 
 
+def test_files_that_are_not_those_of_the_release_are_said_to_be_others(release, tmp_path, monkeypatch):
+    others = load_babi(release, tmp_path / "cache", [1, 2])
+    assert (others.source, others.world) == ("official", "tasks 1, 2: not the release's files")
+    assert "are not those of bAbI v1.2; this run gets its own table" in others.notice
+    known = tmp_path / "release.csv"
+    known.write_text("subset,task,sha256\nen,1,0\n")
+    monkeypatch.setattr(official, "KNOWN", known)
+    # a task that we do not have, as task 3 at 10k, is believed
+    assert load_babi(release, tmp_path / "cache", [1, 2]).world == "task 1: not the release's files"
+
+
+def test_the_release_is_known_file_by_file(official, tmp_path):
+    for size in ("1k", "10k"):
+        assert load_babi(official, tmp_path, [1, 2, 20], size=size).world == ""
+
+
 def test_cache_notices_a_changed_file_and_survives_damage(release, tmp_path):
     _, before = load(release, tmp_path / "cache", [1], "1k", "en", False)
     (cached,) = (tmp_path / "cache").rglob("qa1.pt")
@@ -214,12 +230,13 @@ class TestRealRelease:
             return [(tuple(split.facts[at : at + told].tolist()), question) for at, told, question in rows]
 
         def leaks(corpus):
-            test = set(asked(corpus.test))
-            return sum(question in test for question in asked(corpus.train) + asked(corpus.valid))
+            learned = set(asked(corpus.train) + asked(corpus.valid))
+            return sum(question in learned for question in asked(corpus.test))
 
         found = {task: leaks(corpus) for task, corpus in self.all_tasks(official, tmp_path, "1k").items()}
-        assert {task: n for task, n in found.items() if n} == {1: 2, 4: 135, 7: 1, 13: 1, 17: 20, 20: 121}
-        assert leaks(self.all_tasks(official, tmp_path, "10k", [4])[4]) == 1480
+        assert {task: n for task, n in found.items() if n} == {1: 2, 4: 134, 7: 1, 13: 1, 17: 16, 20: 119}
+        larger = self.all_tasks(official, tmp_path, "10k", [1, 4, 11, 17, 20])
+        assert {task: leaks(corpus) for task, corpus in larger.items()} == {1: 16, 4: 741, 11: 25, 17: 152, 20: 203}
 
     def test_joint_protocol_gives_one_training(self, official, tmp_path):
         data = load_babi(official, tmp_path, [1, 2], source="auto", protocol="joint")

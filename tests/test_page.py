@@ -20,7 +20,7 @@ from zoo.command import composed
 from zoo.leaderboard import history
 from zoo.leaderboard.__main__ import check, write
 from zoo.leaderboard.compare import interval, signed_rank
-from zoo.leaderboard.page import page_data
+from zoo.leaderboard.page import _curve, page_data
 from zoo.leaderboard.report import as_report
 from zoo.leaderboard.tables import TASKS, lines_of, read_published, rows_of
 
@@ -145,6 +145,11 @@ def test_curves_are_thin_and_keep_both_ends(results):
     assert len(curve["epochs"]) == 40
     assert (curve["epochs"][0], curve["epochs"][-1]) == (1, 200)
     assert (curve["valid"][0][0], curve["valid"][0][-1]) == (90, 10)
+
+
+def test_what_is_not_finite_has_no_place_in_a_curve():
+    curve = _curve(np.array([[np.float16(70000)], [np.nan], [5]]))  # of sequences bits may be that many
+    assert curve["valid"] == [[None, None, 5]]
 
 
 def test_code_that_left_the_history_is_marked(results):

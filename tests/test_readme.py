@@ -9,7 +9,6 @@ import torch
 from benchmarks.generator import transfer
 from tests.configs import ROOT, config
 from zoo import records
-from zoo.explain import find
 from zoo.leaderboard.tables import as_markdown, rows_of
 from zoo.runner import plan, run
 
@@ -49,7 +48,7 @@ def test_records_that_it_names_are_of_the_experiment_on_official_data_and_have_t
     named = re.findall(r"`python -m zoo\.(?:explain|repeat) run=(\S+) task=(\d+)`", README)
     assert len(named) == 2
     for run_, task in named:
-        record = records.read(find(run_, ROOT / "results", task))
+        record = records.read(records.find(run_, ROOT / "results", task))
         assert task in record["tasks"]
         assert (record["experiment"], record["source"]) == (run_, "official")
 

@@ -85,7 +85,7 @@ def test_sequences_are_repeated(tmp_path, capsys):
 
 @pytest.mark.parametrize("dirty", [True, False, None])
 def test_uncommitted_code_is_named_before_the_training(tmp_path, monkeypatch, capsys, dirty):
-    monkeypatch.setattr(records, "commit", lambda: {"commit": "0" * 40, "dirty": dirty})
+    monkeypatch.setattr(records, "commit", lambda results: {"commit": "0" * 40, "dirty": dirty})
     file = made(tmp_path, *QUICK, "task.ids=[1]", "trainer.max_epochs=1")
     before_it = capsys.readouterr().err.partition("memn2n on generated")[0]
     assert ("will mark this run as of uncommitted code" in before_it) is (dirty is True)
@@ -129,7 +129,7 @@ def test_programs_are_compiled_as_they_were(folder, monkeypatch, capsys, compile
 
     tampered(folder, "programs", change)
     plans = []
-    monkeypatch.setattr(repeat, "run", lambda plan: plans.append(plan) or repeat.find("programs", folder / "results"))
+    monkeypatch.setattr(repeat, "run", lambda plan: plans.append(plan) or records.find("programs", folder / "results"))
     again(folder, "run=programs", *arguments)
     assert plans[0].config["trainer"]["compile"] == expected
     assert "NOTE" not in capsys.readouterr().err

@@ -13,6 +13,7 @@ import pytest
 
 from tests.configs import ROOT
 from tests.worlds import corpora_of, load_babi, write_release
+from zoo import runner
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
 PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
@@ -202,6 +203,10 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["model.hopps=3"], ["'model.hopps' is not an option; did you mean 'model.hops'?"]),
         (["+model.hopps=3"], ["model.hopps is not an option", "did you mean 'hops'?"]),
         (["model.recipe.epoch=3"], ["'model.recipe.epoch' is not an option; did you mean 'model.recipe.epochs'?"]),
+        (
+            ["model.recipe.perfect_epochs=3"],
+            ["no yaml of this model sets", "type it with a plus: +model.recipe.perfect"],
+        ),
         (["restart=3"], ["'restart' is not an option; did you mean 'restarts'?"]),
         (["restarts=0"], ["restarts=0: expected a whole number of at least 1"]),
         (["trainer.max_epochs=0"], ["trainer.max_epochs=0: expected"]),
@@ -210,6 +215,8 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["model.recipe.epochs=many"], ["model.recipe.epochs=many: expected int"]),
         (["model=lstm", "model.recipe.optimizer=adamm"], ["model.recipe.optimizer=adamm: expected sgd or adam"]),
         (["model.recipe.batch_size=0"], ["model.recipe.batch_size=0: expected at least 1"]),
+        (["model.recipe=5"], ["model.recipe=5: expected optimizer, learning_rate"]),
+        (["published=5"], ["published=5: an experiment sets it"]),
         (["task.ids=5"], ["task.ids=5: expected a list, as in task.ids=[5]"]),
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
     ],
@@ -239,6 +246,54 @@ def test_missing_and_damaged_data_are_named(world, tmp_path):
     assert damaged.returncode != 0
     assert "qa2_little-world_train.txt, line 4" in damaged.stderr
     assert "Traceback" not in damaged.stderr
+
+
+@pytest.mark.slow
+def test_a_run_that_is_told_to_stop_says_so_and_one_with_a_damaged_checkpoint_begins_it_anew(world, tmp_path):
+    results = tmp_path / "results"
+    arguments = ("model=memn2n", "task=babi", "restarts=1", "trainer.checkpoint_seconds=0", "logger=none")
+    process = subprocess.Popen(
+        command(world, results, *arguments), cwd=ROOT, env=environment(results), stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (found := list((results / "unfinished").glob("memn2n-*/0/1/last.ckpt"))):
+        assert process.poll() is None, "ended before a checkpoint was written"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.terminate()
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert "stopped; the same command goes on from here" in said
+    found[0].write_bytes(found[0].read_bytes()[:5000])
+    done = run(world, results, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "last.ckpt is damaged" in done.stderr
+    assert the_record(results)["resumed"]
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_is_named(world, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    done = run(world, file / "results", "model=memn2n", "task=babi")
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1].startswith(f"{file}/")
+    assert "results_dir=" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, capsys):
+    work = tmp_path / "0"
+    assert not runner.begun(work)
+    (work / "1").mkdir()
+    monkeypatch.setattr(runner.records, "commit", lambda results: {"commit": "another", "dirty": True})
+    assert runner.begun(work)
+    assert (work / "1").exists()
+    monkeypatch.setattr(runner.records, "fingerprint", lambda: "another")
+    assert not runner.begun(work)
+    assert not (work / "1").exists()
+    assert "the code has changed" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
@@ -41,7 +42,7 @@ def read(file: Path) -> list[list[str]]:
     try:
         runs = OmegaConf.to_container(OmegaConf.load(file))["runs"]
         arguments = [line.split() for line in runs]
-    except (OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{file}: expected a list `runs` of arguments of run.py, as in `- model=memn2n` ({error!r})"
         ) from None
@@ -195,7 +196,10 @@ def make(runs: dict[str, tuple[list[str], Plan]], results: Path) -> list[str]:
                     failed.append(ended.name)
                     killed = f", killed by signal {-code}" if code < 0 else ""
                     print(f"failed after {clock(ended.seconds)}{killed}: {ended.name}", file=sys.stderr, flush=True)
-            write(results)
+            try:
+                write(results)
+            except UserError as error:  # a record that somebody has damaged is no reason to end what is being made
+                print(f"the leaderboard was not written: {error}", file=sys.stderr, flush=True)
     finally:
         started = multiprocessing.active_children()
         for process in started:
@@ -215,7 +219,10 @@ def main(arguments: list[str]) -> None:
         arguments = [*listed, *given.overrides]
         with explained(arguments):
             runs[" ".join(listed)] = arguments, planned(arguments)
-    results = Path(next(iter(runs.values()))[1].config["results_dir"])
+    first = next(iter(runs.values()))[1].config
+    if first["rerun"]:
+        raise UserError("rerun=true: a campaign makes what has no record; python run.py makes a single run again")
+    results = Path(first["results_dir"])
     show(runs, paces(results))
     if given.show:
         return

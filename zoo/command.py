@@ -6,6 +6,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from tasks.errors import UserError
 from zoo.mistakes import CONF
 from zoo.runner import Plan, plan, run
 
@@ -42,6 +43,8 @@ def _plan(config: DictConfig, labels: dict) -> Plan:
 
 
 def _labels(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> dict:
+    if not isinstance(config.published, DictConfig | None):
+        raise UserError(f"published={config.published}: an experiment sets it, with its paper's figures; leave it out")
     said = [override.lstrip("+") for override in arguments if not override.startswith("~")]
     keys = [override.partition("=")[0] for override in said]
     overrides = [

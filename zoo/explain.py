@@ -24,6 +24,7 @@ from tasks.batch import NONE, Sizes
 from tasks.corpus import Corpus, Split
 from tasks.errors import UserError, nearest
 from zoo import records
+from zoo.interface import TRACES
 from zoo.leaderboard.tables import named, setting_of
 from zoo.mistakes import explained
 from zoo.training.build import build
@@ -32,34 +33,6 @@ from zoo.training.look import look
 from zoo.training.together import spoken_words
 
 HELP = {"--help", "-h"}
-SAYS = {
-    "weights": "share of the attention at each hop",
-    "gates": "how far the gate of each pass is open",
-    "writing": "how much of what is read each sentence has written",
-    "nothing": "this model does not say where it looks",
-}
-
-
-def find(name: str, results: Path, task: str | None = None) -> Path:
-    """A record by its file, or the newest whose name begins so, or that is of an experiment of that name.
-
-    Where a task is asked for, of those that have it; and one of official data before any other.
-    """
-    if Path(name).suffix == ".json" and Path(name).exists():
-        return Path(name)
-    runs = {file: records.read(file) for file in records.oldest_first(results)}
-    # memn2n is not memn2n_mine, if there are both
-    whole = [file for file in runs if file.stem.startswith(f"{name}-") or runs[file]["experiment"] == name]
-    fitting = whole or [file for file in runs if file.stem.startswith(name)]
-    if not fitting:
-        known = sorted({file.stem.partition("-")[0] for file in runs})
-        experiments = sorted({record["experiment"] for record in runs.values() if record["experiment"]})
-        raise UserError(
-            f"run={name}: no record in {results}/runs begins so, or is of this experiment"
-            f"{nearest(name, [*known, *experiments])} ({', '.join(known)})"
-        )
-    with_task = [file for file in fitting if task in runs[file].get("tasks", ())] or fitting
-    return ([file for file in with_task if runs[file]["source"] == "official"] or with_task)[-1]
 
 
 def titled(file: Path, record: dict) -> str:
@@ -132,7 +105,7 @@ def asked(lines: Iterable[str], words: list[str], learned: Tensor, sizes: Sizes)
 
 def show(shown: dict, traces: str, console: Console, answered: bool = True) -> None:
     """A story with a column for each hop; the supporting facts are marked."""
-    console.print(f"[dim]{SAYS[traces]}[/dim]")
+    console.print(f"[dim]{TRACES[traces]}[/dim]")
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("story", overflow="fold")
@@ -165,7 +138,7 @@ def main(arguments: list[str]) -> None:
         options[name] = value
     if missing := [name for name in ("run", "task") if name not in options]:
         raise UserError(f"{missing[0]}= is missing\n\n{__doc__.strip()}")
-    file = find(options["run"], Path(options["results_dir"]), options["task"])
+    file = records.find(options["run"], Path(options["results_dir"]), options["task"])
     record, console = records.read(file), Console()
     if record.get("family") == "algorithmic":
         raise UserError(f"{file.name} is a run on sequences: python -m zoo.pictures {file.stem} draws it")

@@ -20,6 +20,14 @@ class Paper(NamedTuple):
     link: str
 
 
+TRACES = {  # what the trace of a model is, MemoryNetwork.traces, in words
+    "weights": "share of the attention at each hop",
+    "gates": "how far the gate of each pass is open",
+    "writing": "how much of what is read each sentence has written",
+    "nothing": "this model does not say where it looks",
+}
+
+
 class Trace(NamedTuple):
     """Where a network looked: what the plots and pages draw, in one form for every model."""
 
@@ -60,8 +68,7 @@ class MemoryNetwork(nn.Module, ABC):
     supervision: ClassVar[str] = "answers"  # or "supporting facts"
     reads: ClassVar[type] = Questions
     drawn_by: ClassVar[str] = "question"  # or "story": how the batches that it reads are drawn
-    # what its trace is: "weights" of sentences, which sum to one; "gates" of sentences, which need not sum to one;
-    # "writing", how much of what it read each sentence has written, where it attends to no sentences; or "nothing"
+    # one of TRACES: "weights" sum to one, "gates" need not; "writing" is of a model that attends to no sentences
     traces: ClassVar[str] = "weights"
     searches: ClassVar[bool] = False  # whether it can answer from what a search has found: memories in no order
     ranks: ClassVar[bool] = False  # whether it can choose among replies of several words, as `answer_words` lets it

@@ -18,7 +18,6 @@ import torch
 from tasks.errors import UserError
 from zoo import records
 from zoo.command import composed
-from zoo.explain import find
 from zoo.mistakes import explained
 
 
@@ -182,7 +181,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("records", nargs="+", metavar="RECORD", help="a file, or the beginning of a record's name")
     parser.add_argument("--results", type=Path, default=Path("results"), help="holds runs/*.json")
     given = parser.parse_args(arguments)
-    files = [find(name, given.results) for name in given.records]
+    files = [records.find(name, given.results) for name in given.records]
     if len(set(files)) < len(files):
         raise UserError(f"{next(file for file in files if files.count(file) > 1).name} is named twice")
     joined = join(files)

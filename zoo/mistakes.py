@@ -1,6 +1,8 @@
 """Turns what goes wrong at the command line into one message that says what to type instead."""
 
 import contextlib
+import dataclasses
+import errno
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from tasks.errors import UserError, nearest
 
 CONF = Path(__file__).parent.parent / "conf"
+# what a folder or a disk refuses; all other errors of files are faults of ours
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 @contextlib.contextmanager
@@ -21,17 +25,25 @@ def explained(arguments: list[str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on from here")
-    except UserError as error:
-        sys.exit(f"{error}")
     except (HydraException, OmegaConfBaseException) as error:
         cause = error
         while cause is not None:  # Hydra wraps what happens inside instantiate
-            if isinstance(cause, UserError):
-                sys.exit(f"{cause}")
             if not isinstance(cause, (HydraException, OmegaConfBaseException)):
+                if isinstance(cause, (UserError, OSError)):
+                    sys.exit(_said(cause))
                 raise  # a fault of ours
             cause = cause.__cause__
         sys.exit(_explain(error, arguments))
+    except (UserError, OSError) as error:
+        sys.exit(_said(error))
+
+
+def _said(error: UserError | OSError) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    if error.errno not in REFUSED:
+        raise error
+    return f"{error.filename}: {error.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
 
 
 def _explain(error: Exception, arguments: list[str]) -> str:
@@ -48,6 +60,8 @@ def _explain(error: Exception, arguments: list[str]) -> str:
         key, equals, _ = argument.lstrip("+~").partition("=")
         if not equals and not argument.startswith("-"):
             return f"'{argument}' sets nothing; expected name=value, as in model=memn2n (python run.py --help)"
+        if argument.startswith("model.recipe.") and key in str(error) and key.rpartition(".")[2] in _recipe():
+            return f"no yaml of this model sets '{key}'; type it with a plus: +{argument}"
         if equals and key in str(error) and key not in keys and not argument.startswith(("+", "~", "-")):
             siblings = [k for k in keys if k.rpartition(".")[0] == key.rpartition(".")[0]]
             near = nearest(key, siblings) or nearest(key, list(keys))
@@ -56,6 +70,12 @@ def _explain(error: Exception, arguments: list[str]) -> str:
         if equals and f"'{key}'" in str(error) and keys.get(key):
             return f"'{key}' is not an option of what was chosen; it stands in {', '.join(keys[key])}"
     return f"{str(error).splitlines()[0]}\n  (python run.py --help shows what can be set)"
+
+
+def _recipe() -> list[str]:
+    from zoo.training.recipe import Recipe  # which loads torch
+
+    return [field.name for field in dataclasses.fields(Recipe)]
 
 
 def _keys() -> dict[str, list[str]]:

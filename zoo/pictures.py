@@ -1,6 +1,7 @@
 """python -m zoo.pictures RECORD [--form "length=20"] [--out FILE.svg]: what the heads did, as in the paper's figures.
 
-RECORD is the json of a run on an algorithmic task (or a part of its name, under results/runs). Time goes to the right,
+RECORD is the json of a run on an algorithmic task, or, of those in results/runs, the newest of this experiment or whose
+name begins so. Time goes to the right,
 as in the figures of Graves, Wayne and Danihelka (2014). Dark is large; a weighting's row is a row of the memory.
 """
 
@@ -18,7 +19,6 @@ from tasks.errors import UserError, nearest
 from tasks.files import write_atomically
 from zoo import records
 
-RUNS = Path(__file__).parent.parent / "results" / "runs"
 COLUMNS = (("inputs", "adds", "writing"), ("outputs", "targets", "reads", "reading"))
 NAMES = {"writing": "write weightings", "reading": "read weightings"}
 CELL, MARGIN, LINE, WIDEST = 6, 24, 20, 640  # points; a long sequence has narrower cells
@@ -84,22 +84,13 @@ def tapes_of(file: Path) -> dict[str, dict[str, np.ndarray]]:
     return tapes
 
 
-def find(given: str) -> Path:
-    if Path(given).is_file():
-        return Path(given)
-    found = sorted(file for file in RUNS.glob("*.json") if given in file.name)
-    if not found:
-        raise UserError(f"{given} is neither a record nor part of the name of one in {RUNS.parent.name}/{RUNS.name}")
-    return found[-1]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m zoo.pictures", description="A record → what the heads did.")
-    parser.add_argument("record", help="a run's json, or part of its name; of several the newest")
+    parser.add_argument("record", help="a run's json, its experiment, or how its name begins; of several the newest")
     parser.add_argument("--form", help="of the sequence, as the record's tests name it; by default the first")
     parser.add_argument("--out", type=Path, help="an svg; by default under results/pictures")
     given = parser.parse_args()
-    file = find(given.record)
+    file = records.find(given.record, Path("results"))
     record, tapes = records.read(file), tapes_of(file)
     if not tapes:
         raise UserError(f"{file.name} is a run on stories; expected one on an algorithmic task, as task=copy")

@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import sys
+import zipfile
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,9 +17,10 @@ import numpy as np
 import torch
 
 from tasks.corpus import Data
-from tasks.errors import UserError
+from tasks.errors import UserError, nearest
 from tasks.files import write_atomically
 
+ROOT = Path(__file__).parent.parent
 SCHEMA = 1
 SELECTION = (
     "of each restart the epoch of lowest validation error, of equals the last; of the restarts the one of lowest "
@@ -83,6 +85,28 @@ def oldest_first(results_dir: Path) -> list[Path]:
     return sorted((results_dir / "runs").glob("*.json"), key=lambda file: file.stem.rpartition("-")[2])
 
 
+def find(name: str, results: Path, task: str | None = None) -> Path:
+    """A record by its file, or the newest whose name begins so, or that is of an experiment of that name.
+
+    Where a task is asked for, of those that have it; and one of official data before any other.
+    """
+    if Path(name).suffix == ".json" and Path(name).exists():
+        return Path(name)
+    runs = {file: read(file) for file in oldest_first(results)}
+    # memn2n is not memn2n_mine, if there are both
+    whole = [file for file in runs if file.stem.startswith(f"{name}-") or runs[file]["experiment"] == name]
+    fitting = whole or [file for file in runs if file.stem.startswith(name)]
+    if not fitting:
+        known = sorted({file.stem.partition("-")[0] for file in runs})
+        experiments = sorted({record["experiment"] for record in runs.values() if record["experiment"]})
+        raise UserError(
+            f"{name}: no record in {results}/runs begins so, or is of this experiment"
+            f"{nearest(name, [*known, *experiments])} ({', '.join(known)})"
+        )
+    with_task = [file for file in fitting if task in runs[file].get("tasks", ())] or fitting
+    return ([file for file in with_task if runs[file]["source"] == "official"] or with_task)[-1]
+
+
 def files_of(results_dir: Path, name: str, run_identity: str) -> list[Path]:
     """The records of this very run, or those it is a part of, the oldest first; several where it was made again."""
 
@@ -124,7 +148,10 @@ def arrays(file: Path) -> np.lib.npyio.NpzFile:
     stored = file.with_suffix(".npz")
     if not stored.exists():
         raise UserError(f"{stored}: missing beside its record; restore it with git, or make the run again")
-    return np.load(stored)
+    try:
+        return np.load(stored)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{stored} is damaged ({error}); restore it with git, or make the run again") from None
 
 
 def read(file: Path) -> dict:
@@ -132,6 +159,8 @@ def read(file: Path) -> dict:
         record = json.loads(file.read_text())
         if record["schema"] != SCHEMA:
             raise UserError(f"{file}: schema {record['schema']}, expected {SCHEMA}; it was written by another version")
+        for part in ("identity", "settings", "trainings", "environment", "commit"):
+            record[part]
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise UserError(f"{file} is not a record of a run ({error!r}); remove it or restore it with git") from None
     return record
@@ -174,11 +203,11 @@ def store(results_dir: Path, name: str, record: dict, arrays: dict[str, np.ndarr
     """Writes a record, the arrays beside it and, where they are at hand, the weights of the selected restarts."""
     moment = re.sub(r"\D", "", record["environment"]["finished"])  # so two machines never write the same file
     file = results_dir / "runs" / f"{name}-{record['identity']}-{moment}.json"
-    # the arrays first: a record that can be seen is complete
-    write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **arrays))
-    write_atomically(file, lambda stream: stream.write(dump(record).encode()))
+    # the record last: one that can be seen is complete
     if weights is not None:
         write_atomically(weights_of(file), lambda stream: torch.save(weights, stream))
+    write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **arrays))
+    write_atomically(file, lambda stream: stream.write(dump(record).encode()))
     return file
 
 
@@ -274,17 +303,26 @@ def _version(package: str) -> str | None:
         return None
 
 
-def commit() -> dict:
-    """The commit of the code and whether the tree differed from it; results/ and the README do not count."""
-    root = Path(__file__).parent.parent
+def fingerprint() -> str:
+    """Of all code that a run may use, committed or not; documents, settings and results do not count."""
+    found = hashlib.sha256()
+    for file in sorted(file for folder in ("zoo", "tasks") for file in (ROOT / folder).rglob("*.py")):
+        found.update(f"{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def commit(results_dir: Path) -> dict:
+    """The commit of the code and whether the tree differed from it; results and the README do not count."""
+    home = results_dir.resolve()
+    results = ["results"] + ([home.relative_to(ROOT).as_posix()] if ROOT in home.parents else [])
 
     def git(*words: str) -> str | None:
         try:
-            done = subprocess.run(("git", *words), cwd=root, capture_output=True, text=True, timeout=20, check=True)
+            done = subprocess.run(("git", *words), cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
         except (OSError, subprocess.SubprocessError):
             return None
         return done.stdout.strip()
 
     head = git("rev-parse", "HEAD")
-    changed = git("status", "--porcelain", "--", ".", ":!results", ":!README.md")
+    changed = git("status", "--porcelain", "--", ".", ":!README.md", *(f":!{folder}" for folder in results))
     return {"commit": head, "dirty": None if changed is None else bool(changed)}

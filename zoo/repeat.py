@@ -18,7 +18,7 @@ import numpy as np
 from tasks.errors import UserError
 from zoo import records
 from zoo.command import planned
-from zoo.explain import HELP, find, titled, training_of
+from zoo.explain import HELP, titled, training_of
 from zoo.join import join
 from zoo.mistakes import explained
 from zoo.runner import run
@@ -87,6 +87,11 @@ def _differences(file: Path, again: Path, task: str | None, training: str | None
     return found
 
 
+def _machine(environment: dict) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    return f"{versions}, on {environment['processor']}"
+
+
 def main(arguments: list[str]) -> None:
     if HELP & set(arguments):
         print(__doc__.strip())
@@ -104,15 +109,15 @@ def main(arguments: list[str]) -> None:
     if "run" not in named:
         raise UserError(f"run= is missing\n\n{__doc__.strip()}")
     results = Path(named["results_dir"])
-    file = find(named["run"], results, named.get("task"))
+    file = records.find(named["run"], results, named.get("task"))
     print(f"again: {titled(file, records.read(file))}", file=sys.stderr)
     differences = repeat(file, named.get("task"), results, overrides)
     if differences:
         record = records.read(file)
-        made_by = ", ".join(f"{name} {version}" for name, version in record["environment"]["versions"].items())
         raise UserError(
             f"NOT the same as {file.name}:\n  " + "\n  ".join(differences) + f"\n  the record was made by commit "
-            f"{record['commit']}, {made_by}, on {record['environment']['processor']}"
+            f"{record['commit']}, {_machine(record['environment'])}\n  this run by "
+            f"{_machine(records.environment())}; another processor or version rounds otherwise"
         )
     print(f"the same as {file.name}, figure by figure and answer by answer")
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import inspect
-import json
 import multiprocessing
 import os
 import queue
@@ -24,12 +23,12 @@ from hydra.utils import get_method, instantiate
 from rich.console import Console
 from rich.table import Table
 
+from tasks.babi import PASS_MARK
 from tasks.corpus import Data
 from tasks.errors import UserError, check_type
 from tasks.files import write_atomically
 from zoo import records
 from zoo.interface import MemoryNetwork
-from zoo.leaderboard.tables import PASS_MARK
 from zoo.progress import Measure, Progress, clock, label
 from zoo.training.build import build, check_fits, smallest
 from zoo.training.recipe import Recipe
@@ -116,14 +115,14 @@ def run(plan: Plan) -> Path:
             print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
             return earlier[-1]
         began = time.monotonic()
-        code = records.commit()
+        code = records.commit(results)
         if code["dirty"]:
             print(
                 "git status shows changes beside results/: the table will mark this run as of uncommitted code",
                 file=sys.stderr,
             )
         work = home / str(len(earlier))  # what a finished run may have left is not taken for the work of the next
-        resumed = _begun(work, code)
+        resumed = begun(work)
         restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
         world = f" ({data.world})" if data.world else ""
         title = f"{labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
@@ -150,36 +149,37 @@ def run(plan: Plan) -> Path:
         file = records.write(results, plan.name, record, {name: figures[name] for name in data.trainings})
         shutil.rmtree(home)
     show(records.read(file))
-    folder = "" if results == Path("results") else f" {results}"
+    folder = "" if results.resolve() == records.ROOT / "results" else f" {results}"  # where zoo.leaderboard looks
     print(f"record: {file}   (python -m zoo.leaderboard{folder} puts it on the table)")
     return file
 
 
-def _begun(work: Path, code: dict) -> bool:
+def begun(work: Path) -> bool:
     """Whether this code has begun the work before; what other code has left there is thrown away."""
-    begun = work / "code.json"
-    if begun.exists():
-        if json.loads(begun.read_text()) == code:
+    file, code = work / "code.txt", records.fingerprint()
+    if file.exists():
+        if file.read_text() == code:
             return True
         print("the code has changed since this run was interrupted: it begins anew", file=sys.stderr)
         shutil.rmtree(work)
-    write_atomically(begun, lambda stream: stream.write(json.dumps(code).encode()))
+    write_atomically(file, lambda stream: stream.write(code.encode()))
     return False
 
 
 def check(config: dict) -> None:
     for name, least in (("restarts", 1), ("seed", 0)):
-        if not isinstance(config[name], int) or not least <= config[name] < 2**31:
+        if type(config[name]) is not int or not least <= config[name] < 2**31:
             raise UserError(f"{name}={config[name]}: expected a whole number of at least {least}")
     trainer = config["trainer"]
     for name in ("workers", "threads", "together", "max_epochs"):
         if (trainer[name] is not None or name in ("threads", "together")) and (
-            not isinstance(trainer[name], int) or trainer[name] < 1
+            type(trainer[name]) is not int or trainer[name] < 1
         ):
             raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
     if not isinstance(trainer["compile"], bool) and trainer["compile"] != "auto":
         raise UserError(f"trainer.compile={trainer['compile']}: expected true, false or auto")
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
+    check_type("rerun", config["rerun"], bool, "true")
     if trainer["accelerator"] not in ("cpu", "gpu"):
         raise UserError(f"trainer.accelerator={trainer['accelerator']}: expected cpu or gpu, as in trainer=cpu")
     if trainer["accelerator"] == "gpu" and not torch.cuda.is_available():

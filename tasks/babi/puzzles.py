@@ -163,9 +163,6 @@ def sizes(draw: Draw, cast: Cast) -> Story:
     return [*story, *questions]
 
 
-STEPS = {"north": (0, 1), "south": (0, -1), "east": (1, 0), "west": (-1, 0)}
-
-
 def path(draw: Draw, cast: Cast) -> Story:
     """Task 19: the way from a place to another, over a third; the other places lie beside these three."""
     places = _some(draw, cast.places, len(cast.places))

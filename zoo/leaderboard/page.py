@@ -4,6 +4,7 @@ What is of bAbI alone: the names of the tasks, the slices of test questions and 
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -15,13 +16,14 @@ from typing import Any
 import numpy as np
 from hydra.utils import get_class
 
+from tasks.babi import PASS_MARK
 from tasks.babi import TASKS as NAMES
 from zoo import records
-from zoo.explain import SAYS
+from zoo.interface import TRACES
 from zoo.leaderboard import history
 from zoo.leaderboard.compare import interval, signed_rank
 from zoo.leaderboard.sheet import Sheet
-from zoo.leaderboard.tables import PASS_MARK, TASKS, Row, title_of
+from zoo.leaderboard.tables import TASKS, Row, title_of
 
 EPOCHS_SHOWN = 40
 SLICES = {  # columns of a record's arrays, and the largest value of all bins but the last
@@ -77,7 +79,7 @@ def page_data(rows: list[Row], published: list[dict[str, str]], results_dir: Pat
         "tasks": {task: NAMES[task] for task in TASKS},
         "pass_mark": PASS_MARK,
         "slices": {name: {"title": title, "bins": _bins(edges)} for name, (title, edges) in SLICES.items()},
-        "traces": SAYS,
+        "traces": TRACES,
         "tables": tables,
         "sentences": list(sentences),
     }
@@ -269,8 +271,8 @@ def _traces(record: dict) -> str | None:
 
 
 def _short(number: float | None, places: int) -> float | int | None:
-    """As few digits as are shown; None for what is not there or not a number."""
-    if number is None or number != number:
+    """As few digits as are shown; None for what is not there or not finite."""
+    if number is None or not math.isfinite(number):
         return None
     rounded = round(number, places)
     return int(rounded) if rounded == int(rounded) else rounded

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.babi import PASS_MARK
 from tasks.babi.sources import questions_of
 from tasks.errors import UserError
 from zoo import records
@@ -18,7 +19,6 @@ CSV = "leaderboard.csv"
 TASKS = range(1, 21)  # of bAbI; a mean stands only where all of them were run
 SIZES = ("1k", "10k")  # of the release, side by side on the first screen of the README
 UNCOMMITTED, UNKNOWN = "uncommitted code", "unknown commit"  # marks
-PASS_MARK = 5.0  # percent; a task with a larger error, before rounding, is failed
 SIGNS = {"verified": "", "quoted": "‡", "recalled": "†"}  # behind a published figure: how it is known
 SIGNED = "What is marked ‡ was seen only where others quote the paper, † is known from memory of it only."
 COLUMNS = (
@@ -190,7 +190,7 @@ def _facts_found(tasks: dict[str, dict]) -> float | None:
 def _published(record: dict, size: str, published: list[dict[str, str]]) -> dict[str, str]:
     """The figure that an experiment names as its own, or for a model as it stands the first of its conditions."""
     conditions = record["model"], size, record["settings"]["protocol"]
-    if record["source"] != "official":  # the papers' figures are of other data
+    if record["source"] != "official" or record.get("world"):  # the papers' figures are of other data
         return {}
     if not record["published"] and any(override.startswith("model.") for override in record["overrides"]):
         return {}
@@ -281,10 +281,10 @@ def _short(rows: list[Row]) -> str:
         settings.setdefault((row.model, row.size), []).append(row)
     best = {key: min(of, key=lambda row: row.mean_valid) for key, of in settings.items()}
     chosen = sorted(best.values(), key=lambda row: row.order)
-    header = ("model", *(name for size in SIZES for name in (size, "published", "restarts")))
+    numbers = [name for size in SIZES for name in (size, "published", "restarts")]
     body = []
-    for model in dict.fromkeys(row.model for row in chosen):
-        cells = [f"`{model}`"]
+    for model, supervision in dict.fromkeys((row.model, row.supervision) for row in chosen):
+        cells = [f"`{model}`", supervision]
         for size in SIZES:
             row = best.get((model, size))
             cells += ["–"] * 3 if row is None else [_error_and_failed(row), _published_pair(row), str(row.restarts)]
@@ -296,7 +296,7 @@ def _short(rows: list[Row]) -> str:
     )
     parts = (
         f"**bAbI, official data, {trained(rows[0].protocol)}: mean test error / failed tasks of {len(TASKS)}**",
-        table(header, body, set(header[1:])),
+        table(("model", "learns from", *numbers), body, set(numbers)),
         "\n".join(_filled(chosen)),
         "<details><summary>their settings</summary>",
         "\n".join(named),
@@ -346,7 +346,7 @@ def title_of(table: tuple[str, str, str]) -> str:
 
 def sign_of(standing: str | None) -> str:
     """What stands behind a published figure of that standing, if there is one."""
-    return "" if standing is None else SIGNS[standing]
+    return SIGNS[standing] if standing else ""
 
 
 def unsigned(printed: str) -> tuple[str, str]:

@@ -156,7 +156,8 @@ class DMN(MemoryNetwork):
         length, d = memory.shape[1:]
         c = rows(memory.flatten(1), batch.story).view(-1, length, d)  # for each question
         if self.times is not None:
-            c = c + rows(F.pad(self.times, (0, 0, 1, 0)), times_told(batch))
+            time = times_told(batch).clamp(max=len(self.times))  # a story may be longer than all of training
+            c = c + rows(F.pad(self.times, (0, 0, 1, 0)), time)
         c = torch.cat([c, self.end.expand(len(c), 1, d)], dim=1)
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         seen = F.pad(heard, (0, 1), value=True)

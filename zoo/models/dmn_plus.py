@@ -62,6 +62,8 @@ class DMNPlus(MemoryNetwork):
         super().__init__()
         at_least(1, memory_size=memory_size, dim=dim, passes=passes)
         at_least(0, dropout=dropout, l2=l2)
+        if dropout >= 1:
+            raise ValueError(f"model.dropout={dropout}: expected less than 1")
         self.window = min(memory_size, story_length)
         self.dim, self.dropout, self.l2 = dim, dropout, l2
 

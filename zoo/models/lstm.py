@@ -8,8 +8,9 @@ Deviations: sizes and training are ours; the paper doesn't give them.
 
 `SequenceLSTM` is the yardstick of Graves, Wayne and Danihelka, 2014, "Neural Turing Machines" (arXiv:1410.5401),
 section 4: layers of the same cell, one above the other, at the sizes of their table 3.
-Deviation: a layer hears the one below it, and the last one answers; the numbers of weights in their table suggest that
-theirs also had connections past layers, and peepholes.
+Deviations: a layer hears the one below it, and the last one answers; the numbers of weights in their table suggest
+that theirs also had connections past layers, and peepholes. Trained as ntm.py says of the NTM: Adam for
+RMSProp, another clip, sequences that grow on three tasks. The forget gate begins with a bias of one.
 """
 
 import torch

@@ -15,6 +15,8 @@ Deviations:
   she went to the garden." could as well have been the other way round.
 - With NL each side of s_O and the left side of s_R has a W of its own, the words that may be the answer have none, and
   the time features are added behind the nonlinear map.
+- An answer of several words, as in tasks 8 and 19, is one word of the vocabulary; with AM the paper has a null word,
+  too, and says one word after the other.
 - Bags of 2- and 3-grams are hashed into `buckets` features each, and start at zero.
 - Hashing of memories, words that training has not seen and exact matches are in open_memnn.py.
 """

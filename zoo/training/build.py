@@ -27,7 +27,10 @@ def options_of(model: type) -> dict[str, inspect.Parameter]:
 
 def smallest(model: dict) -> MemoryNetwork:
     """The least network of this configuration: it has the facts of its class, and has checked the options."""
-    least, _ = KINDS[get_class(model["_target_"]).reads]
+    try:
+        least, _ = KINDS[get_class(model["_target_"]).reads]
+    except ImportError as error:
+        raise UserError(f"model._target_={model['_target_']}: {str(error).splitlines()[0]}") from None
     return build(model, least, seed=0)
 
 

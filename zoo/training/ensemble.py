@@ -23,11 +23,11 @@ class _Callable(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, batch: Batch, learning: bool) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
-        if learning:
+    def forward(self, batch: Batch, wanted: str) -> dict[str, Tensor] | Answer | tuple[Answer, dict[str, Tensor]]:
+        if wanted == "steps":
             return self.network.learn(batch)
         answer = self.network(batch)
-        return answer, self.network.loss(answer, batch)
+        return answer if wanted == "answers" else (answer, self.network.loss(answer, batch))
 
 
 class Ensemble(nn.Module):
@@ -75,11 +75,15 @@ class Ensemble(nn.Module):
         Args:
             batch: tables with a leading axis of restarts, or without one where all restarts see the same.
         """
-        return self._each(self.weights, self._buffers_of_all(), batch, learning=False)
+        return self._each(self.weights, self._buffers_of_all(), batch, "both")
+
+    def answer(self, batch: Batch) -> Answer:
+        """Answers alone: no facts are needed, and no loss costs time."""
+        return self._each(self.weights, self._buffers_of_all(), batch, "answers")
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
         """Named loss terms of every restart, (R,), as a step of training needs them."""
-        return self._each(self.weights, self._buffers_of_all(), batch, learning=True)
+        return self._each(self.weights, self._buffers_of_all(), batch, "steps")
 
     def differentiate(self, batch: Batch) -> Tensor:
         """The loss of every restart, (R,), with its gradient left in `weights.grad`."""
@@ -128,19 +132,19 @@ class Ensemble(nn.Module):
 
     def _loss(self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """The sum over all restarts, which share no weight, so that each gets the gradient of its own; and of each."""
-        of_each = sum(self._each(weights, buffers, batch, learning=True).values())
+        of_each = sum(self._each(weights, buffers, batch, "steps").values())
         return of_each.sum(), of_each
 
     def _buffers_of_all(self) -> dict[str, Tensor]:
         return {name: getattr(self, stored) for name, stored in self.stored.items()}
 
     def _each(
-        self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch, learning: bool
-    ) -> dict[str, Tensor] | tuple[Answer, dict[str, Tensor]]:
+        self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch, wanted: str
+    ) -> dict[str, Tensor] | Answer | tuple[Answer, dict[str, Tensor]]:
         axes = type(batch)(*map(restart_axis, batch._fields, batch))
 
         def one(parameters: dict, buffers: dict, batch: Batch) -> dict[str, Tensor] | tuple:
-            return functional_call(self._skeleton[0], (parameters, buffers), (batch, learning))
+            return functional_call(self._skeleton[0], (parameters, buffers), (batch, wanted))
 
         return vmap(one, in_dims=(0, 0, axes))(self.parameters_of_all(weights), buffers, batch)
 

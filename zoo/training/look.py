@@ -37,7 +37,7 @@ def look(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number:
         row = number - int((split.story < split.story[number]).sum())
     else:
         batch, row = corpus.by_question(split, place, network.window), 0
-    answer, _ = ensemble(batch)
+    answer = ensemble.answer(batch)
     told = int(batch.told[row])
 
     right = [int(split.answer[number])] if split.golds is None else split.golds[number].tolist()

@@ -158,7 +158,7 @@ def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Ten
     """
     answers, found = [], []
     for batch in batches:
-        answer, _ = ensemble(batch)
+        answer = ensemble.answer(batch)
         asked = batch.answer != PAD
         answers.append(answer.scores.argmax(-1)[:, asked])
         if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1] and batch.golds is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tasks.errors import UserError, check_type, nearest
+from tasks.errors import UserError, check_names, check_type
 
 OPTIMIZERS = ("sgd", "adam")
 
@@ -34,9 +34,8 @@ class Recipe:
     def from_config(cls, given: dict) -> "Recipe":
         known = [field.name for field in dataclasses.fields(cls)]
         defaults = cls()
+        check_names("model.recipe", given, known)
         for name, value in given.items():
-            if name not in known:
-                raise UserError(f"model.recipe.{name} is not an option{nearest(name, known)} ({', '.join(known)})")
             default = getattr(defaults, name)
             check_type(f"model.recipe.{name}", value, type(default), default)
             if isinstance(default, str):

@@ -2,10 +2,12 @@
 
 import io
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from pickle import UnpicklingError
 
 import pytorch_lightning as pl
 import torch
@@ -96,9 +98,11 @@ def train(
             training,
             Blocks(batches),
             valid,
-            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+            ckpt_path=_undamaged(checkpoint),
             weights_only=True,
         )
+    except SystemExit:  # Lightning ends the process itself, on SIGTERM even as if all had gone well
+        raise KeyboardInterrupt from None
     finally:
         loggers.close(logger)
     training.to(device)
@@ -242,6 +246,19 @@ def _dialogs(wrong: Tensor, split: Split) -> tuple[Tensor, Tensor]:
     return mistakes > 0, torch.zeros_like(none[0]).scatter(0, split.story, split.task)
 
 
+def _undamaged(checkpoint: Path) -> str | None:
+    """The checkpoint to go on from, if there is one that can be read."""
+    if not checkpoint.exists():
+        return None
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
+        print(f"{checkpoint} is damaged ({str(error).splitlines()[0]}): this training begins anew", file=sys.stderr)
+        checkpoint.unlink()
+        return None
+    return str(checkpoint)
+
+
 @torch.inference_mode()
 def _sequence_figures(ensemble: Ensemble, task: Algorithm, selected: int) -> dict:
     """Costs and wrong bits, form by form, and what the heads of the selected restart did with one sequence of each."""
@@ -260,7 +277,7 @@ def _costs(ensemble: Ensemble, part: Fixed, forms: Iterable[int]) -> dict[str, t
     costs, wrong = [], []
     for form in forms:
         for batch in part.of_form(form):
-            answer, _ = ensemble(batch)
+            answer = ensemble.answer(batch)
             costs.append(bits(answer.scores, batch))
             wrong.append(wrong_bits(answer.scores, batch))
     return {
@@ -272,7 +289,7 @@ def _costs(ensemble: Ensemble, part: Fixed, forms: Iterable[int]) -> dict[str, t
 def _tape(ensemble: Ensemble, batch: Sequences, restart: int) -> dict[str, torch.Tensor]:
     """What was shown, what came out and what the heads did, for the first sequence of a batch."""
     first = Sequences(*(table[:1] for table in batch))
-    answer, _ = ensemble(first)
+    answer = ensemble.answer(first)
     shown = {"inputs": first.inputs[0], "targets": first.targets[0]}
     done = {"outputs": answer.scores.sigmoid()} | answer.trace._asdict()
     return {name: table.half().cpu() for name, table in (shown | {n: t[restart, 0] for n, t in done.items()}).items()}
