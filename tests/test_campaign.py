@@ -143,7 +143,7 @@ def test_a_mistake_in_the_last_run_shows_before_the_first_is_made(tmp_path):
     (tmp_path / "mine.yaml").write_text("runs:\n  - model=memn2n task=babi\n  - model=memn3n task=babi\n")
     done = campaign(tmp_path)
     assert done.returncode != 0
-    assert "model 'memn3n' is not known; did you mean 'memnn'?" in done.stderr
+    assert "mine.yaml, model=memn3n task=babi: model 'memn3n' is not known; did you mean 'memnn'?" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
 

@@ -112,6 +112,16 @@ def test_answers_a_story_that_is_typed(results, capsys, monkeypatch):
     assert "ben ran" not in first  # an empty line begins a new story
 
 
+def test_somebody_who_types_may_try_again(results, capsys, monkeypatch):
+    typed = io.StringIO(STORY.replace("Where", "Ada went to the attik.\nWhere", 1))
+    monkeypatch.setattr(typed, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", typed)
+    explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={results}"])
+    said = capsys.readouterr().out
+    assert "did you mean 'attic'" in said
+    assert said.count("where is ada?") == 2
+
+
 def test_weights_that_come_with_the_project_answer(capsys, monkeypatch):
     monkeypatch.setattr(
         "sys.stdin", io.StringIO("John went to the hallway.\nMary moved to the garden.\nWhere is Mary?\n")

@@ -217,8 +217,11 @@ def main(arguments: list[str]) -> None:
     runs: dict[str, tuple[list[str], Plan]] = {}
     for listed in read(given.file):  # all of them now: a mistake in the last shows at once, and not tomorrow
         arguments = [*listed, *given.overrides]
-        with explained(arguments):
-            runs[" ".join(listed)] = arguments, planned(arguments)
+        try:
+            with explained(arguments):
+                runs[" ".join(listed)] = arguments, planned(arguments)
+        except SystemExit as stop:
+            raise UserError(f"{given.file}, {' '.join(listed)}: {stop}") from None
     first = next(iter(runs.values()))[1].config
     if first["rerun"]:
         raise UserError("rerun=true: a campaign makes what has no record; python run.py makes a single run again")

@@ -73,25 +73,30 @@ def load(file: Path, record: dict, training: str) -> tuple[Ensemble, list[str], 
     return ensemble, words, stored.get("learned", torch.ones(len(words), dtype=torch.bool)), sizes
 
 
-def asked(lines: Iterable[str], words: list[str], learned: Tensor, sizes: Sizes) -> Iterator[Corpus]:
-    """For every question among the lines a corpus with it and the sentences before it; an empty line begins anew."""
+def asked(
+    lines: Iterable[str], words: list[str], learned: Tensor, sizes: Sizes, forgiving: bool = False
+) -> Iterator[Corpus]:
+    """For every question among the lines a corpus with it and the sentences before it; an empty line begins anew.
+
+    A forgiving listener says what is wrong with a line, and waits for another.
+    """
     number = {word: i for i, word in enumerate(words)}
     told: list[list[int]] = []
     for line in lines:
-        spoken = WORD.findall(line.lower())
-        if unknown := [word for word in spoken if word not in number]:
-            known = spoken_words(words)
-            near = nearest(unknown[0], known)
-            raise UserError(f"'{unknown[0]}' is no word of this task{near} (it has {', '.join(known)})")
-        if len(spoken) > sizes.sentence_length:
-            raise UserError(f"{len(spoken)} words: expected at most {sizes.sentence_length} ({line.strip()})")
-        row = [number[word] for word in spoken]
+        is_question = line.rstrip().endswith("?")
+        try:
+            row = _heard(line, number, words, sizes)
+            if is_question and not told:
+                raise UserError("a question before any sentence: tell a story first, a sentence a line")
+        except UserError as error:
+            if not forgiving:
+                raise
+            print(error)
+            continue
         if not row:
             told = []
-        elif not line.rstrip().endswith("?"):
+        elif not is_question:
             told.append(row)
-        elif not told:
-            raise UserError("a question before any sentence: tell a story first, a sentence a line")
         else:
             table = [[], *told, row]
             sentences = torch.tensor([of + [0] * (sizes.sentence_length - len(of)) for of in table])
@@ -101,6 +106,18 @@ def asked(lines: Iterable[str], words: list[str], learned: Tensor, sizes: Sizes)
                 one + len(told) + 1, one + 1, torch.full((1, 1), NONE), one,
             )  # fmt: skip
             yield Corpus(words, sentences, split, split, split, learned=learned)
+
+
+def _heard(line: str, number: dict[str, int], words: list[str], sizes: Sizes) -> list[int]:
+    """The words of a line, by their numbers."""
+    spoken = WORD.findall(line.lower())
+    if unknown := [word for word in spoken if word not in number]:
+        known = spoken_words(words)
+        near = nearest(unknown[0], known)
+        raise UserError(f"'{unknown[0]}' is no word of this task{near} (it has {', '.join(known)})")
+    if len(spoken) > sizes.sentence_length:
+        raise UserError(f"{len(spoken)} words: expected at most {sizes.sentence_length} ({line.strip()})")
+    return [number[word] for word in spoken]
 
 
 def show(shown: dict, traces: str, console: Console, answered: bool = True) -> None:
@@ -154,15 +171,16 @@ def main(arguments: list[str]) -> None:
             f"story={options['story']}: {file.name} is of no bAbI task; leave story= out to see what it keeps"
         )
     ensemble, words, learned, sizes = load(file, record, training)
+    typing = options["story"] == "-" and sys.stdin.isatty()
     if options["story"] == "-":
-        if sys.stdin.isatty():
+        if typing:
             console.print("a sentence a line, a question ends with ?, Ctrl-D ends")
         lines: Iterable[str] = sys.stdin
     elif Path(options["story"]).is_file():
         lines = Path(options["story"]).read_text().splitlines()
     else:
         raise UserError(f"story={options['story']}: no such file; story=- reads what you type")
-    for corpus in asked(lines, words, learned, sizes):
+    for corpus in asked(lines, words, learned, sizes, forgiving=typing):
         show(look(ensemble, 0, corpus, corpus.test, 0), network.traces, console, answered=False)
 
 

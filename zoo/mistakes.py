@@ -43,7 +43,9 @@ def _said(error: UserError | OSError) -> str:
         return str(error)
     if error.errno not in REFUSED:
         raise error
-    return f"{error.filename}: {error.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
+    return (
+        f"{error.filename or 'a file'}: {error.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
+    )
 
 
 def _explain(error: Exception, arguments: list[str]) -> str:

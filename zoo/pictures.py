@@ -1,8 +1,8 @@
 """python -m zoo.pictures RECORD [--form "length=20"] [--out FILE.svg]: what the heads did, as in the paper's figures.
 
 RECORD is the json of a run on an algorithmic task, or, of those in results/runs, the newest of this experiment or whose
-name begins so. Time goes to the right,
-as in the figures of Graves, Wayne and Danihelka (2014). Dark is large; a weighting's row is a row of the memory.
+name begins so. Time goes to the right, as in the figures of Graves, Wayne and Danihelka (2014). Dark is large; a
+weighting's row is a row of the memory.
 """
 
 import argparse

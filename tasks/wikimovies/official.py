@@ -51,7 +51,7 @@ def read(path: Path, source: str) -> dict[str, bytes]:
             path,
             HOMES[source] + folder,
             "|".join(name.replace(".", r"\.") for name in here.values()),
-            "delete it, then download it again with task.download=true",
+            "delete it, then download the release with task.download=true, or put the part back",
         )
         for role, name in here.items():
             if name not in files:
