@@ -44,7 +44,7 @@ def _said(error: UserError | OSError) -> str:
     if error.errno not in REFUSED:
         raise error
     return (
-        f"{error.filename or 'a file'}: {error.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
+        f"{error.filename or 'disk'}: {error.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
     )
 
 
