@@ -231,7 +231,7 @@ def test_sizes_sources_and_settings_are_not_mixed(results):
     short = as_short_markdown(rows_of(results))  # official data only, 1k beside 10k
     assert short.count("\n| `memn2n` |") == 1
     assert "generated" not in short
-    assert "| model | 1k | published | restarts | 10k | published | restarts |" in short
+    assert "| model | learns from | 1k | published | restarts | 10k | published | restarts |" in short
     assert "official data" in page
     assert "generated data" in page
 

@@ -43,9 +43,7 @@ def _said(error: UserError | OSError) -> str:
         return str(error)
     if error.errno not in REFUSED:
         raise error
-    return (
-        f"{error.filename or 'disk'}: {error.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
-    )
+    return f"{error.filename or 'disk'}: {error.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
 
 
 def _explain(error: Exception, arguments: list[str]) -> str:
