@@ -273,6 +273,19 @@ def test_a_run_that_is_told_to_stop_says_so_and_one_with_a_damaged_checkpoint_be
 
 
 @pytest.mark.slow
+def test_a_sweep_goes_on_after_a_pair_that_does_not_fit(tmp_path):
+    results = tmp_path / "results"
+    small = ("task.epoch=64", "task.valid_size=64", "task.test_size=2", "trainer.max_epochs=1", "trainer.compile=false")
+    done = run(tmp_path, results, "-m", "model=memn2n,lstm", "task=copy", "restarts=1", *small)
+    assert done.returncode == 1
+    assert "model=memn2n task=copy" in done.stderr
+    assert "choose model=lstm or ntm" in done.stderr
+    assert "not every run of the sweep was made" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert the_record(results)["model"] == "lstm"
+
+
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_named(world, tmp_path):
     file = tmp_path / "file"
     file.touch()

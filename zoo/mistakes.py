@@ -25,28 +25,28 @@ def explained(arguments: list[str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on from here")
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error
-        while cause is not None:  # Hydra wraps what happens inside instantiate
-            if not isinstance(cause, (HydraException, OmegaConfBaseException)):
-                if isinstance(cause, (UserError, OSError)):
-                    sys.exit(_said(cause))
-                raise  # a fault of ours
-            cause = cause.__cause__
-        sys.exit(_explain(error, arguments))
-    except (UserError, OSError) as error:
-        sys.exit(_said(error))
+    except Exception as error:
+        if (message := explain(error, arguments)) is None:
+            raise
+        sys.exit(message)
 
 
-def _said(error: UserError | OSError) -> str:
-    if isinstance(error, UserError):
-        return str(error)
-    if error.errno not in REFUSED:
-        raise error
-    return f"{error.filename or 'disk'}: {error.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
+def explain(error: Exception, arguments: list[str]) -> str | None:
+    """What to tell of an error that the command line has caused; None of a fault of ours."""
+    cause: BaseException | None = error
+    while isinstance(cause, (HydraException, OmegaConfBaseException)):  # Hydra wraps what happens inside instantiate
+        cause = cause.__cause__
+    if cause is None:
+        return _of_hydra(error, arguments)
+    if isinstance(cause, UserError):
+        return str(cause)
+    if isinstance(cause, OSError) and cause.errno in REFUSED:
+        place = cause.filename or "disk"
+        return f"{place}: {cause.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
+    return None
 
 
-def _explain(error: Exception, arguments: list[str]) -> str:
+def _of_hydra(error: Exception, arguments: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.partition("/")
         files = (file.relative_to(CONF / group).with_suffix("").as_posix() for file in (CONF / group).rglob("*.yaml"))
