@@ -43,6 +43,21 @@ def read_files(path: Path, folder: tuple[str, ...], pattern: str, damaged: str) 
     return found
 
 
+def apart(tasks: list[int], path: Path, name: str) -> tuple[str, str]:
+    """What sets a run apart of which the files of some tasks are not the release's, and what the person is told of it.
+
+    Args:
+        tasks: their numbers; if there are none, nothing is to be said.
+        path: where the files lie.
+        name: of the release.
+    """
+    if not tasks:
+        return "", ""
+    named = f"task{'s' if len(tasks) > 1 else ''} {', '.join(map(str, tasks))}"
+    told = f"NOTE: {named}: the files in {path} are not those of {name}; this run gets its own table"
+    return f"{named}: not the release's files", told
+
+
 def download(what: str, mirrors: tuple[str, ...], sha256: str, archive: str, data_dir: Path) -> Path:
     """Fetches an archive from the first mirror that answers with the right bytes, and returns where it lies.
 

@@ -95,7 +95,9 @@ def test_the_figure_of_a_record():
     tasks = {"1": {"test_errors": [9.0, 1.0], "selected": 1}, "2": {"test_errors": [2.0, 9.0], "selected": 0}}
     assert figure_of({"tasks": tasks}) == "1.50 % test error"
     assert figure_of({"tasks": tasks, "family": "wikimovies"}) == "98.50 % hits@1"
-    assert figure_of({"tasks": tasks, "family": "dialog"}) == "98.50 % right replies"
+    sixth = {"6": {"test_errors": [50.0], "selected": 0}}  # of which the dialogs' mean is not
+    assert figure_of({"tasks": tasks | sixth, "family": "dialog"}) == "98.50 % right replies"
+    assert figure_of({"tasks": sixth, "family": "dialog"}) == "50.00 % right replies"
     assert figure_of({"validation": {"bits": [3.0, 0.25], "selected": 1}}) == "0.25 bits on validation"
 
 
@@ -135,6 +137,27 @@ def test_a_campaign_makes_what_is_missing_and_says_what_failed(tmp_path):
     assert "3/3" in second.stdout
     assert "1/3" not in second.stdout
     assert len(list((tmp_path / "results/runs").glob("*.json"))) == 3
+
+
+@pytest.mark.slow
+def test_a_record_that_is_damaged_meanwhile_ends_nothing(tmp_path):
+    write_release(tmp_path / "data")
+    common = "task=babi restarts=1 trainer.max_epochs=2 trainer.workers=1"
+    (tmp_path / "mine.yaml").write_text(f"runs:\n  - model=memn2n {common}\n  - model=kv_memnn {common}\n")
+    process = subprocess.Popen(
+        command(tmp_path), cwd=ROOT, env=environment(tmp_path / "results"), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stdout:
+        if line.startswith("1/2"):
+            break
+    damaged = tmp_path / "results/runs/lstm-1k-per_task-0123456789-20260101000000.json"
+    damaged.parent.mkdir(parents=True, exist_ok=True)
+    damaged.write_text("{")
+    said = process.communicate(timeout=240)[1]
+    assert f"the leaderboard was not written: {damaged} is not a record" in said
+    assert "Traceback" not in said
+    assert {file.name.partition("-")[0] for file in damaged.parent.glob("*.json")} == {"memn2n", "kv_memnn", "lstm"}
 
 
 @pytest.mark.slow

@@ -352,6 +352,15 @@ class TestRun:
         assert rows_of(results) == []  # of bAbI
         (row,) = board.rows_of(results)
         assert (row.model, row.match, row.tasks) == ("memn2n", True, [1, 6])
+        # of files that are not the release's
+        assert row.title == "Dialog bAbI, official data (tasks 1, 6: not the release's files), with match types"
+        assert not row.published
+        (file,) = (results / "runs").glob("*.json")
+        file.write_text(json.dumps(record | {"world": "", "model": "gated_memn2n"}))
+        assert not board.rows_of(results)[0].published  # the experiment is of another model
+        file.write_text(json.dumps(record | {"world": ""}))
+        (row,) = board.rows_of(results)
+        assert row.title == "Dialog bAbI, official data, with match types"
         k = record["tasks"]["1"]["selected"]
         assert row.accuracy["dialog", 1] == 100 - record["tasks"]["1"]["test_dialog_errors"][k]
         assert (row.published["response", 6], row.published["dialog_oov", 1]) == ("41.0‡", "82.7†")

@@ -23,6 +23,14 @@ def test_entnet_is_its_equations(keys, uneven):
     compare(network, batch, answer)
 
 
+def test_begins_as_the_authors_code_does(uneven):
+    """Masks of questions and slopes at 1; the masks of stories as small as all other weights."""
+    network = EntNet(**uneven.sizes._asdict())
+    assert (network.question_mask == 1).all()
+    assert (network.slope == 1).all()
+    assert network.story_mask.abs().max() < 0.6
+
+
 def test_a_slot_keeps_what_another_sentence_is_not_about(uneven):
     """With its gate shut, a slot stays as it was."""
     network = EntNet(**uneven.sizes._asdict(), slots=3, dim=4).double()

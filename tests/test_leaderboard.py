@@ -13,7 +13,16 @@ from tasks.errors import UserError
 from tests.configs import ROOT
 from zoo import records
 from zoo.leaderboard.__main__ import between_markers
-from zoo.leaderboard.tables import COLUMNS, as_csv, as_markdown, as_short_markdown, lines_of, rows_of, unsigned
+from zoo.leaderboard.tables import (
+    COLUMNS,
+    as_csv,
+    as_markdown,
+    as_short_markdown,
+    lines_of,
+    published_of,
+    rows_of,
+    unsigned,
+)
 
 PUBLISHED = "key,model,size,protocol,name,setting,conditions,mean_error,failed_tasks,"
 PUBLISHED += "mean_standing,failed_standing,tasks_standing,source\n"
@@ -191,6 +200,13 @@ def test_a_published_figure_stands_only_beside_its_own_conditions(results):
     add(results, overrides=["model.encoding=bag"], identity="b")
     add(results, model="gated_memn2n", published="a", identity="c")
     assert {row["published_mean_error"] for row in as_rows(results)} == {""}
+
+
+def test_figures_of_an_experiment_are_those_of_its_model():
+    figures = [{"key": "a", "model": "ntm"}, {"key": "b", "model": "ntm"}]
+    assert published_of({"published": "b", "model": "ntm"}, figures) == figures[1:]
+    assert published_of({"published": "b", "model": "lstm"}, figures) == []
+    assert published_of({"published": None, "model": "ntm"}, figures) == []
 
 
 def test_some_tasks_give_no_mean(results):

@@ -87,6 +87,10 @@ def test_gated_memn2n_is_its_equations(corpus, batch, gates, relu):
     compare(network, corpus, batch, hops=3, tying="adjacent", encoding="position", gates=gates, relu=relu)
 
 
+def test_gates_begin_more_than_half_open(corpus):
+    assert GatedMemN2N(**corpus.sizes._asdict()).b_T.mean() > 0.3
+
+
 def test_position_encoding_is_twice_the_printed_formula_up_to_small_terms():
     longest, dim = 200, 400
     words = torch.ones(2, dim, dtype=torch.double)

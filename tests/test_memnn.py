@@ -56,8 +56,9 @@ def test_memnn_is_its_equations(setting, uneven):
         torch.testing.assert_close(one, other, msg=name)
 
 
-def test_a_question_without_facts_teaches_no_reading(uneven):
-    network = MemNN(**uneven.sizes._asdict(), dim=4, adaptive=False, reads=2)
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_question_without_facts_teaches_no_reading(adaptive, uneven):
+    network = MemNN(**uneven.sizes._asdict(), dim=4, adaptive=adaptive, reads=2)
     batch = uneven.by_question(uneven.train, torch.arange(len(uneven.train)), int(uneven.train.told.max()))
     known = network.loss(network(batch), batch)
     losses = network.loss(network(batch), batch._replace(support=torch.full_like(batch.support, NONE)))

@@ -126,6 +126,14 @@ def test_empty_slots_change_nothing_where_they_do_not_count(model, uneven):
         torch.testing.assert_close(whole, cut)
 
 
+@pytest.mark.parametrize("model", [name for name in MODELS if "time_noise" in config(f"model={name}")["model"]])
+def test_gaps_in_time_reach_the_scores(model, uneven):
+    network = network_of(config(f"model={model}")["model"] | {"time_noise": 1.0}, uneven)
+    batch = some(uneven, network)
+    with_gaps = batch._replace(noise=network.noise(batch.told, torch.Generator().manual_seed(0)))
+    assert not torch.allclose(network(batch).scores, network(with_gaps).scores)
+
+
 def test_answers_follow_the_vocabulary(model, corpus):
     network = network_of(model, corpus)
     batch = some(corpus, network)

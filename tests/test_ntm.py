@@ -30,6 +30,13 @@ def test_ntm_is_its_equations(controller, layers, hears, uneven):
     compare(network, batch, answer)
 
 
+def test_before_they_learn_heads_would_rather_stay(uneven):
+    network = NTM(**uneven.sizes._asdict())
+    back, stay, forth = network.b_head.view(network.heads, -1)[:, network.width + 2 : network.width + 5].unbind(1)
+    assert (stay > back).all()
+    assert (stay > forth).all()
+
+
 @pytest.mark.parametrize(("machine", "sizes"), [(NTM, (9, 4, 5)), (SequenceNTM, (9, 8))])
 def test_layers_that_a_feedforward_controller_does_not_have_are_refused(machine, sizes):
     with pytest.raises(ValueError, match=r"model\.layers=2: expected 1 where model\.controller=feedforward"):

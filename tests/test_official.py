@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.babi import official
+from tasks.babi import official, tables
 from tasks.babi.official import find
 from tasks.corpus import join
 from tasks.errors import UserError
@@ -65,6 +65,18 @@ def test_files_that_are_not_those_of_the_release_are_said_to_be_others(release, 
 def test_the_release_is_known_file_by_file(official, tmp_path):
     for size in ("1k", "10k"):
         assert load_babi(official, tmp_path, [1, 2, 20], size=size).world == ""
+
+
+def test_cache_notices_changed_code(release, tmp_path, monkeypatch):
+    before, _ = load(release, tmp_path / "cache", [1], "1k", "en", False)
+    monkeypatch.setattr(tables, "HELD_OUT", 0.5)
+    cached, _ = load(release, tmp_path / "cache", [1], "1k", "en", False)
+    assert len(cached[1].valid) == len(before[1].valid)
+    other = tmp_path / "tables.py"
+    other.touch()
+    monkeypatch.setattr(tables, "MADE_BY", (other, *tables.MADE_BY[1:]))
+    after, _ = load(release, tmp_path / "cache", [1], "1k", "en", False)
+    assert len(after[1].valid) > len(before[1].valid)
 
 
 def test_cache_notices_a_changed_file_and_survives_damage(release, tmp_path):

@@ -73,7 +73,7 @@ def test_failed_tasks_fall_short_too(results):
 def test_dialogs_fall_short_with_unknown_words_and_on_task_6():
     accuracy = {(figure, task): 80.0 for figure in dialog.FIGURES for task in range(1, 7)}
     published = dict.fromkeys(accuracy, "80.9") | {("response_oov", 1): "90.0†", ("response", 6): "81.5‡"}
-    row = dialog.Row("memn2n", "default", False, 1, accuracy, published, (), 100, 30.0, "static", "name", ())
+    row = dialog.Row("memn2n", "default", False, "", 1, accuracy, published, (), 100, 30.0, "static", "name", ())
     (line,) = dialog.lines_of([row])
     assert _behind(line) == ["unknown words 80 against 82.72†", "task 6 80 against 81.5‡"]
 
@@ -138,7 +138,7 @@ def test_words_of_a_paper_stand_beside_bits(results):
 def test_dialogs_without_a_mean_stand_task_by_task():
     published = {(figure, task): "90.0" for figure in dialog.FIGURES for task in range(1, 7)}
     some = dialog.Row(
-        "memn2n", "default", False, 1, {("response", 4): 60.5, ("response_oov", 4): 60.0, ("response", 6): 40.0},
+        "memn2n", "default", False, "", 1, {("response", 4): 60.5, ("response_oov", 4): 60.0, ("response", 6): 40.0},
         published, (), 100, 30.0, "static", "name", (),
     )  # fmt: skip
     means = {(figure, task): 80.0 for figure in dialog.FIGURES for task in range(1, 6)}

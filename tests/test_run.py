@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from tests.configs import ROOT
 from tests.worlds import corpora_of, load_babi, write_release
 from zoo import runner
+from zoo.command import composed
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
 PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
@@ -286,6 +288,17 @@ def test_a_sweep_goes_on_after_a_pair_that_does_not_fit(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_that_never_had_a_finite_loss_leaves_no_record(world, tmp_path):
+    results = tmp_path / "results"
+    wild = ("model=memn2n", "model.recipe.learning_rate=1e30", "model.recipe.clip=1e30", "trainer.max_epochs=2")
+    done = run(world, results, *wild, "task=babi", "restarts=2")
+    assert done.returncode == 1
+    assert "after no epoch was the loss on validation a finite number" in done.stderr.splitlines()[-1]
+    assert "model.recipe.learning_rate=1e+30" in done.stderr
+    assert not (results / "runs").exists()
+
+
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_named(world, tmp_path):
     file = tmp_path / "file"
     file.touch()
@@ -294,6 +307,15 @@ def test_a_folder_that_cannot_be_written_is_named(world, tmp_path):
     assert done.stderr.splitlines()[-1].startswith(f"{file}/")
     assert "results_dir=" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_command_adds_and_takes_away_stands_in_its_record():
+    arguments = ["model=memn2n", "++cache_dir=elsewhere", "+model.recipe.patience=20", "~model.hops", "restarts=2"]
+    _, labels = composed(arguments)
+    assert labels["overrides"] == ["model.recipe.patience=20", "restarts=2", "~model.hops"]
+    assert labels["command"] == "python run.py model=memn2n +model.recipe.patience=20 '~model.hops' restarts=2"
+    _, again = composed(shlex.split(labels["command"])[2:])
+    assert again == labels
 
 
 def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, capsys):
@@ -306,7 +328,11 @@ def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, cap
     monkeypatch.setattr(runner.records, "fingerprint", lambda: "another")
     assert not runner.begun(work)
     assert not (work / "1").exists()
-    assert "the code has changed" in capsys.readouterr().err
+    assert "the code, or a version of a library, has changed" in capsys.readouterr().err
+    (work / "1").mkdir()
+    (work / "code.txt").unlink()  # as where throwing the old work away was interrupted
+    assert not runner.begun(work)
+    assert not (work / "1").exists()
 
 
 @pytest.mark.slow

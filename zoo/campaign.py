@@ -29,6 +29,7 @@ from tasks.errors import UserError
 from zoo import records
 from zoo.command import planned
 from zoo.leaderboard.__main__ import write
+from zoo.leaderboard.dialog import SIMULATED
 from zoo.mistakes import explained
 from zoo.progress import Labelled, by_the_clock, clock
 from zoo.runner import Plan, end_with_parent, run, workers_of
@@ -126,7 +127,10 @@ def figure_of(record: dict) -> str:
     if "validation" in record:
         validation = record["validation"]
         return f"{validation['bits'][validation['selected']]:.2f} bits on validation"
-    error = fmean(got["test_errors"][got["selected"]] for got in record["tasks"].values())
+    tasks = record["tasks"]
+    if record.get("family") == "dialog":
+        tasks = {task: got for task, got in tasks.items() if int(task) in SIMULATED} or tasks
+    error = fmean(got["test_errors"][got["selected"]] for got in tasks.values())
     right = {"dialog": "right replies", "wikimovies": "hits@1"}.get(record.get("family"))
     return f"{100 - error:.2f} % {right}" if right else f"{error:.2f} % test error"
 
@@ -165,23 +169,21 @@ def _make(arguments: list[str], workers: int, name: str) -> None:
         run(plan._replace(config=plan.config | {"trainer": plan.config["trainer"] | {"workers": workers}}))
 
 
-def make(runs: dict[str, tuple[list[str], Plan]], results: Path) -> list[str]:
+def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) -> list[str]:
     """Makes the runs that have no record, as many at once as there are cores for, and names those that failed."""
     on_gpu = any(plan.config["trainer"]["accelerator"] == "gpu" for _, plan in runs.values())
     cores = 1 if on_gpu else records.cores()  # of GPUs there is one
     context = multiprocessing.get_context("spawn")
-    waiting = deque(runs)
+    waiting = deque(name for name, (_, plan) in runs.items() if not plan.recorded())
     running: dict[int, Run] = {}
     failed = []
     try:
         while True:
             while waiting and (free := cores - sum(run_.workers for run_ in running.values())):
                 arguments, plan = runs[name := waiting.popleft()]
-                if plan.recorded():
-                    continue
                 number = f"{len(runs) - len(waiting)}/{len(runs)}"
-                to_do = [plan, *(runs[later][1] for later in waiting if not runs[later][1].recorded())]
-                rest = left(to_do, list(running.values()), paces(results), cores)
+                to_do = [plan, *(runs[later][1] for later in waiting)]
+                rest = left(to_do, list(running.values()), pace, cores)
                 print(f"\n{number} {name}   ({rest})", flush=True)
                 workers = min(workers_for(plan), free)  # fewer than it could use, rather than to wait for more
                 process = context.Process(target=_make, args=(arguments, workers, number if workers < cores else ""))
@@ -198,7 +200,8 @@ def make(runs: dict[str, tuple[list[str], Plan]], results: Path) -> list[str]:
                     print(f"failed after {clock(ended.seconds)}{killed}: {ended.name}", file=sys.stderr, flush=True)
             try:
                 write(results)
-            except UserError as error:  # a record that somebody has damaged is no reason to end what is being made
+                pace = paces(results)
+            except (UserError, OSError) as error:  # a damaged record, a full disk: no reason to end what is being made
                 print(f"the leaderboard was not written: {error}", file=sys.stderr, flush=True)
     finally:
         started = multiprocessing.active_children()
@@ -226,10 +229,11 @@ def main(arguments: list[str]) -> None:
     if first["rerun"]:
         raise UserError("rerun=true: a campaign makes what has no record; python run.py makes a single run again")
     results = Path(first["results_dir"])
-    show(runs, paces(results))
+    pace = paces(results)
+    show(runs, pace)
     if given.show:
         return
-    failed = make(runs, results)
+    failed = make(runs, results, pace)
     print()
     show(runs, paces(results))
     if failed:

@@ -45,14 +45,13 @@ def _plan(config: DictConfig, labels: dict) -> Plan:
 def _labels(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> dict:
     if not isinstance(config.published, DictConfig | None):
         raise UserError(f"published={config.published}: an experiment sets it, with its paper's figures; leave it out")
-    said = [override.lstrip("+") for override in arguments if not override.startswith("~")]
-    keys = [override.partition("=")[0] for override in said]
+    keys = [override.lstrip("+~").partition("=")[0] for override in arguments]
     overrides = [
-        override
-        for key, override in zip(keys, said, strict=True)
+        override.lstrip("+")
+        for key, override in zip(keys, arguments, strict=True)
         if key not in SILENT and not key.startswith(SILENT_DOTTED)
     ]
-    command = [override for key, override in zip(keys, said, strict=True) if key not in FOLDERS]
+    command = [override for key, override in zip(keys, arguments, strict=True) if key not in FOLDERS]
     return {
         "model": choices["model"],
         "experiment": choices.get("experiment"),

@@ -152,7 +152,6 @@ class SequenceNetwork(MemoryNetwork):
     R  respond  recall    -> log-odds of every bit of every step
     """
 
-    supervision = "answers"
     reads = Sequences
 
     def forward(self, batch: Sequences) -> Answer:

@@ -279,7 +279,7 @@ def environment() -> dict:
         "cores": cores(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "versions": _versions(),
     }
 
 
@@ -296,6 +296,10 @@ def _processor() -> str:
         return platform.processor()
 
 
+def _versions() -> dict[str, str | None]:
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -304,8 +308,8 @@ def _version(package: str) -> str | None:
 
 
 def fingerprint() -> str:
-    """Of all code that a run may use, committed or not; documents, settings and results do not count."""
-    found = hashlib.sha256()
+    """Of all code that a run may use, ours, committed or not, and others'; no documents, settings or results."""
+    found = hashlib.sha256(json.dumps(_versions()).encode())
     for file in sorted(file for folder in ("zoo", "tasks") for file in (ROOT / folder).rglob("*.py")):
         found.update(f"{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes() + b"\0")
     return found.hexdigest()

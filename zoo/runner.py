@@ -113,6 +113,7 @@ def run(plan: Plan) -> Path:
         if earlier and not config["rerun"]:
             show(records.read(earlier[-1]))
             print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
+            shutil.rmtree(home, ignore_errors=True)  # of one that was killed when its record was written
             return earlier[-1]
         began = time.monotonic()
         code = records.commit(results)
@@ -157,10 +158,13 @@ def run(plan: Plan) -> Path:
 def begun(work: Path) -> bool:
     """Whether this code has begun the work before; what other code has left there is thrown away."""
     file, code = work / "code.txt", records.fingerprint()
-    if file.exists():
-        if file.read_text() == code:
-            return True
-        print("the code has changed since this run was interrupted: it begins anew", file=sys.stderr)
+    if file.exists() and file.read_text() == code:
+        return True
+    if work.exists():
+        print(
+            "the code, or a version of a library, has changed since this run was interrupted: it begins anew",
+            file=sys.stderr,
+        )
         shutil.rmtree(work)
     write_atomically(file, lambda stream: stream.write(code.encode()))
     return False

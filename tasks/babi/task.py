@@ -8,6 +8,7 @@ from tasks.babi.sources import Generated, Official, Stories, Transfer, questions
 from tasks.babi.tables import Cache, corpus_of, fingerprint, tables_of
 from tasks.corpus import Data, join
 from tasks.errors import UserError, check_ids, nearest
+from tasks.release import apart
 
 SOURCES = ("auto", "official", "generated", "transfer")
 
@@ -81,10 +82,9 @@ def load(
     corpora = {str(task): corpus_of(got) for task, got in tables.items()}
     filled = {task: got["generated"] for task, got in tables.items() if got["generated"]}
     world = ", ".join(f"{name}={stories.settings[name]}" for name in stories.changed)
-    if source == "official" and (other := release_of.not_released(official.subset, tables)):
-        tasks = f"task{'s' if len(other) > 1 else ''} {', '.join(map(str, other))}"
-        world = f"{world}; " * bool(world) + f"{tasks}: not the release's files"
-        notice += f"NOTE: {tasks}: the files in {release.path} are not those of bAbI v1.2; this run gets its own table"
+    if source == "official":
+        other, told = apart(release_of.not_released(official.subset, tables), release.path, "bAbI v1.2")
+        world, notice = "; ".join(filter(None, (world, other))), notice + told
     trainings = {"joint": join(list(corpora.values()))} if protocol == "joint" else corpora
     return Data(
         trainings, source, fingerprint(tables), world, filled, notice, "babi", label=str(size), title=f"bAbI {size}"

@@ -7,6 +7,7 @@ from tasks.corpus import Data
 from tasks.dialog import TASKS, official
 from tasks.dialog.tables import corpus_of
 from tasks.errors import UserError, check_ids
+from tasks.release import apart
 
 
 def load(
@@ -35,16 +36,20 @@ def load(
             "  to use a copy you have:  add data_dir=FOLDER, or set ZOO_DATA=FOLDER"
         )
     files = official.read(path)
-    corpora, digest = {}, hashlib.sha256()
+    corpora, digest, others = {}, hashlib.sha256(), []
     for task in ids:
         own = official.files_of(task, files)
         corpora[str(task)] = corpus_of(task, own, match)
         for role, data in own.items():
             digest.update(f"{task} {role} ".encode() + hashlib.sha256(data).digest())
+        others += [task] if not official.digest_of(own).startswith(official.KNOWN[task]) else []
+    world, notice = apart(others, path, "Dialog bAbI")
     return Data(
         corpora,
         source,
         digest.hexdigest(),
+        world,
+        notice=notice,
         family="dialog",
         label="dialog_match" if match else "dialog",
         title=f"dialog bAbI {'with' if match else 'without'} match types",

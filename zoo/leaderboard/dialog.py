@@ -13,6 +13,7 @@ from zoo.leaderboard.tables import (
     made_by_known_code,
     marks_of,
     newest,
+    published_of,
     read_published,
     setting_of,
     sign_of,
@@ -23,7 +24,7 @@ from zoo.progress import clock
 
 CSV = "leaderboard_dialog.csv"
 COLUMNS = (
-    "match", "model", "experiment", "restarts", "task", "figure", "accuracy", "published", "parameters",
+    "match", "world", "model", "experiment", "restarts", "task", "figure", "accuracy", "published", "parameters",
     "train_seconds", "record", "marks",
 )  # fmt: skip
 TASKS = range(1, 7)
@@ -40,6 +41,7 @@ class Row:
     model: str
     experiment: str
     match: bool
+    world: str  # how its files differ from those of the release
     restarts: int
     accuracy: dict[tuple[str, int], float]  # by figure and task
     published: dict[tuple[str, int], str]  # as printed, with the sign of its standing
@@ -52,7 +54,16 @@ class Row:
 
     @property
     def key(self) -> tuple:
-        return self.model, self.experiment, self.match
+        return self.model, self.experiment, self.table
+
+    @property
+    def table(self) -> tuple[bool, str]:
+        return self.match, self.world
+
+    @property
+    def title(self) -> str:
+        world = f" ({self.world})" if self.world else ""
+        return f"Dialog bAbI, official data{world}, {'with' if self.match else 'without'} match types"
 
     @property
     def tasks(self) -> list[int]:
@@ -71,7 +82,7 @@ class Row:
     @property
     def order(self) -> tuple:
         mean = self.mean("response")
-        return self.match, mean is None, -(mean or 0.0), self.model, self.experiment
+        return self.table, mean is None, -(mean or 0.0), self.model, self.experiment
 
 
 def rows_of(results_dir: Path) -> list[Row]:
@@ -90,8 +101,8 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         if key in got
     }
     printed, sources = {}, []
-    for row in published:
-        if row["key"] == record["published"] and row["match"] == ("yes" if match else "no"):
+    for row in [] if record["world"] else published_of(record, published):
+        if row["match"] == ("yes" if match else "no"):
             sign = sign_of(row["standing"])
             printed |= {(row["figure"], task): row[f"task_{task}"] + sign for task in TASKS if row[f"task_{task}"]}
             sources.append(f"{_KINDS[row['figure']]}{sign}: {row['source']}")
@@ -102,6 +113,7 @@ def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
         record["model"],
         setting_of(record, ("task.match",)),
         match,
+        record["world"],
         settings["restarts"],
         accuracy,
         printed,
@@ -123,7 +135,8 @@ def as_csv(rows: list[Row]) -> str:
             writer.writerow(
                 {
                     **{
-                        name: getattr(row, name) for name in ("model", "experiment", "restarts", "parameters", "record")
+                        name: getattr(row, name)
+                        for name in ("world", "model", "experiment", "restarts", "parameters", "record")
                     },
                     "match": "yes" if row.match else "no",
                     "task": task,
@@ -139,12 +152,14 @@ def as_csv(rows: list[Row]) -> str:
 
 def as_markdown(rows: list[Row]) -> str:
     parts = []
-    for match in (False, True):
-        here = [row for row in rows if row.match == match]
-        if here:
-            sources = "\n".join(f"- {said}" for said in _sources(here))
-            parts += [f"## {_title(match)}", ABOUT, _summary(here), _per_task(here), sources]
+    for here in _tables(rows):
+        sources = "\n".join(f"- {said}" for said in _sources(here))
+        parts += [f"## {here[0].title}", ABOUT, _summary(here), _per_task(here), sources]
     return "\n\n".join(filter(None, parts)) + "\n" if parts else ""
+
+
+def _tables(rows: list[Row]) -> list[list[Row]]:
+    return [[row for row in rows if row.table == table] for table in dict.fromkeys(row.table for row in rows)]
 
 
 def _sources(rows: list[Row]) -> list[str]:
@@ -174,8 +189,7 @@ def as_short_markdown(rows: list[Row]) -> str:
         "published",
     )
     parts = []
-    for match in (False, True):
-        here = [row for row in rows if row.match == match and row.mean("response") and made_by_known_code(row.marks)]
+    for here in _tables([row for row in rows if row.mean("response") and made_by_known_code(row.marks)]):
         body = [
             (
                 f"`{row.model}`",
@@ -187,8 +201,7 @@ def as_short_markdown(rows: list[Row]) -> str:
             )
             for row in here
         ]
-        if body:
-            parts += [f"**{_title(match)}, right replies in %, mean of tasks 1 to 5**", table(header, body)]
+        parts += [f"**{here[0].title}, right replies in %, mean of tasks 1 to 5**", table(header, body)]
     return "\n\n".join(parts)
 
 
@@ -208,7 +221,7 @@ def lines_of(rows: list[Row]) -> list[Line]:
         sixth = row.accuracy.get(("response", 6)), float(figure) if figure else None, sign
         lines.append(
             Line(
-                _title(row.match), "right replies in percent, mean of tasks 1 to 5", row.model, row.experiment,
+                row.title, "right replies in percent, mean of tasks 1 to 5", row.model, row.experiment,
                 row.record, row.mean("response"), row.published_mean("response"), _sign(row, "response"), besides,
                 row.marks, of_errors=False, further=(Figure("unknown words", *unknown), Figure("task 6", *sixth)),
             )
@@ -219,13 +232,13 @@ def lines_of(rows: list[Row]) -> list[Line]:
 def sheet_of(rows: list[Row], results_dir: Path) -> Sheet:
     """The section on the page."""
     grids = []
-    for match in dict.fromkeys(row.match for row in rows):
-        here = [row for row in rows if row.match == match]
+    for here in _tables(rows):
+        title = here[0].title
         means = "replies", "published", "unknown words", "published", "restarts", "parameters", "training", "memory"
-        grids.append(Grid(_title(match), means, [(row, _mean_cells(row)) for row in here]))
+        grids.append(Grid(title, means, [(row, _mean_cells(row)) for row in here]))
         columns = *(f"{task}" for task in TASKS), *(f"{task} unknown" for task in SIMULATED)
         cells = [(row, _task_cells(row)) for row in here]
-        grids.append(Grid(f"{_title(match)}: task by task", columns, cells, tuple(_sources(here))))
+        grids.append(Grid(f"{title}: task by task", columns, cells, tuple(_sources(here))))
     parts = {row.record: _parts(records.read(results_dir / "runs" / f"{row.record}.json")) for row in rows}
     return Sheet("dialogs", "Dialogs", ABOUT.replace("*", ""), grids, parts)
 
@@ -283,10 +296,6 @@ def _mean_figures(row: Row) -> list[str]:
     return [
         text for figure in ("response", "response_oov") for text in (_number(row.mean(figure)), _published(row, figure))
     ]
-
-
-def _title(match: bool) -> str:
-    return f"Dialog bAbI, official data, {'with' if match else 'without'} match types"
 
 
 def _summary(rows: list[Row]) -> str:

@@ -113,12 +113,9 @@ def _sheet(sheet: Sheet, results_dir: Path, commits: dict[str, str]) -> dict:
 
 
 def _read(name: str, results_dir: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """A record and the arrays beside it, if they are there."""
+    """A record and the arrays beside it."""
     file = results_dir / "runs" / f"{name}.json"
-    stored = file.with_suffix(".npz")
-    if not stored.exists():
-        return records.read(file), {}
-    with np.load(stored) as opened:
+    with records.arrays(file) as opened:
         return records.read(file), {array: opened[array] for array in opened.files}
 
 

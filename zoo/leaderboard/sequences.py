@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo import records
 from zoo.leaderboard.sheet import Cell, Grid, Line, Part, Sheet
-from zoo.leaderboard.tables import SIGNED, marks_of, newest, read_published, setting_of, sign_of, table
+from zoo.leaderboard.tables import SIGNED, marks_of, newest, published_of, read_published, setting_of, sign_of, table
 from zoo.progress import clock
 
 CSV = "leaderboard_algorithmic.csv"
@@ -67,11 +67,11 @@ class Row:
 
 def rows_of(results_dir: Path) -> list[Row]:
     """One row a model, setting and table: of several records of the same the newest."""
-    published = {row["key"]: row for row in read_published(results_dir / "published_sequences.csv")}
+    published = read_published(results_dir / "published_sequences.csv")
     return newest(results_dir, "algorithmic", lambda record, name: _row(record, name, published))
 
 
-def _row(record: dict, name: str, published: dict[str, dict[str, str]]) -> Row:
+def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     (training,) = record["trainings"].values()
     validation, selected = record["validation"], record["validation"]["selected"]
     return Row(
@@ -86,7 +86,7 @@ def _row(record: dict, name: str, published: dict[str, dict[str, str]]) -> Row:
         validation["bits"][selected],
         training["parameters"],
         record["train_seconds"],
-        published.get(record["published"] or "", {}),
+        next((row for row in published_of(record, published) if row["task"] == record["settings"]["task"]["name"]), {}),
         name,
         tuple(marks_of(record)),
     )

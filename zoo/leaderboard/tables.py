@@ -100,6 +100,11 @@ def read_published(file: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(file.read_text().splitlines())) if file.exists() else []
 
 
+def published_of(record: dict, published: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The figures that the experiment of a record names as its own, where they are of its model."""
+    return [row for row in published if (row["key"], row["model"]) == (record["published"], record["model"])]
+
+
 def rows_of(results_dir: Path) -> list[Row]:
     """One row a model, setting and table: of several records of the same, the one with most tasks, then the newest."""
     published = read_published(results_dir / "published.csv")

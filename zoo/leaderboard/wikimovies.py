@@ -12,6 +12,7 @@ from zoo.leaderboard.tables import (
     made_by_known_code,
     marks_of,
     newest,
+    published_of,
     read_published,
     setting_of,
     sign_of,
@@ -76,15 +77,15 @@ class Row:
 
 def rows_of(results_dir: Path) -> list[Row]:
     """One row a model, setting and table: of several records of the same the newest."""
-    published = {row["key"]: row for row in read_published(results_dir / "published_wikimovies.csv")}
+    published = read_published(results_dir / "published_wikimovies.csv")
     return newest(results_dir, "wikimovies", lambda record, name: _row(record, name, published))
 
 
-def _row(record: dict, name: str, published: dict[str, dict[str, str]]) -> Row:
+def _row(record: dict, name: str, published: list[dict[str, str]]) -> Row:
     (got,) = record["tasks"].values()
     (training,) = record["trainings"].values()
     # other data have other figures
-    row = published.get(record["published"] or "", {}) if record["source"] == "official" else {}
+    row = next(iter(published_of(record, published)), None) if record["source"] == "official" else None
     errors, k = got["test_errors"], got["selected"]
     return Row(
         record["model"],

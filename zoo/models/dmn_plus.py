@@ -7,8 +7,9 @@ Deviations:
 - Position encoding is that of the authors' code of MemN2N, whose printed formula the paper quotes.
 - Dropout keeps or drops a dimension for all facts of a question at once, and for its answer; it stands behind the input
   fusion layer, the paper's before it.
-- The weight of L2 is not in the paper: 0.001 on the mean loss, as others have it; on all but biases and word vectors.
-  With 10,000 questions tasks 17 and 18 want less (experiment=tuned/dmn_plus_10k).
+- The weight of L2 is not in the paper. Other implementations have 0.001 beside the mean loss, half of that, or half of
+  it beside the sum over a batch of 100, which is two hundred times less. Here it is the first, on all but biases and
+  word vectors. With 10,000 questions tasks 17 and 18 want less (experiment=tuned/dmn_plus_10k).
 - 130 sentences at most for all tasks, 70 in the paper but for task 3.
 - The answer is one word of the vocabulary, scored from [m; q]; the empty word scores 0.
 - The backward GRU hears a story from where the question was asked, so a story is read anew for each of its questions.

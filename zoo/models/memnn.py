@@ -219,7 +219,7 @@ class MemNN(MemoryNetwork):
             candidates, there, times = self.look(x, chosen, memory, batch)
             if self.adaptive:
                 right = torch.where(is_fact, facts[:, k], there.shape[1] - 1)
-                counts = asked if k == 0 else asked & (facts[:, k - 1] != NONE)
+                counts = asked & (facts[:, max(0, k - 1)] != NONE)
                 reading_on = is_fact
             else:
                 right = torch.where(is_fact, facts[:, k], chosen.clamp(max=there.shape[1] - 1))
@@ -232,7 +232,8 @@ class MemNN(MemoryNetwork):
             if k > 0:
                 recall = recall + torch.where(reading_on[:, None], self.embed(features, sentence, ANSWER_CHOSEN), 0.0)
             chosen = torch.where(reading_on, right, chosen)
-            sentence = batch.stories.gather(1, chosen[:, None])[:, 0]
+            # a question without facts is given the last sentence
+            sentence = batch.stories.gather(1, chosen.clamp(max=batch.stories.shape[1] - 1)[:, None])[:, 0]
             x = x + torch.where(reading_on[:, None], self.embed(features, sentence, CHOSEN), 0.0)
         scores = self.respond(self.end(recall, features, sentence))
         right = scores.gather(1, batch.answer[:, None])

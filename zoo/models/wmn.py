@@ -11,7 +11,10 @@ Deviations:
 - The index that says how long ago a sentence was told is a word behind it, as in the authors' code: the GRU's state
   after the words is computed once for each distinct sentence, the step of the index for each memory.
 - Time indices have gaps in training, as in MemN2N: with 1,000 questions the model learns them by heart otherwise.
-- In the GRUs r shuts off U h and not h before U, as in torch and the papers of the other models.
+- In the GRUs r shuts off U h and not h before U, as in torch and the papers of the other models; their gates are
+  sigmoids, and all of their weights are drawn alike (the authors' library, as far as known, has straightened sigmoids,
+  and draws U orthogonal).
+- L2 is added once a batch, as in the authors' code: with larger batches it weighs less.
 - The answer is one word of the whole vocabulary, not of the answers only.
 - Sizes are those of the authors' code (the paper's were not at hand), but for `memory_size`, 50 and not 30, because
   30 sentences cut off what tasks 2 and 3 ask about.

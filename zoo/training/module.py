@@ -69,6 +69,7 @@ class EnsembleTraining(pl.LightningModule):
         self.best = Best(ensemble.weights)
         for name in ("train_loss", "valid_loss", "valid_error"):  # a row an epoch; losses are means over questions
             self.register_buffer(f"{name}_curve", torch.full((recipe.all_epochs, restarts), torch.nan))
+        self.register_buffer("epochs", torch.zeros((), dtype=torch.long))  # that are behind it
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))  # of training, over all attempts
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -125,6 +126,7 @@ class EnsembleTraining(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         loss, error = self._valid_loss / self._evaluated, self._valid_cost / self._evaluated
         epoch = self.current_epoch
+        self.epochs.fill_(epoch + 1)
         self._loss /= self._asked
         self.train_loss_curve[epoch] = self._loss
         self.valid_loss_curve[epoch], self.valid_error_curve[epoch] = loss, error

@@ -23,7 +23,8 @@ class Recipe:
     epochs: int = 100
     grow_epochs: int = 0  # over which sequences grow from the shortest of the task to its longest; 0: they do not
     anneal_every: int = 25  # epochs after which the rate is halved
-    patience: int = 0  # epochs after growing, without a better validation error or loss, that end a restart; 0: never
+    # epochs after growing, without a better validation error or loss, L2 included, that end a restart; 0: never
+    patience: int = 0
     perfect_epochs: int = 0  # epochs without a validation error, one after another, that end a restart; 0: they do not
     clip: float = 40.0  # largest norm of a restart's gradient
     linear_start_epochs: int = 0  # at most; without softmax in the memory, not counted among `epochs`

@@ -165,12 +165,16 @@ def _test(training: EnsembleTraining, ensemble: Ensemble, tested: slice, corpus:
         corpus: the task.
     """
     best = training.best
+    if bool((best.epoch[tested] < 0).all()):
+        raise UserError(
+            f"after no epoch was the loss on validation a finite number, in any restart; type a smaller rate than "
+            f"model.recipe.learning_rate={training.recipe.learning_rate}"
+        )
     with torch.no_grad():
         ensemble.weights.copy_(best.weights[tested])
         if ensemble.linear is not None:
             ensemble.linear.fill_(False)
-    epochs = len(training.train_loss_curve) - int(training.train_loss_curve.isnan().all(1).sum())
-    selected = best.restart(tested)
+    epochs, selected = int(training.epochs), best.restart(tested)
     figures = (_sequence_figures if isinstance(corpus, Algorithm) else _answer_figures)(ensemble, corpus, selected)
     return figures | {
         "selected": selected,

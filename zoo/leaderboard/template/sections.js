@@ -235,6 +235,7 @@ function pair(table_, rows, width) {
       el("strong", {}, `${a.label} makes fewer errors than ${b.label} on ${plural(fewer, "task")}, more on ${more}, as many on ${tasks.length - fewer - more}. `),
       `If neither were the better one on tasks such as these, differences that lean to one side as much as these do would come about by chance in ${chance} comparisons ` +
       `(Wilcoxon's signed-rank test, two-sided, exact: p = ${p.toPrecision(2)}). `,
+      (a.restarts === b.restarts ? "" : `Mind that validation has chosen from ${plural(a.restarts, "restart")} of the first and ${b.restarts} of the second: with more of them either would err less. `) +
       `This table has ${plural(table_.pairs.length, "pair")}: in as many comparisons some small p come about by chance.`),
     el("div", { style: "max-width:46rem" },
       bars(Math.min(width, 736), "Difference of the errors, task by task, in points of a percent", lines, ["first has fewer errors", "second"])),
