@@ -196,8 +196,8 @@ def _labelled(rows: list[Row]) -> Iterable[tuple[Row, str]]:
     """Names short enough for a plot: the model, and what sets its rows apart."""
     for row in rows:
         alone = sum(other.model == row.model for other in rows) == 1
-        setting = re.sub(r"_babi(_joint)?(_\w+)?", "", row.experiment.replace(f"_{row.model}", "")).replace("_", " ")
-        setting = setting.removeprefix("default, ")
+        known = rf"[_/]{re.escape(row.model)}(?![a-z])|_babi(_joint)?(_\w+)?|_\d+k"  # the model, and where it stands
+        setting = re.sub(known, "", row.experiment).replace("_", " ").removeprefix("default, ")
         yield row, row.model if alone else f"{row.model} · {setting}"
 
 

@@ -17,7 +17,7 @@ function ticks(low, high, log, marks) {
   }
   if (log) {
     const digits = high / low > 300 ? [1] : high / low > 4 ? [1, 2, 5] : [1, 2, 3, 4, 5, 6, 8];
-    const powers = [...Array(12).keys()].map((power) => 10 ** power);
+    const powers = [...Array(13).keys()].map((power) => 10 ** (power - 1));
     return within(powers.flatMap((power) => digits.map((digit) => digit * power)));
   }
   const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 500].find((one) => (high - low) / one <= 6) ?? high - low;
@@ -76,21 +76,24 @@ function scatter(width, height, label, axisX, axisY, points, diagonal) {
   for (const point of points) {
     const [px, py] = [x(point.x), y(point.y)];
     const dot = svg("circle", { class: point.look ?? "dot", cx: round(px), cy: round(py), r: 5 });
-    parts.push(opener(point.open, point.says, dot, nameOf(point.name, px, py, taken, left, right)));
+    parts.push(opener(point.open, point.says, dot, nameOf(point.name, px, py, taken, [left, right, top, bottom])));
   }
   return frame(width, height, label, parts);
 }
 
-// the name of a point where it covers no other, or not at all
-function nameOf(name, px, py, taken, left, right) {
+// the name of a point where it covers no other and leaves the plot nowhere, or not at all
+function nameOf(name, px, py, taken, [left, right, top, bottom]) {
   const [wide, high] = [name.length * 7.2, 13];
-  const around = [[px + 8, py - 7], [px - 8 - wide, py - 7], [px - wide / 2, py - 20], [px - wide / 2, py + 8]];
-  const free = around.find(([bx, by]) =>
-    bx >= left && bx + wide <= right &&
-    taken.every(([tx, ty, tw, th]) => bx + wide < tx || tx + tw < bx || by + high < ty || ty + th < by));
+  const around = [
+    { x: px + 8, y: py - 7, anchor: "start" }, { x: px - 8 - wide, y: py - 7, anchor: "end" },
+    { x: px - wide / 2, y: py - 20, anchor: "middle" }, { x: px - wide / 2, y: py + 8, anchor: "middle" }];
+  const free = around.find((at) =>
+    at.x >= left && at.x + wide <= right && at.y >= top && at.y + high <= bottom &&
+    taken.every(([tx, ty, tw, th]) => at.x + wide < tx || tx + tw < at.x || at.y + high < ty || ty + th < at.y));
   if (!free) return null;
-  taken.push([...free, wide, high]);
-  return svg("text", { x: round(free[0]), y: round(free[1] + 10.5) }, name);
+  taken.push([free.x, free.y, wide, high]);
+  const from = { start: free.x, middle: px, end: px - 8 }[free.anchor]; // letters are of more than one width
+  return svg("text", { x: round(from), y: round(free.y + 10.5), "text-anchor": free.anchor }, name);
 }
 
 /* a line for each of lines: {name, values, selected, paper, says, open} */

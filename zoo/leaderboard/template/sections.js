@@ -196,15 +196,16 @@ function cost(table_, rows, width) {
   const side = width > 900 ? width / 2 - 16 : width;
   const plot = (title_, value, show, marks) => {
     const values = complete.map(value);
-    const points = complete.map((row) => ({
-      x: Math.max(1, value(row)), y: row.mean, name: row.label, open: () => openRecord(row),
+    const errors = complete.map((row) => Math.max(0.1, row.mean));
+    const points = complete.map((row, place) => ({
+      x: Math.max(1, value(row)), y: errors[place], name: row.label, open: () => openRecord(row),
       says: `${row.label}: ${number(row.mean, 2)} % errors, ${show(value(row))}, ${plural(row.restarts, "restart")}` }));
     const axisX = { title: title_, log: true, low: Math.max(1, Math.min(...values)) / 1.6, high: Math.max(2, ...values) * 1.6, show, marks };
-    const axisY = { title: "mean error, %", low: 0, high: Math.max(5, ...complete.map((row) => row.mean)) * 1.12, show: String };
+    const axisY = { title: "mean error, %", log: true, low: Math.min(...errors) / 1.6, high: Math.max(...errors) * 1.6, show: String };
     return el("figure", {}, scatter(side, 330, `Mean error against ${title_}`, axisX, axisY, points));
   };
   return [
-    note("To the left is cheaper, below is better. The time is that of all tasks and all restarts, on the machine of the " +
+    note("To the left is cheaper, below is better; both axes are logarithmic. The time is that of all tasks and all restarts, on the machine of the " +
       "record; the memory is what is kept of the longest story."),
     el("div", { class: "plots" },
       plot("training time, hours:minutes:seconds", (row) => row.seconds, clock, DURATIONS),
