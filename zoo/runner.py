@@ -113,7 +113,6 @@ def run(plan: Plan) -> Path:
         if earlier and not config["rerun"]:
             show(records.read(earlier[-1]))
             print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
-            shutil.rmtree(home, ignore_errors=True)  # of one that was killed when its record was written
             return earlier[-1]
         began = time.monotonic()
         code = records.commit(results)
