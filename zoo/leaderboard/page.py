@@ -126,11 +126,7 @@ def _opened(row: Any, label: str, record: dict, arrays: dict[str, np.ndarray], c
         "setting": row.experiment,
         "label": label,
         "marks": [*row.marks, *history.marks(record, commits)],
-        "curves": {
-            training: _curve(arrays[f"{training}/valid_error"])
-            for training in record["trainings"]
-            if f"{training}/valid_error" in arrays
-        },
+        "curves": {training: _curve(arrays[f"{training}/valid_error"]) for training in record["trainings"]},
         "record": {
             "name": row.record,
             **{name: record.get(name) for name in ("paper", "selection", "settings")},

@@ -75,7 +75,6 @@ function restartsTable(row, got, unit) {
 
 function curveOf(row, got, width) {
   const curve = row.curves[got.training];
-  if (!curve) return el("p", { class: "note" }, "The curves are missing: the record has no arrays beside it.");
   const about = row.record.settings.protocol === "joint" ? " The training is one for all tasks, and so is its curve." : "";
   return el("div", {},
     curves(width, "Validation error of every restart, epoch by epoch", curve, got.selected, got.best[got.selected]),

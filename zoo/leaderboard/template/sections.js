@@ -205,8 +205,8 @@ function cost(table_, rows, width) {
     return el("figure", {}, scatter(side, 330, `Mean error against ${title_}`, axisX, axisY, points));
   };
   return [
-    note("To the left is cheaper, below is better; both axes are logarithmic. The time is that of all tasks and all restarts, on the machine of the " +
-      "record; the memory is what is kept of the longest story."),
+    note("To the left is cheaper, below is better; both axes are logarithmic. The time is that of all tasks and all " +
+      "restarts, on the machine of the record; the memory is what is kept of the longest story."),
     el("div", { class: "plots" },
       plot("training time, hours:minutes:seconds", (row) => row.seconds, clock, DURATIONS),
       plot("memory size, numbers", (row) => row.state_size, thousands)),
