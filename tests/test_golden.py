@@ -8,6 +8,7 @@ import json
 import shlex
 
 import pytest
+from omegaconf import OmegaConf
 
 from tasks.corpus import Data
 from tests.configs import ROOT
@@ -60,7 +61,7 @@ def test_generated_data_are_the_same_to_the_byte(name, tmp_path):
     command, then = commands_of(record)[0]
     source = [] if record["family"] == "algorithmic" else [f"task.source={record['source']}"]
     config, _ = composed([*shlex.split(command)[2:], *source, f"cache_dir={tmp_path}"])
-    assert load_data(config).fingerprint == then["data_sha256"]
+    assert load_data(OmegaConf.to_container(config, resolve=True)).fingerprint == then["data_sha256"]
 
 
 def test_generated_files_are_up_to_date():
