@@ -1,0 +1,9 @@
+"""Where the project's own files lie: in a checkout, or in the folder that pip installed."""
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+ROOT = _HERE.parent  # of the code
+IS_CHECKOUT = (ROOT / "run.py").is_file() and (ROOT / "conf" / "config.yaml").is_file()
+CONF = ROOT / "conf" if IS_CHECKOUT else _HERE / "conf"
+PUBLISHED = ROOT / "results" if IS_CHECKOUT else _HERE / "published"  # published*.csv
