@@ -7,7 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from tasks.errors import UserError
-from zoo.mistakes import CONF
+from zoo.paths import CONF
 from zoo.runner import Plan, plan, run
 
 # what changes where and how a run is made, not what comes out
