@@ -12,10 +12,10 @@ from tests.configs import ROOT, config
 from tests.worlds import write_release
 from zoo import explain, records, repeat
 from zoo.command import planned
+from zoo.kinds.attention import example
 from zoo.runner import run
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
-from zoo.training.look import look
 
 STORY = "Ada went to the attic.\nBen ran to the barn.\nWhere is Ada?\n\nAda walked to the yard.\nWhere is Ada?\n"
 
@@ -153,7 +153,7 @@ def test_a_story_may_be_longer_than_those_of_training(model):
     for told in (2, 4):  # as long, and longer
         story = [*["Ada ran to the attic."] * told, "Where is Ada?"]
         (corpus,) = explain.asked(story, words, torch.ones(len(words), dtype=torch.bool), sizes)
-        shown = look(ensemble, 0, corpus, corpus.test, 0)
+        shown = example(ensemble, 0, corpus, corpus.test, 0)
         assert len(shown["story"]) == (told if model == "dmn" else 2)  # the others see their window
 
 

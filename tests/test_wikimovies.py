@@ -20,14 +20,14 @@ from tasks.wikimovies.text import Names, read_entities, read_knowledge, read_que
 from tests.configs import EXPERIMENTS, ROOT, config
 from tests.test_run import run, the_record
 from zoo.command import planned
+from zoo.kinds.stories import training_batches
 from zoo.leaderboard import wikimovies as board
 from zoo.leaderboard.tables import rows_of
 from zoo.training.build import build, check_fits, registered
-from zoo.training.data import training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.train import train
 
-SEARCHING = [name for name, model in registered("wikimovies").items() if model.searches]
+SEARCHING = [name for name, model in registered("wikimovies").items() if model.unordered]
 FROM_ANSWERS = [name for name in SEARCHING if registered("wikimovies")[name].supervision == "answers"]
 LITTLE = {"triples": 1000, "questions": 500, "seed": 0}
 

@@ -20,6 +20,11 @@ class Paper(NamedTuple):
     link: str
 
 
+CAPABILITIES = {  # flags of a model that data may need: what a model without the flag does, and what the data have
+    "ranks_candidates": ("answers with one word", "asks for one of many replies"),
+    "unordered": ("reads stories in their order", "has a knowledge base that is searched"),
+}
+
 TRACES = {  # what the trace of a model is, MemoryNetwork.traces, in words
     "weights": "share of the attention at each hop",
     "gates": "how far the gate of each pass is open",
@@ -66,15 +71,16 @@ class MemoryNetwork(nn.Module, ABC):
     paper: ClassVar[Paper]
     memory: ClassVar[str]  # "static": a slot a sentence; "dynamic": a fixed number of slots, rewritten
     supervision: ClassVar[str] = "answers"  # or "supporting facts"
-    reads: ClassVar[type] = Questions
-    drawn_by: ClassVar[str] = "question"  # or "story": how the batches that it reads are drawn
+    batch_type: ClassVar[type] = Questions
+    batched_by: ClassVar[str] = "question"  # or "story", or "sequence": the rows that a batch is drawn of
     # one of TRACES: "weights" sum to one, "gates" need not; "writing" is of a model that attends to no sentences
     traces: ClassVar[str] = "weights"
-    searches: ClassVar[bool] = False  # whether it can answer from what a search has found: memories in no order
-    ranks: ClassVar[bool] = False  # whether it can choose among replies of several words, as `answer_words` lets it
-    # methods that it calls for every word or sentence: `trainer.compile` makes a program of each, not of the whole
-    repeats: ClassVar[tuple[str, ...]] = ()
-    worth_compiling: ClassVar[bool] = False  # whether the programs of `trainer.compile` repay a long training
+    # what data may need, see CAPABILITIES
+    unordered: ClassVar[bool] = False  # True if it can answer from memories in no order, as a search finds them
+    ranks_candidates: ClassVar[bool] = False  # True if it has `answer_words`, to choose among replies of several words
+    # methods called for every word or sentence: `trainer.compile` makes a program of each, not of the whole model
+    compiled_methods: ClassVar[tuple[str, ...]] = ()
+    worth_compiling: ClassVar[bool] = False  # True if the programs of `trainer.compile` repay a long training
     window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
     # whether slots without a sentence change its answer: then a batch has all `window` slots, else, drawn by question,
     # as many as its longest story needs
@@ -152,7 +158,8 @@ class SequenceNetwork(MemoryNetwork):
     R  respond  recall    -> log-odds of every bit of every step
     """
 
-    reads = Sequences
+    batch_type = Sequences
+    batched_by = "sequence"
 
     def forward(self, batch: Sequences) -> Answer:
         features = self.encode(batch)  # I

@@ -89,7 +89,7 @@ def work_of(plan: Plan, pace: Paces) -> float | None:
 
 def workers_for(plan: Plan) -> int:
     """How many processes a run keeps busy that has the machine to itself."""
-    return workers_of(plan.config, len(plan.programs))
+    return workers_of(plan.config, len(plan.packs))
 
 
 class Run(NamedTuple):

@@ -25,12 +25,12 @@ from tasks.corpus import Corpus, Split
 from tasks.errors import UserError, nearest
 from zoo import records
 from zoo.interface import TRACES
+from zoo.kinds.attention import example
 from zoo.leaderboard.tables import named, setting_of
 from zoo.mistakes import explained
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
-from zoo.training.look import look
-from zoo.training.together import spoken_words
+from zoo.training.packing import spoken_words
 
 HELP = {"--help", "-h"}
 
@@ -181,7 +181,7 @@ def main(arguments: list[str]) -> None:
     else:
         raise UserError(f"story={options['story']}: no such file; story=- reads what you type")
     for corpus in asked(lines, words, learned, sizes, forgiving=typing):
-        show(look(ensemble, 0, corpus, corpus.test, 0), network.traces, console, answered=False)
+        show(example(ensemble, 0, corpus, corpus.test, 0), network.traces, console, answered=False)
 
 
 if __name__ == "__main__":

@@ -40,9 +40,9 @@ class LSTM(MemoryNetwork):
         "https://arxiv.org/abs/1502.05698",
     )
     memory = "dynamic"
-    drawn_by = "story"
+    batched_by = "story"
     traces = "nothing"
-    repeats = ("hear",)
+    compiled_methods = ("hear",)
     worth_compiling = True
 
     def __init__(

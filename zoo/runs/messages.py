@@ -5,15 +5,14 @@ import dataclasses
 import errno
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tasks.errors import UserError, nearest
+from zoo.paths import CONF
 
-CONF = Path(__file__).parent.parent / "conf"
 # what a folder or a disk refuses; all other errors of files are faults of ours
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENAMETOOLONG)
 

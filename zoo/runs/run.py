@@ -28,11 +28,11 @@ from tasks.corpus import Data
 from tasks.errors import UserError, check_type
 from tasks.files import write_atomically
 from zoo import records
-from zoo.interface import MemoryNetwork
+from zoo.kinds import Kind, kind_of_data
 from zoo.progress import Measure, Progress, clock, label
-from zoo.training.build import build, check_fits, smallest
+from zoo.training.build import build, check_fits, probe
+from zoo.training.packing import pack
 from zoo.training.recipe import Recipe
-from zoo.training.together import programs
 
 
 class Plan(NamedTuple):
@@ -46,9 +46,9 @@ class Plan(NamedTuple):
     name: str  # of its record, without identity and moment
     identity: str
     facts: dict[str, str]  # of the model's class
-    measure: Measure  # how its figures are shown on the way
+    kind: Kind  # of its data
     weights: dict[str, float]  # of each training, how long an epoch takes, relative to the others
-    programs: list[list[str]]  # the trainings, those together that share a program
+    packs: list[list[str]]  # the trainings, in groups that share a program
 
     def recorded(self) -> list[Path]:
         """Its records, the oldest first."""
@@ -69,35 +69,25 @@ def plan(config: dict, labels: dict) -> Plan:
     """
     check(config)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
-    network = smallest(config["model"])  # refuses wrong options before any data are read
+    network = probe(config["model"])  # refuses wrong options before any data are read
     facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
     data = load_data(config)
     check_fits(type(network), data)
     # what was found now is what every worker reads
     config = config | {"task": config["task"] | {"source": data.source, "download": False}}
-    networks: dict[str, MemoryNetwork] = {}
-    if data.family == "algorithmic":
-        measure, weights = Measure("bits on validation", "bits", 3), dict.fromkeys(data.trainings, 1.0)
-    else:
-        measure, weights = Measure("test error", "%", 1), {}
-        for training, corpus in data.trainings.items():
-            networks[training] = build(config["model"], corpus.sizes, seed=0)
-            window, longest = networks[training].window, corpus.sizes.story_length
-            if data.recall and window < longest:
-                raise UserError(
-                    f"model.memory_size={window}: a question has up to {longest} memories, and the recall of all of "
-                    f"them is recorded; to show fewer, type task.slots={window}"
-                )
-            # the time of an epoch grows with the questions and, more slowly, with the slots
-            weights[training] = len(corpus.train) * (20 + window) / 20
+    kind = kind_of_data(data)
+    networks = {training: build(config["model"], corpus.sizes, seed=0) for training, corpus in data.trainings.items()}
+    for training, corpus in data.trainings.items():
+        kind.check(data, corpus, networks[training])
+    weights = {training: kind.work(corpus, networks[training]) for training, corpus in data.trainings.items()}
     order = sorted(data.trainings, key=lambda training: -weights[training])
     corpora = {training: data.trainings[training] for training in order}
-    shared = programs(corpora, networks, recipe.batch_size, config["trainer"]["together"])
-    settings = records.settings_of(config, labels["experiment"], data, shared)
+    packs = pack(corpora, networks, recipe.batch_size, config["trainer"]["together"])
+    settings = records.settings_of(config, labels["experiment"], data, packs)
     identity = records.identity(settings, data.family)
     name = f"{labels['model']}-{data.label}-{config['protocol']}"
     config = config | {"run": {"name": name, "identity": identity}}
-    return Plan(config, labels, data, recipe, settings, name, identity, facts, measure, weights, shared)
+    return Plan(config, labels, data, recipe, settings, name, identity, facts, kind, weights, packs)
 
 
 def run(plan: Plan) -> Path:
@@ -128,8 +118,9 @@ def run(plan: Plan) -> Path:
         title = f"{labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
         if resumed:
             title += ", continued"
-        with Progress(title, dict.fromkeys(data.trainings, plan.recipe.all_epochs), weights, plan.measure) as progress:
-            figures = _train_all(config, plan.programs, work, progress)
+        measure = Measure(*plan.kind.MEASURE)
+        with Progress(title, dict.fromkeys(data.trainings, plan.recipe.all_epochs), weights, measure) as progress:
+            figures = _train_all(config, plan.kind, plan.packs, work, progress)
         record = {
             "identity": plan.identity,
             **labels,
@@ -143,7 +134,7 @@ def run(plan: Plan) -> Path:
             "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
             "wall_seconds": round(time.monotonic() - began, 1),
             "resumed": resumed,
-            "workers": workers_of(config, len(plan.programs)),
+            "workers": workers_of(config, len(plan.packs)),
             **code,
         }
         file = records.write(results, plan.name, record, {name: figures[name] for name in data.trainings})
@@ -220,27 +211,28 @@ def _alone(work: Path) -> Iterator[None]:
         lock.release()
 
 
-def _train_all(config: dict, shared: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
+def _train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
     """The figures of all trainings, by their names.
 
     Args:
         config: the resolved configuration.
-        shared: the trainings of each program.
-        work: holds a folder for each program.
+        kind: of the data.
+        packs: the names of the trainings in each pack.
+        work: holds a folder for each pack.
         progress: is told.
     """
-    workers = workers_of(config, len(shared))
+    workers = workers_of(config, len(packs))
     threads = config["trainer"]["threads"]
     figures: dict[str, dict] = {}
 
     def finish(got: dict[str, dict]) -> None:
         figures.update(got)
         for name, of_training in got.items():
-            progress.finish(name, selected_error(of_training))
+            progress.finish(name, kind.selected_figure(of_training))
 
     if workers == 1:
         torch.set_num_threads(threads)
-        for names in shared:
+        for names in packs:
             finish(_train_some(config, names, work, progress.report))
         return figures
 
@@ -248,7 +240,7 @@ def _train_all(config: dict, shared: list[list[str]], work: Path, progress: Prog
     reports = context.Queue()
     pool = ProcessPoolExecutor(workers, context, _begin_worker, (reports, threads))
     try:
-        futures = {pool.submit(_train_in_worker, config, names, work): names for names in shared}
+        futures = {pool.submit(_train_in_worker, config, names, work): names for names in packs}
         waiting: set[Future] = set(futures)
         while waiting:
             finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -272,14 +264,6 @@ def _train_all(config: dict, shared: list[list[str]], work: Path, progress: Prog
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def selected_error(figures: dict) -> float:
-    """Mean test error over the tasks of a training, of the restart that validation selected; of sequences its bits."""
-    if "tapes" in figures:
-        return float(figures["valid"]["bits"][figures["selected"]])
-    errors = [float(of_all[figures["selected"]]) for of_all in figures["errors"]["test"].values()]
-    return sum(errors) / len(errors)
 
 
 def _folder(work: Path, names: list[str]) -> Path:

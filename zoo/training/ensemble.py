@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from tasks.batch import PAD, Batch, Candidates, Questions, Sequences
+from tasks.batch import PAD, Batch, Candidates
 from tasks.errors import UserError
 from zoo.interface import Answer, MemoryNetwork
-from zoo.training.steps import CompiledStep
+from zoo.training.compiled import CompiledStep
 
 COMPILED_LENGTHS = 4  # of stories, up to the model's window
 
@@ -87,7 +87,7 @@ class Ensemble(nn.Module):
 
     def differentiate(self, batch: Batch) -> Tensor:
         """The loss of every restart, (R,), with its gradient left in `weights.grad`."""
-        usual = (batch.inputs if isinstance(batch, Sequences) else batch.stories).shape[1] == self._batch_size
+        usual = batch.rows == self._batch_size
         if self._program and usual:
             batch = batch._replace(stories=self._padded(batch.stories))
             gradient, (_, loss) = self._program(self.weights.detach(), self._buffers_of_all(), batch)
@@ -116,15 +116,15 @@ class Ensemble(nn.Module):
         repeats a step has that compiled; another becomes a single program, forward and backward.
         """
         network = self.network
-        if not network.repeats and (network.drawn_by == "story" or type(network).reads is not Questions):
+        if not network.compiled_methods and network.batched_by != "question":
             raise UserError(
                 f"trainer.compile=true: {type(network).__name__} names no step that it repeats, and as a whole "
                 "would be compiled for every length; type trainer.compile=false"
             )
         torch._dynamo.config.recompile_limit = 64  # a program for each of a few sizes of table
         self._batch_size = batch_size
-        if network.repeats:
-            self._steps = [CompiledStep(network, name) for name in network.repeats]
+        if network.compiled_methods:
+            self._steps = [CompiledStep(network, name) for name in network.compiled_methods]
             for step in self._steps:
                 setattr(network, step.name, step)
         else:

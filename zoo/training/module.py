@@ -7,8 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from tasks.batch import PAD, Batch
-from zoo.training.data import EvaluationBatches
+from tasks.batch import Batch
 from zoo.training.ensemble import Ensemble
 from zoo.training.recipe import Recipe, Schedule
 
@@ -149,37 +148,3 @@ class EnsembleTraining(pl.LightningModule):
                 },
                 step=epoch,
             )
-
-
-@torch.inference_mode()
-def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Tensor | None]:
-    """The answer of every restart to every question of a split, in order, (R, N), and whether it looked at the facts.
-
-    The second is None for a model that attends to no sentences, for questions whose facts nobody knows, and where one
-    fact of several is enough.
-    """
-    answers, found = [], []
-    for batch in batches:
-        answer = ensemble.answer(batch)
-        asked = batch.answer != PAD
-        answers.append(answer.scores.argmax(-1)[:, asked])
-        if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1] and batch.golds is None:
-            found.append(finds(answer.trace.attention, batch.support)[:, asked])
-    place = batches.order.argsort()  # of each question among the answers
-    return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None
-
-
-def finds(attention: Tensor, support: Tensor) -> Tensor:
-    """Whether the supporting facts of a question got more attention, at their best hop, than any other sentence.
-
-    Args:
-        attention: (..., N, K, T)
-        support: (N, F) positions, NONE where there are fewer; what lies beyond the window is not among them, and a
-            question of which all facts lie there has found none.
-    """
-    most = attention.amax(-2)
-    place = torch.arange(most.shape[-1], device=support.device)
-    facts = (support[..., None] == place).any(-2)  # (N, T)
-    least = torch.where(facts, most, torch.inf).amin(-1)
-    others = torch.where(facts, -torch.inf, most).amax(-1)
-    return (least > others) & facts.any(-1)

@@ -1,4 +1,4 @@
-"""What a model does again for every word or sentence, compiled: a small program that is called many times."""
+"""Compiled programs: when a training gets them, and the step that a model repeats as a program of its own."""
 
 import copy
 import os
@@ -13,13 +13,33 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
+from tasks.errors import UserError
 from zoo.interface import MemoryNetwork
 
 
 def can_compile() -> bool:
-    """Whether this machine has what `torch.compile` makes programs with."""
+    """True if this machine has a C++ compiler and Python's headers, which `torch.compile` needs."""
     headers = Path(sysconfig.get_path("include"), "Python.h")
     return headers.exists() and any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++")))
+
+
+def is_compiled(wish: bool | str, network: MemoryNetwork, pays: bool, device: str) -> bool:
+    """Decides whether a training gets compiled programs.
+
+    Args:
+        wish: `trainer.compile`; `auto` compiles where benchmarks on CPUs say that it repays itself.
+        network: says whether its model is worth it.
+        pays: whether the training is long and uniform enough, see `Kind.repays_compiling`.
+        device: its type.
+    """
+    if wish == "auto":
+        return network.worth_compiling and pays and device == "cpu" and can_compile()
+    if wish and not can_compile():
+        raise UserError(
+            "trainer.compile=true: programs are compiled with a C++ compiler and Python's headers (packages g++ and "
+            "python3-dev, say), which were not found; type trainer.compile=false"
+        )
+    return bool(wish)
 
 
 class _Method(nn.Module):

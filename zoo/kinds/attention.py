@@ -1,4 +1,4 @@
-"""Where a network looks when it answers: what the pages and `zoo.explain` show."""
+"""Examples of questions with the attention that a network gave: the pages and `zoo explain` show them."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ RIGHT, WRONG = 2, 2  # questions of a task
 SHORT = 20  # sentences; stories as short are easier to read
 
 
-def looks(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> list[dict]:
+def examples(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> list[dict]:
     """A handful of test questions of every task, answered rightly and wrongly.
 
     Args:
@@ -25,14 +25,14 @@ def looks(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> lis
             candidates = ((test.task == task) & outcome).nonzero()[:, 0]
             by_length = test.told[candidates].clamp(min=SHORT).argsort(stable=True)
             chosen += candidates[by_length[:count]].tolist()
-    return [look(ensemble, restart, corpus, test, number) for number in chosen]
+    return [example(ensemble, restart, corpus, test, number) for number in chosen]
 
 
 @torch.inference_mode()
-def look(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number: int) -> dict:
+def example(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number: int) -> dict:
     """One question of a split in words, its answer, and the attention to each sentence of its story at each hop."""
     network, place = ensemble.network, torch.tensor([number], device=split.question.device)
-    if network.drawn_by == "story":
+    if network.batched_by == "story":
         batch = corpus.by_story(split, split.story[place])
         row = number - int((split.story < split.story[number]).sum())
     else:
@@ -56,3 +56,19 @@ def look(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number:
             [round(weight, 3) for weight in hop[:told].tolist()] for hop in answer.trace.attention[restart, row]
         ],
     }
+
+
+def finds_facts(attention: Tensor, support: Tensor) -> Tensor:
+    """Whether the supporting facts of a question got more attention, at their best hop, than any other sentence.
+
+    Args:
+        attention: (..., N, K, T)
+        support: (N, F) positions, NONE where there are fewer; what lies beyond the window is not among them, and a
+            question of which all facts lie there has found none.
+    """
+    most = attention.amax(-2)
+    place = torch.arange(most.shape[-1], device=support.device)
+    facts = (support[..., None] == place).any(-2)  # (N, T)
+    least = torch.where(facts, most, torch.inf).amin(-1)
+    others = torch.where(facts, -torch.inf, most).amax(-1)
+    return (least > others) & facts.any(-1)

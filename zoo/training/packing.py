@@ -1,28 +1,29 @@
-"""Several tasks in one program: their networks side by side in one ensemble, each with the batches of its task."""
+"""Packs: trainings of several tasks in one program, their networks side by side in one ensemble."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tasks.algorithmic.task import Algorithm
 from tasks.batch import NONE, PAD, Questions, Sizes
 from tasks.corpus import Corpus
 from zoo.interface import MemoryNetwork
-from zoo.training.data import EvaluationBatches, TrainingBatches, training_batches
+from zoo.kinds import kind_of
+from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.ensemble import restart_axis
 
-FILLER = "(none "  # how a word begins that fills up a vocabulary, and no word of a task
+FILLER = "(none "  # the beginning of words that fill up a vocabulary, and of no word of a task
 
 
-class Together:
+class PackedBatches:
     """The batches of several tasks as one, (tasks × restarts, ...): first the restarts of the first task.
 
-    Tables are padded to the largest of a batch. Where a task has no batch left its networks get one without questions,
-    which changes nothing in validation; of training, tasks must have equally many (see `programs`).
+    Tables are padded to the largest of a batch. A task that has no batch left gets one without questions, which changes
+    nothing in validation; in training all tasks of a pack have equally many batches (see `pack`).
     """
 
     def __init__(self, tasks: Sequence[TrainingBatches | EvaluationBatches], restarts: int) -> None:
@@ -30,7 +31,7 @@ class Together:
 
     @property
     def batch_size(self) -> int:
-        """Of questions or stories, the padding included."""
+        """Questions or stories of a batch, the padding included."""
         return max(batches.batch_size for batches in self.tasks)
 
     def set_epoch(self, epoch: int) -> None:
@@ -46,9 +47,10 @@ class Together:
 
 
 def side_by_side(batches: Sequence[Questions | None], restarts: int) -> Questions:
-    """One batch of several, with an axis of restarts: those of the first, those of the second and so on.
+    """Joins batches along the axis of restarts: those of the first batch, then those of the second, and so on.
 
-    Where one has fewer questions its first is repeated, and not asked: of an empty story some models make no number.
+    A batch with fewer questions than another repeats its first question without asking it, because some models make no
+    number of an empty story. None stands for a batch without questions.
     """
     some = next(batch for batch in batches if batch is not None)
     nothing = some._replace(answer=torch.full_like(some.answer, PAD))
@@ -66,7 +68,7 @@ def side_by_side(batches: Sequence[Questions | None], restarts: int) -> Question
 
 
 def _filled(name: str, table: Tensor, rows: int, widths: list[int]) -> Tensor:
-    """A batch's table, (R, rows, *widths), with copies of its first row, and PAD or NONE in what rows are longer."""
+    """Enlarges a batch's table to (R, rows, *widths): copies of its first row below, PAD or NONE behind each row."""
     short = [size - now for size, now in zip(widths, table.shape[2:], strict=True)]
     if any(short):
         table = F.pad(
@@ -78,11 +80,12 @@ def _filled(name: str, table: Tensor, rows: int, widths: list[int]) -> Tensor:
     return torch.cat([table, first.expand(-1, rows - table.shape[1], *widths)], dim=1)
 
 
-def of_one_size(corpora: dict[str, Corpus]) -> tuple[Sizes, dict[str, Corpus]]:
-    """Tasks with one size of vocabulary and of sentences, filled up with words that nobody says, and what holds all.
+def pad_to_one_size(corpora: dict[str, Corpus]) -> tuple[Sizes, dict[str, Corpus]]:
+    """Gives tasks one size of vocabulary and of sentences, and returns the sizes that hold all of them.
 
-    So a network has some weights more than it has alone, its first weights are others, and where position encoding
-    counts in the words of the longest sentence, that is the longest of all.
+    Vocabularies are filled up with words that nobody says. So a network has some weights more than it has alone, and
+    other first weights. Position encoding that counts in the words of the longest sentence takes the longest of all
+    tasks.
     """
     sizes = Sizes(*map(max, zip(*(corpus.sizes for corpus in corpora.values()), strict=True)))
 
@@ -95,37 +98,33 @@ def of_one_size(corpora: dict[str, Corpus]) -> tuple[Sizes, dict[str, Corpus]]:
 
 
 def spoken_words(words: Sequence[str]) -> list[str]:
-    """The words of a vocabulary that somebody says: neither the empty one nor those that fill it up."""
+    """The words of a vocabulary without the empty one and without filling."""
     return [word for word in words if word and not word.startswith(FILLER)]
 
 
-def programs(
-    corpora: dict[str, Corpus | Algorithm], networks: dict[str, MemoryNetwork], batch_size: int, most: int
+def pack(
+    corpora: Mapping[str, Any], networks: Mapping[str, MemoryNetwork], batch_size: int, most: int
 ) -> list[list[str]]:
-    """Which trainings are to share a program, at most so many; in each they stand in the order in which they are given.
+    """Groups trainings into packs of at most `most`, in the order in which they are given.
 
-    They share it if an epoch has equally many steps for each, and if their networks have memories of one size where
-    that decides their answers: so each takes the steps, and has the slots, that it has alone. Replies to choose from
-    are one table, the same for all restarts, so what has them is trained alone.
+    Two share a pack if their epochs have equally many steps and, for models whose answer depends on empty slots,
+    equally many slots: so neither trains differently than alone.
 
     Args:
         corpora: by the names of the trainings.
-        networks: of each task, with the sizes that it has alone; of algorithms none.
+        networks: of each training, with the sizes that it has alone.
         batch_size: of the recipe.
         most: `trainer.together`.
     """
-    alike: dict[tuple, list[str]] = {}
-    shared: list[list[str]] = []
+    open_packs: dict[tuple, list[str]] = {}
+    packs: list[list[str]] = []
     for name, corpus in corpora.items():
-        if most == 1 or isinstance(corpus, Algorithm) or corpus.candidates is not None:
-            shared.append([name])
+        key = None if most == 1 else kind_of(corpus).pack_key(corpus, networks[name], batch_size)
+        if key is None:
+            packs.append([name])
             continue
-        network = networks[name]
-        steps = len(training_batches(corpus, network, [0], batch_size))
-        slots = network.window if network.counts_empty else None
-        kind = steps, slots, network.state_size(1)  # the last where each word of the task has a slot
-        if kind not in alike or len(alike[kind]) == most:
-            alike[kind] = []
-            shared.append(alike[kind])
-        alike[kind].append(name)
-    return shared
+        if key not in open_packs or len(open_packs[key]) == most:
+            open_packs[key] = []
+            packs.append(open_packs[key])
+        open_packs[key].append(name)
+    return packs
