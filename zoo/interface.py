@@ -25,13 +25,6 @@ CAPABILITIES = {  # flags of a model that data may need: what a model without th
     "unordered": ("reads stories in their order", "has a knowledge base that is searched"),
 }
 
-TRACES = {  # what the trace of a model is, MemoryNetwork.traces, in words
-    "weights": "share of the attention at each hop",
-    "gates": "how far the gate of each pass is open",
-    "writing": "how much of what is read each sentence has written",
-    "nothing": "this model does not say where it looks",
-}
-
 
 class Trace(NamedTuple):
     """Where a network looked: what the plots and pages draw, in one form for every model."""

@@ -184,7 +184,7 @@ def _form(row: Row, form: str) -> Cell:
 def _median(record: Record, forms: list[str]) -> list[Cell]:
     """The test's name, its median bits with the optimum, if known, and its median wrong bits; dashes without a test."""
     if not forms:
-        return [Cell(NO_FIGURE), Cell(NO_FIGURE, 0.0), Cell(NO_FIGURE, 0.0)]
+        return [Cell(NO_FIGURE), Cell(NO_FIGURE), Cell(NO_FIGURE)]
     (form,) = forms
     got: FormFigures = record.tests[form]
     bits, wrong = statistics.median(got.bits), statistics.median(got.wrong_bits)

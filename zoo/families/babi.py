@@ -18,7 +18,6 @@ from zoo.families.board import (
     QuestionFamily,
     Row,
     Table,
-    by_table,
     data_named,
     fixed,
     number,
@@ -32,8 +31,9 @@ TRAINED = {"per_task": "one training a task", "joint": "one training for all tas
 
 class Babi(QuestionFamily):
     name, title, place = "babi", "bAbI", 0
-    measure = Measure("mean test error", "%", 2)
+    measure = Measure("test error", "%", 2)
     fails_above = PASS_MARK
+    tells_stories = True
     csv_file, published_file = "leaderboard.csv", "published.csv"
     # they choose the table, or mark the row
     conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")
@@ -149,9 +149,9 @@ class Babi(QuestionFamily):
             Cell(row.record.supervision),
             Cell(self._mean(row), self.figure_of(row.record)),
             Cell(NO_FIGURE if failed is None else str(failed), failed),
-            Cell(str(published_figure(row, "mean_error", "mean_standing")), 0.0),
-            Cell(str(published_figure(row, "failed_tasks", "failed_standing")), 0.0),
-            Cell(f"{statistics.fmean(means):.2f}{spread}" if means else NO_FIGURE, 0.0),
+            Cell(str(published_figure(row, "mean_error", "mean_standing"))),
+            Cell(str(published_figure(row, "failed_tasks", "failed_standing"))),
+            Cell(f"{statistics.fmean(means):.2f}{spread}" if means else NO_FIGURE),
             Cell(NO_FIGURE if found is None else f"{found:.0f} %", found),
             Cell(f"{row.record.state_size:,}", row.record.state_size),
             *row.facts,
@@ -200,7 +200,7 @@ class Babi(QuestionFamily):
                 if row.record.supervision == supervision:
                     cells = [cell for one in pair for cell in self._short(one)]
                     restarts = " / ".join("–" if one is None else str(one.record.restarts) for one in pair)
-                    body.append((row, [*cells, Cell(restarts, 0.0)]))
+                    body.append((row, [*cells, Cell(restarts)]))
             columns = ("1k", "published", "10k", "published", "restarts 1k / 10k")
             if body:
                 notes = filled_notes([row for pair in of_models for row in pair if row])
@@ -209,7 +209,7 @@ class Babi(QuestionFamily):
 
     def _short(self, row: Row | None) -> list[Cell]:
         if row is None:
-            return [Cell(NO_FIGURE, 0.0)] * 2
+            return [Cell(NO_FIGURE)] * 2
         star = r"\*" if row.record.filled else ""
         mean, failed = (
             published_figure(row, column, standing)
@@ -218,7 +218,7 @@ class Babi(QuestionFamily):
         seen = mean.text and mean.standing != "recalled"
         also = f" / {failed}" if failed.text and failed.standing != "recalled" else ""
         ours = f"{self.headline(row):.1f} % / {self.failed_of(row)}{star}"
-        return [Cell(ours, self.headline(row)), Cell(f"{mean.text} %{mean.sign}{also}" if seen else NO_FIGURE, 0.0)]
+        return [Cell(ours, self.headline(row)), Cell(f"{mean.text} %{mean.sign}{also}" if seen else NO_FIGURE)]
 
 
 LEARNS_FROM = {
@@ -284,4 +284,3 @@ def filled_notes(rows: Iterable[Row]) -> list[str]:
 
 
 FAMILY = Babi()
-

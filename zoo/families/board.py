@@ -4,7 +4,7 @@ import csv
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +36,9 @@ class Measure:
 
     def said(self, figure: float) -> str:
         return f"{figure:.{self.places}f} {self.unit}"
+
+    def said_of_error(self, error: float) -> str:
+        return self.said(self.of_error(error))
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,7 @@ class Family(ABC):
     published_file: ClassVar[str] = ""  # in the results folder, or among the files that come with the zoo
     conditions: ClassVar[tuple[str, ...]] = ()  # options that choose the table, and are no part of a setting
     about: ClassVar[str]  # what its figures are, for readers of a table
+    tells_stories: ClassVar[bool] = False  # somebody may type a story in its words
     csv_columns: ClassVar[tuple[str, ...]]
 
     # --- the rows
@@ -282,7 +286,9 @@ class Family(ABC):
     def heading(self, record: Record) -> str:
         """Name a run and what its figures are, above the terminal's table."""
         world = f" ({record.world})" if record.world else ""
-        return f"{record.model}, {record.source} data{world}: {self.measure.name} of the restart that validation selects"
+        return (
+            f"{record.model}, {record.source} data{world}: {self.measure.name} of the restart that validation selects"
+        )
 
 
 class QuestionFamily(Family):
@@ -312,7 +318,9 @@ class QuestionFamily(Family):
         for row in rows:
             figures = [self.measure.of_error(row.errors[task]) if task in row.errors else None for task in tasks]
             cells = [
-                Cell(NO_FIGURE) if figure is None else Cell(fixed(figure, places), figure, part=str(task), shade=row.errors[task])
+                Cell(NO_FIGURE)
+                if figure is None
+                else Cell(fixed(figure, places), figure, part=str(task), shade=row.errors[task])
                 for task, figure in zip(tasks, figures, strict=True)
             ]
             mean = self.headline(row)
@@ -331,9 +339,7 @@ class QuestionFamily(Family):
         table = TerminalTable()
         tasks = record.tasks.values()
         further = {  # test sets and measures that this family has beside the errors
-            name: title
-            for name, title in FURTHER.items()
-            if any(getattr(got, name) is not None for got in tasks)
+            name: title for name, title in FURTHER.items() if any(getattr(got, name) is not None for got in tasks)
         }
         for column in ("task", "validation", "test", "mean of restarts", "epoch", *further.values()):
             table.add_column(column, justify="left" if column == "task" else "right")
@@ -348,7 +354,10 @@ class QuestionFamily(Family):
                 f"{self.measure.of_error(got.error):.1f}",
                 f"{self.measure.of_error(statistics.fmean(got.test_errors)):.1f}",
                 str(got.best_epochs[k] + 1),
-                *(number(None if (of := got.chosen(name)) is None else self.measure.of_error(of), 1) for name in further),
+                *(
+                    number(None if (of := got.chosen(name)) is None else self.measure.of_error(of), 1)
+                    for name in further
+                ),
             )
         if len(tasks) > 1:
             errors = [got.error for got in tasks]
@@ -362,15 +371,24 @@ class QuestionFamily(Family):
         return 0 if self.fails_above is None else sum(error > self.fails_above for error in errors)
 
 
-FURTHER = {"test_dialog_errors": "dialogs", "oov_errors": "unknown words", "oov_dialog_errors": "dialogs, unknown words"}
+FURTHER = {
+    "test_dialog_errors": "dialogs",
+    "oov_errors": "unknown words",
+    "oov_dialog_errors": "dialogs, unknown words",
+}
 
 
 def setting_of(record: Record, conditions: tuple[str, ...] = ()) -> str:
-    """Name the experiment and the changed options; options that choose the table, or only change speed, are left out."""
+    """Name the experiment and the changed options, but for those that choose the table or only change speed."""
     unsaid = (*conditions, "trainer.compile", "trainer.together", "trainer.kernels")
     changed = [override for override in record.overrides if not override.startswith(unsaid)]
     changed += ["tasks filled up to one size"] if "together" in record.settings else []
     return ", ".join([record.experiment or "default", *changed])
+
+
+def titled(record: Record) -> str:
+    """Name a record with its setting and its data: several have a like name."""
+    return f"{record.name}: {setting_of(record)}, {data_named(record)}"
 
 
 def marks_of(record: Record) -> list[str]:
@@ -389,7 +407,7 @@ def data_named(record: Record) -> str:
 
 
 def read_published(results_dir: Path, name: str) -> list[dict[str, str]]:
-    """Read published figures: the file in the results folder or, where there is none, the one that comes with the zoo."""
+    """Read published figures, in the results folder or else among the files that come with the zoo."""
     if not name:
         return []
     file = next((folder / name for folder in (results_dir, PUBLISHED) if (folder / name).exists()), None)
@@ -403,7 +421,9 @@ def named_by(record: Record, published: Sequence[Mapping[str, str]]) -> list[Map
 
 def by_table(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     """Split rows, which are sorted, into their tables, by title."""
-    return [(table.title, [row for row in rows if row.table == table]) for table in dict.fromkeys(r.table for r in rows)]
+    return [
+        (table.title, [row for row in rows if row.table == table]) for table in dict.fromkeys(r.table for r in rows)
+    ]
 
 
 def labelled(row: Row) -> str:

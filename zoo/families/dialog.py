@@ -79,7 +79,9 @@ class Dialog(QuestionFamily):
         return mean_comparison("", row, "response")
 
     def line(self, row: Row) -> Line:
-        besides = f"unknown words {number(mean_of(row, 'response_oov'), 1)} (published {published_mean(row, 'response_oov')})"
+        besides = (
+            f"unknown words {number(mean_of(row, 'response_oov'), 1)} (published {published_mean(row, 'response_oov')})"
+        )
         if self.headline(row) is None:
             of_tasks = {task: accuracy_of(row, "response", task) for task in TASKS}
             besides = "; ".join(
@@ -195,13 +197,13 @@ def _means(row: Row) -> list[Cell]:
     cells = []
     for figure in ("response", "response_oov"):
         ours, paper = mean_of(row, figure), published_mean(row, figure)
-        cells += [Cell(number(ours, 1), ours), Cell(str(paper), paper.value or 0.0)]
+        cells += [Cell(number(ours, 1), ours), Cell(str(paper), paper.value)]
     return cells
 
 
 def _sixth(row: Row) -> list[Cell]:
     ours, paper = accuracy_of(row, "response", 6), published_of(row, "response", 6)
-    return [Cell(number(ours, 1), ours), Cell(str(paper), 0.0)]
+    return [Cell(number(ours, 1), ours), Cell(str(paper))]
 
 
 def _test(row: Row, suffix: str, task: int) -> Cell:

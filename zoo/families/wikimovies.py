@@ -78,7 +78,7 @@ class WikiMovies(QuestionFamily):
             cells = [
                 Cell(row.record.supervision),
                 Cell(f"{hits:.1f}", hits, part="questions", shade=100 - hits),
-                Cell(str(paper), paper.value or 0.0),
+                Cell(str(paper), paper.value),
                 *(Cell(f"{figure:.1f}", figure) for figure in (mean, valid, recall)),
                 *row.facts,
             ]
@@ -101,7 +101,7 @@ class WikiMovies(QuestionFamily):
             Cell(row.record.supervision),
             row.facts[0],
             Cell(f"{hits:.1f}", hits),
-            Cell(str(published_of(row)), 0.0),
+            Cell(str(published_of(row))),
             Cell(f"{recall:.1f}", recall),
         ]
 

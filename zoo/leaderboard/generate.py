@@ -66,5 +66,3 @@ def _read(results_dir: Path) -> list[records.Record]:
 
 def _stale(texts: dict[Path, str]) -> dict[Path, str]:
     return {file: text for file, text in texts.items() if not file.exists() or file.read_bytes() != text.encode()}
-
-

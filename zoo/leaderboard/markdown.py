@@ -57,7 +57,7 @@ def table(header: Sequence[str], body: Sequence[tuple[Sequence[str], Sequence[Ce
     """
     lead = len(body[0][0]) if body else len(header)
     columns = list(zip(*(cells for _, cells in body), strict=True))
-    numeric = [any(cell.value is not None for cell in column) for column in columns]
+    numeric = [all(re.match(r"[\d+*–-]", cell.text) for cell in column) for column in columns]
     rule = ["---"] * lead + ["--:" if is_number else "---" for is_number in numeric]
     lines = [header, rule, *([*map(escaped, texts), *map(_text, cells)] for texts, cells in body)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -20,7 +20,7 @@ from tasks.babi import TASKS as NAMES
 from zoo import records
 from zoo.families import babi
 from zoo.families.babi import TASKS
-from zoo.families.board import SIGNED, Family, Grid, PartOfRecord, Row, by_table, read_published
+from zoo.families.board import Family, Grid, PartOfRecord, Row, by_table, read_published
 from zoo.leaderboard import provenance
 from zoo.leaderboard.statistics import interval, signed_rank
 from zoo.records import Record
@@ -185,7 +185,8 @@ def _row(row: Row, label: str, commits: dict[str, str], sentences: dict[str, int
         else None,
         "filled": record.filled,
         "tasks": {
-            task: _part(family.part("", got)) | {"found": _short(got.chosen("facts_found") if got.facts_found else None, 1)}
+            task: _part(family.part("", got))
+            | {"found": _short(got.chosen("facts_found") if got.facts_found else None, 1)}
             for task, got in record.tasks.items()
         },
         "slices": _slices(record, arrays),

@@ -59,7 +59,9 @@ def _changed(then: dict, part: Part) -> list[str]:
 def _settings(command: str) -> dict | None:
     """Compose a command, as records keep settings; None if the configuration no longer knows it."""
     try:
-        config = OmegaConf.to_container(compose_config(shlex.split(command)[2:])[0], resolve=True)  # after python run.py
+        config = OmegaConf.to_container(
+            compose_config(shlex.split(command)[2:])[0], resolve=True
+        )  # after python run.py
     except (HydraException, OmegaConfBaseException):
         return None
     if "ids" in config["task"]:

@@ -81,13 +81,13 @@ def _cells(line: Line, machines: list[str], commits: dict[str, str], remark: str
     letters = ", ".join(_letter(machines.index(machine)) for machine in _machines(record))
     code = (", ".join(made_by) or "–") + "".join(f"; {mark}" for mark in marks)
     return [
-        Cell("–" if headline.ours is None else f"{headline.ours:.2f}", 0.0),
-        Cell("–" if headline.published is None else f"{headline.published:g}{headline.sign}", 0.0),
-        Cell("–" if headline.difference is None else f"{headline.difference:+.2f}", 0.0),
+        Cell("–" if headline.ours is None else f"{headline.ours:.2f}"),
+        Cell("–" if headline.published is None else f"{headline.published:g}{headline.sign}"),
+        Cell("–" if headline.difference is None else f"{headline.difference:+.2f}"),
         Cell(line.besides),
-        Cell(str(record.restarts), 0.0),
-        Cell(clock(record.train_seconds), 0.0),
-        Cell(by_the_clock(record), 0.0),
+        Cell(str(record.restarts)),
+        Cell(clock(record.train_seconds)),
+        Cell(by_the_clock(record)),
         *map(Cell, (record.environment.finished[:10], letters, code, remark)),
     ]
 

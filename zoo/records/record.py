@@ -196,9 +196,7 @@ class Record(_Checked):
         def with_compiled(trainings: Any) -> Any:
             if not isinstance(trainings, dict):
                 return trainings
-            return {
-                name: {"compiled": compiled} | of if isinstance(of, dict) else of for name, of in trainings.items()
-            }
+            return {name: {"compiled": compiled} | of if isinstance(of, dict) else of for name, of in trainings.items()}
 
         data["trainings"] = with_compiled(data.get("trainings"))
         if "parts" not in data:
@@ -228,7 +226,9 @@ class Record(_Checked):
             for name in type(of).model_fields:
                 value = getattr(of, name)
                 if isinstance(value, list) and len(value) != self.restarts:
-                    raise ValueError(f"{name} has {len(value)} figures, expected one for each of {self.restarts} restarts")
+                    raise ValueError(
+                        f"{name} has {len(value)} figures, expected one for each of {self.restarts} restarts"
+                    )
             if getattr(of, "selected", 0) >= self.restarts:
                 raise ValueError(f"selected is {of.selected}, expected less than {self.restarts}")
             if getattr(of, "training", next(iter(self.trainings))) not in self.trainings:
@@ -256,9 +256,7 @@ def parse(file: Path) -> Record:
     try:
         data = json.loads(file.read_bytes())
         if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
-            raise UserError(
-                f"{file}: schema {data['schema']!r}, expected {SCHEMA}; it was written by another version"
-            )
+            raise UserError(f"{file}: schema {data['schema']!r}, expected {SCHEMA}; it was written by another version")
         record = Record.model_validate(data)
     except UserError:
         raise

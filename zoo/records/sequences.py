@@ -41,7 +41,10 @@ def validation_of(record: Record, training: str, curve: np.ndarray) -> tuple[int
 
 
 def training_of(record: Record, task: str) -> str:
-    raise UserError(f"task={task}: {record.name} is a run on sequences, which is one training; leave task= out")
+    raise UserError(
+        f"task={task}: {record.name} is a run on sequences, which is one training; leave task= out "
+        f"(zoo draw run={record.name} shows what it did)"
+    )
 
 
 def parts_of(record: Record) -> dict[str, FormFigures]:

@@ -4,7 +4,6 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +70,16 @@ def arrays(file: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(stored) as opened:
             return {name: opened[name] for name in opened.files}
-    except (OSError, EOFError, ValueError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        RuntimeError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise UserError(f"{stored} is damaged ({error}); restore it with git, or make the run again") from None
 
 
@@ -109,9 +117,7 @@ def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[s
     return store(results_dir, title, record, tables, weights)
 
 
-def store(
-    results_dir: Path, title: str, record: dict, tables: dict[str, np.ndarray], weights: dict | None
-) -> Path:
+def store(results_dir: Path, title: str, record: dict, tables: dict[str, np.ndarray], weights: dict | None) -> Path:
     """Write a record, its arrays and, where they are at hand, the weights of the selected restarts."""
     moment = re.sub(r"\D", "", record["environment"]["finished"])  # so two machines never write the same file
     file = results_dir / "runs" / f"{title}-{record['identity']}-{moment}.json"

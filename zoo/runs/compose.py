@@ -6,7 +6,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, ListConfig, open_dict
 
 from tasks.errors import UserError
-from zoo.paths import CONF
+from zoo.paths import CONF, conf_folders
 
 # what changes where and how a run is made, not what comes out
 FOLDERS = ("data_dir", "cache_dir", "results_dir")
@@ -19,7 +19,8 @@ SILENT_DOTTED = (
 def compose_config(arguments: list[str]) -> tuple[DictConfig, dict]:
     """Compose the configuration of `python run.py` with these arguments, and the labels of its record."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", arguments, return_hydra_config=True)
+        own = [f"hydra.searchpath=[file://{folder}]" for folder in conf_folders()[1:]]
+        config = compose("config", [*arguments, *own], return_hydra_config=True)
     job = config.hydra
     with open_dict(config):
         del config["hydra"]

@@ -15,37 +15,38 @@ import torch
 
 from tasks.errors import UserError
 from zoo import records
-from zoo.families.board import Measure
+from zoo.kinds import Kind
+from zoo.runs.data import load_data
 from zoo.runs.progress import Progress
-from zoo.training.build import load_data
 
 
 def workers_of(config: dict, number: int) -> int:
-    """How many processes so many programs keep busy."""
+    """Count the processes that so many packs keep busy."""
     return min(config["trainer"]["workers"] or records.cores(), number)
 
 
-def train_all(config: dict, shared: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
+def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
     """The figures of all trainings, by their names.
 
     Args:
         config: the resolved configuration.
-        shared: the trainings of each program.
-        work: holds a folder for each program.
+        kind: of the data.
+        packs: the names of the trainings in each pack.
+        work: holds a folder for each pack.
         progress: is told.
     """
-    workers = workers_of(config, len(shared))
+    workers = workers_of(config, len(packs))
     threads = config["trainer"]["threads"]
     figures: dict[str, dict] = {}
 
     def finish(got: dict[str, dict]) -> None:
         figures.update(got)
         for name, of_training in got.items():
-            progress.finish(name, selected_error(of_training))
+            progress.finish(name, kind.selected_figure(of_training))
 
     if workers == 1:
         torch.set_num_threads(threads)
-        for names in shared:
+        for names in packs:
             finish(_train_some(config, names, work, progress.report))
         return figures
 
@@ -53,7 +54,7 @@ def train_all(config: dict, shared: list[list[str]], work: Path, progress: Progr
     reports = context.Queue()
     pool = ProcessPoolExecutor(workers, context, _begin_worker, (reports, threads))
     try:
-        futures = {pool.submit(_train_in_worker, config, names, work): names for names in shared}
+        futures = {pool.submit(_train_in_worker, config, names, work): names for names in packs}
         waiting: set[Future] = set(futures)
         while waiting:
             finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -64,7 +65,7 @@ def train_all(config: dict, shared: list[list[str]], work: Path, progress: Progr
                         progress.report(name, state)
             for future in finished:
                 future.result()
-                finish(torch.load(_folder(work, futures[future]) / "figures.pt", weights_only=True))
+                finish(torch.load(folder_of(work, futures[future]) / "figures.pt", weights_only=True))
         return figures
     except BrokenProcessPool:
         raise UserError(
@@ -79,15 +80,7 @@ def train_all(config: dict, shared: list[list[str]], work: Path, progress: Progr
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def selected_error(figures: dict) -> float:
-    """Mean test error over the tasks of a training, of the restart that validation selected; of sequences its bits."""
-    if "tapes" in figures:
-        return float(figures["valid"]["bits"][figures["selected"]])
-    errors = [float(of_all[figures["selected"]]) for of_all in figures["errors"]["test"].values()]
-    return sum(errors) / len(errors)
-
-
-def _folder(work: Path, names: list[str]) -> Path:
+def folder_of(work: Path, names: list[str]) -> Path:
     """Of a program: for its checkpoint and its figures."""
     return work / "+".join(names)
 
@@ -100,7 +93,7 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
     # three times as long for a step of WMN; to AMD's they make no difference
     torch.set_flush_denormal(True)
     try:
-        return train(config, corpora, _folder(work, names), report)
+        return train(config, corpora, folder_of(work, names), report)
     except torch.OutOfMemoryError:
         less = f"trainer.together={len(names) // 2}" if len(names) > 1 else "a smaller model.recipe.batch_size"
         raise UserError(
@@ -135,5 +128,3 @@ def end_with_parent() -> None:
 
 def _train_in_worker(config: dict, names: list[str], work: Path) -> None:
     _train_some(config, names, work, lambda name, state: _reports.put((name, state)))
-
-
