@@ -11,8 +11,8 @@ _HERE = os.getcwd()
 if os.path.realpath(_HERE) != os.path.realpath(ROOT):
     sys.path[:] = [*(entry for entry in sys.path if entry not in ("", _HERE)), _HERE]
 
+from tasks.errors import UserError, nearest
 from zoo.commands import VERBS, help_of, parse
-from zoo.runs.messages import ends_with_message
 
 HELP = ("-h", "--help", "help")
 
@@ -20,20 +20,18 @@ HELP = ("-h", "--help", "help")
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb, or print help."""
     verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    with ends_with_message(rest):
-        if verb in HELP and not (rest and rest[0] in VERBS):
-            print(_overview())
-            return
-        if verb in HELP:
-            print(help_of(rest[0]))
-            return
-        if verb not in VERBS:
-            from tasks.errors import UserError, nearest
+    if verb in HELP:
+        print(help_of(rest[0]) if rest and rest[0] in VERBS else _overview())
+        return
+    if any(argument in HELP[:2] for argument in rest) and verb in VERBS:
+        print(help_of(verb))
+        return
 
-            raise UserError(f"'{verb}' is not a verb of zoo{nearest(verb, list(VERBS))}\n{_overview()}")
-        if verb != "run" and any(argument in HELP[:2] for argument in rest):
-            print(help_of(verb))
-            return
+    from zoo.runs.messages import ends_with_message  # Hydra is loaded only now: help answers at once
+
+    with ends_with_message(rest):
+        if verb not in VERBS:
+            raise UserError(f"'{verb}' is not a verb of zoo{nearest(verb, list(VERBS))}\n\n{_overview()}")
         module = import_module(f"zoo.commands.{verb}")
         if verb == "run":  # Hydra reads the arguments itself
             module.main(rest)

@@ -88,7 +88,12 @@ def parse(verb: str, grammar: Grammar, arguments: list[str]) -> Given:
 
 
 def help_of(verb: str) -> str:
-    """Read the docstring of a verb's module, without loading the module."""
+    """Read the docstring of a verb's module, without loading the module; `run` adds the names that Hydra knows."""
     spec = find_spec(f"{__name__}.{verb}")
     assert spec is not None and spec.origin is not None
-    return (ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or "").strip()
+    text = (ast.get_docstring(ast.parse(Path(spec.origin).read_text())) or "").strip()
+    if verb == "run":
+        from zoo.commands.run import help_text
+
+        text += f"\n\n{help_text()}"
+    return text
