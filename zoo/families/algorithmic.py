@@ -78,6 +78,9 @@ class Algorithmic(Family):
         measure = f"bits a sequence at {nearest}, of the restart that validation selected"
         return Line(row, measure, Comparison("", first.bits[k], None), "; ".join(besides))
 
+    def against_paper(self, row: Row) -> str:
+        return f"the paper says: {said(row)}" if row.paper else super().against_paper(row)
+
     def parts_of(self, record: Record) -> dict[str, PartOfRecord]:
         (training,) = record.trainings
         validation = record.validation

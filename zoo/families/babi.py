@@ -21,6 +21,7 @@ from zoo.families.board import (
     data_named,
     fixed,
     number,
+    plural,
 )
 from zoo.records import Record
 
@@ -93,12 +94,20 @@ class Babi(QuestionFamily):
         failed, paper = self.failed_of(row), published_figure(row, "failed_tasks", "failed_standing")
         besides = [] if failed is None else [f"{failed} failed" + (f" (published {paper})" if paper.text else "")]
         if failed is None:
-            besides.append(f"mean of {len(row.errors)} tasks {self.figure_of(row.record):.2f}")
+            besides.append(f"mean of {plural(len(row.errors), 'task')} {self.figure_of(row.record):.2f}")
         besides += [f"task {task}: {questions:,} questions generated" for task, questions in row.record.filled.items()]
         if (unfilled := mean_unfilled(row)) is not None:
             besides.append(f"{unfilled:.2f} without")
         further = (Comparison("failed tasks", failed, paper.value, paper.sign),)
         return Line(row, "mean test error, in percent", self.comparison(row), "; ".join(besides), further)
+
+    def against_paper(self, row: Row) -> str:
+        """Set means beside each other or, where not all tasks were run, the errors of each task."""
+        papers = {task: published_figure(row, f"error_{task}", "tasks_standing") for task in row.errors}
+        if is_complete(row) or not any(paper.text for paper in papers.values()):
+            return super().against_paper(row)
+        of_tasks = (f"task {task}: ours {error:.1f}, published {papers[task]}" for task, error in row.errors.items())
+        return "test error in percent: " + "; ".join(of_tasks)
 
     # --- the tables
 

@@ -279,6 +279,14 @@ class Family(ABC):
         unit = {"%": "percent"}.get(self.measure.unit, self.measure.unit)
         return Line(row, f"{self.measure.name}, in {unit}", self.comparison(row))
 
+    def against_paper(self, row: Row) -> str:
+        """Set the paper's figure beside ours, for the end of a run."""
+        line = self.line(row)
+        if line.headline.ours is None or line.headline.published is None:
+            return "no published figure stands beside this setting and these data"
+        published = f"{line.headline.published:g}{line.headline.sign}"
+        return f"{line.measure}: ours {line.headline.ours:.2f}, published {published}"
+
     @abstractmethod
     def terminal(self, record: Record) -> TerminalTable:
         """Arrange the figures of a run for the terminal."""
@@ -457,3 +465,7 @@ def fixed(figure: float | None, places: int) -> str:
 def number(figure: float | None, places: int) -> str:
     """Print a figure for people; a dash if there is none."""
     return NO_FIGURE if figure is None else f"{figure:.{places}f}"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -18,7 +18,6 @@ from zoo import records
 from zoo.clock import clock
 from zoo.families import family_of
 from zoo.families.board import read_published
-from zoo.paths import ROOT
 from zoo.runs.compose import labels_of
 from zoo.runs.plan import Plan, plan_config
 from zoo.runs.progress import Progress
@@ -82,7 +81,7 @@ def run(plan: Plan) -> Path:
         file = records.write(results, plan.title, plan.kind.RECORDED, record, ordered)
         shutil.rmtree(home)
     show(records.read(file))
-    where = "" if results.resolve() == (ROOT / "results").resolve() else f" results_dir={results}"
+    where = "" if results == Path("results") else f" results_dir={results}"
     print(f"record: {file}\n  zoo leaderboard{where}   puts it on the leaderboard")
     print(f"  {look_command(records.read(file), where)}")
     return file
@@ -124,21 +123,10 @@ def show(record: records.Record) -> None:
     family = family_of(record.family)
     print(family.heading(record))
     Console().print(family.terminal(record))
-    print(paper_line(record))
+    published = read_published(record.file.parent.parent, family.published_file)
+    print(family.against_paper(family.row_of(record, published)))
     speed = f"{record.examples_per_second:,} training examples per second in each, all restarts together"
     print(f"{clock(record.wall_seconds)} in {record.workers} process(es), {speed}")
-
-
-def paper_line(record: records.Record) -> str:
-    """Set the paper's figure beside ours, or say why there is none."""
-    family = family_of(record.family)
-    row = family.row_of(record, read_published(record.file.parent.parent, family.published_file))
-    line = family.line(row)
-    if line.headline.published is None:
-        said = line.besides.partition("published: ")[2]
-        return f"the paper says: {said}" if said else "no published figure stands beside this setting and these data"
-    ours = "not all tasks were run" if line.headline.ours is None else f"ours {line.headline.ours:.2f}"
-    return f"{line.measure}: {ours}, published {line.headline.published:g}{line.headline.sign}"
 
 
 def look_command(record: records.Record, where: str) -> str:
