@@ -95,9 +95,7 @@ def page_data(
                 "size": size,
                 "protocol": protocol,
                 "title": title,
-                "rows": [
-                    _row(row, label, arrays[row.record.name], commits, sentences) for row, label in _labelled(here)
-                ],
+                "rows": [_row(row, label, arrays, commits, sentences) for row, label in _labelled(here)],
                 "pairs": _pairs(here),
                 "published": [
                     {name: figure[name] for name in LISTED}
