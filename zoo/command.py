@@ -14,7 +14,7 @@ from zoo.runner import Plan, plan, run
 FOLDERS = ("data_dir", "cache_dir", "results_dir")
 SILENT = (*FOLDERS, "logger", "rerun", "trainer", "model", "task", "experiment", "hydra")
 SILENT_DOTTED = (
-    "trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "task.source", "task.download", "task.ids",
+    "trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "trainer.lightning", "task.source", "task.download", "task.ids",
 )  # fmt: skip
 
 

@@ -185,7 +185,8 @@ def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Ten
         answer = ensemble.answer(batch)
         asked = batch.answer != PAD
         answers.append(answer.scores.argmax(-1)[:, asked])
-        if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1] and batch.golds is None:
+        attends = ensemble.network.traces in ("weights", "gates") and answer.trace.attention.shape[-2] > 0
+        if attends and batch.support.shape[-1] and batch.golds is None:
             found.append(finds_facts(answer.trace.attention, batch.support)[:, asked])
     place = batches.order.argsort()  # of each question among the answers
     return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None

@@ -19,6 +19,7 @@ from zoo.training.build import build
 from zoo.training.callbacks import AtomicCheckpoints, Checkpoint, Report, hush, undamaged
 from zoo.training.compiled import is_compiled
 from zoo.training.ensemble import Ensemble
+from zoo.training.flags import trainer_flags
 from zoo.training.module import EnsembleTraining
 from zoo.training.packing import PackedBatches, pad_to_one_size
 from zoo.training.recipe import Recipe
@@ -79,7 +80,9 @@ def _fit(
 ) -> tuple[dict[str, Any], bool]:
     """Trains to the end; returns the data, moved to the device, and whether programs were compiled."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
-    logger = _logger(config, "+".join(corpora))
+    name = "+".join(corpora)
+    logger = _logger(config, name)
+    flags = trainer_flags(trainer_options.get("lightning", {}), _logs(config) / name)
     try:
         trainer = pl.Trainer(
             accelerator=trainer_options["accelerator"],
@@ -87,11 +90,16 @@ def _fit(
             max_epochs=recipe.all_epochs,
             logger=logger or False,
             plugins=[AtomicCheckpoints()],
-            callbacks=[Checkpoint(checkpoint, trainer_options["checkpoint_seconds"]), Report(list(corpora), report)],
+            callbacks=[
+                Checkpoint(checkpoint, trainer_options["checkpoint_seconds"]),
+                Report(list(corpora), report),
+                *flags.pop("callbacks"),
+            ],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            **flags,
         )
         device = trainer.strategy.root_device
         corpora = {name: corpus.to(device) for name, corpus in corpora.items()}
@@ -109,11 +117,16 @@ def _fit(
     return corpora, compiled
 
 
+def _logs(config: dict) -> Path:
+    """The folder of a run's learning curves."""
+    return Path(config["results_dir"]) / "logs" / f"{config['run']['name']}-{config['run']['identity']}"
+
+
 def _logger(config: dict, training: str) -> Logger | None:
     options = {key: value for key, value in config["logger"].items() if key != "_target_"}
     open_logger = get_method(config["logger"]["_target_"])  # called directly, so that its errors arrive as they are
-    run = f"{config['run']['name']}-{config['run']['identity']}"
-    return open_logger(save_dir=str(Path(config["results_dir"]) / "logs"), run=run, training=training, **options)
+    logs = _logs(config)
+    return open_logger(save_dir=str(logs.parent), run=logs.name, training=training, **options)
 
 
 def _batches(
