@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tasks.batch import Questions
 from tests.configs import config
-from zoo.explain import show
+from zoo.commands.explain import show
 from zoo.interface import MemoryNetwork, Paper
 from zoo.kinds.attention import example
 from zoo.models.memn2n import MemN2N

@@ -27,13 +27,6 @@ CAPABILITIES = {  # flags of a model that data may need: what a model without th
     "unordered": ("reads stories in their order", "has a knowledge base that is searched"),
 }
 
-TRACES = {  # meanings of a trace, by MemoryNetwork.traces
-    "weights": "share of the attention at each hop",
-    "gates": "how far the gate of each pass is open",
-    "writing": "how much of what is read each sentence has written",
-    "nothing": "this model does not say where it looks",
-}
-
 
 class Trace(NamedTuple):
     """Where a network looked, in one form for every model; plots and pages draw it."""
@@ -88,7 +81,8 @@ class MemoryNetwork(nn.Module, ABC):
     supervision: ClassVar[str] = "answers"  # or "supporting facts"
     batch_type: ClassVar[type] = Questions
     batched_by: ClassVar[str] = "question"  # or "story", or "sequence": the rows that a batch is drawn of
-    # one of TRACES: "weights" sum to one, "gates" need not; "writing" is of a model that attends to no sentences
+    # a key of zoo.traces.TRACES: "weights" sum to one, "gates" need not, "writing" is for models that attend to no
+    # sentences
     traces: ClassVar[str] = "weights"
     # what data may need, see CAPABILITIES
     unordered: ClassVar[bool] = False  # True if it can answer from memories in no order, as a search finds them

@@ -23,7 +23,7 @@ class Kind(Protocol):
     SMALLEST: Sizes | Widths  # sizes of the smallest network
     NAME: str  # in messages
     EXAMPLE: str  # an option that chooses a task of this kind
-    MEASURE: tuple[str, str, int]  # name, unit and decimal places of `selected_figure`
+    RECORDED: str  # name of the kind in records
 
     def training_batches(
         self,
@@ -43,7 +43,7 @@ class Kind(Protocol):
         """Test figures of every restart, and examples of the selected one; tensors and numbers only."""
 
     def selected_figure(self, figures: dict) -> float:
-        """One number for the progress display, of the restart that validation selected; see MEASURE."""
+        """Compute one number for the progress display, of the restart that validation selected."""
 
     def work(self, corpus: Any, network: MemoryNetwork) -> float:
         """The time of an epoch relative to other trainings of the run."""

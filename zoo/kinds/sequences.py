@@ -15,7 +15,7 @@ from zoo.training.ensemble import Ensemble
 BATCH, CORPUS = Sequences, Algorithm
 SMALLEST = Widths(1, 1)
 NAME, EXAMPLE = "sequences of vectors", "task=copy"
-MEASURE = "bits on validation", "bits", 3
+RECORDED = "sequences"  # its name in records
 COMPILED_FROM = 500  # steps of a training; fewer do not repay compiling, although a step calls its program many times
 
 

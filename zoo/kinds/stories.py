@@ -16,7 +16,7 @@ from zoo.training.ensemble import Ensemble
 BATCH, CORPUS = Questions, Corpus
 SMALLEST = Sizes(2, 1, 1)
 NAME, EXAMPLE = "questions about stories", "task=babi"
-MEASURE = "test error", "%", 1
+RECORDED = "stories"  # its name in records
 COMPILED_FROM = 10_000  # steps of a training; fewer do not repay compiling its programs
 COMPILED_SENTENCES = 1000  # distinct sentences of a task; with more, whole models would be compiled too often
 EVALUATED_AT_ONCE = 500  # questions, or places for them

@@ -1,44 +1,20 @@
-"""What a person sees while a run is on its way: a row a training, and the time left."""
+"""Progress of a run in the terminal: one row per training, and the time left."""
 
 import io
 import sys
 import time
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-
-def clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def by_the_clock(record: dict) -> str:
-    """What a run took; of one that was interrupted the record has no more than the last attempt."""
-    if record.get("resumed"):
-        return "interrupted"
-    workers = record.get("workers", 1)
-    processes = f", {workers} processes" if workers > 1 else ""
-    parts = f", {len(record['parts'])} runs" if "parts" in record else ""
-    return clock(record["wall_seconds"]) + processes + parts
-
-
-class Measure(NamedTuple):
-    """What is shown of a training that has ended, and how."""
-
-    name: str
-    unit: str
-    places: int
-
-    def said(self, figure: float) -> str:
-        return f"{figure:.{self.places}f} {self.unit}"
+from zoo.clock import clock, label
+from zoo.families.board import Measure
 
 
 class Labelled(io.TextIOBase):
-    """A stream on which several runs write at once: in whole lines, each behind the name of its run."""
+    """A stream that several runs share: whole lines, each behind the name of its run."""
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self.stream, self.name, self.begun = stream, name, ""
@@ -52,7 +28,7 @@ class Labelled(io.TextIOBase):
 
 
 class Progress:
-    """A live table in a terminal; in a file or a pipe one line for each training that ends."""
+    """A live table in a terminal; in a file or a pipe one line per finished training."""
 
     def __init__(self, title: str, epochs: dict[str, int], weights: dict[str, float], measure: Measure) -> None:
         """
@@ -93,7 +69,7 @@ class Progress:
             self.draw()
         else:
             left = f", {self.left()} left" if len(self.done) < len(self.epochs) else ""
-            figure = f"{self.measure.name} {self.measure.said(error)}"
+            figure = f"{self.measure.name} {self.measure.said_of_error(error)}"
             print(
                 f"  {len(self.done)}/{len(self.epochs)}  {label(name)}: {figure}{left}",
                 file=sys.stderr,
@@ -108,7 +84,7 @@ class Progress:
         return self.work(reached | {name: self.epochs[name] for name in self.done})
 
     def left(self) -> str:
-        """The time that the rest will take, at the pace of what this attempt has done."""
+        """Estimate the time for the rest, at the pace of this attempt."""
         did = self.did()
         gained = did - self.work(self.before)
         return clock((time.monotonic() - self.begin) * (self.work(self.epochs) - did) / gained) if gained else "?"
@@ -122,18 +98,16 @@ class Progress:
             table.add_column(column, justify="left" if column == "training" else "right")
         for name in self.epochs:
             if name in self.done:
-                table.add_row(label(name), "done", "", "", self.measure.said(self.done[name]), style="dim")
+                table.add_row(label(name), "done", "", "", self.measure.said_of_error(self.done[name]), style="dim")
             elif name in self.state:
                 now = self.state[name]
-                best = "linear start" if now["best"] is None else self.measure.said(now["best"])
-                table.add_row(label(name), f"{now['epoch']}/{now['epochs']}", self.measure.said(now["error"]), best, "")
+                best = "linear start" if now["best"] is None else self.measure.said_of_error(now["best"])
+                table.add_row(
+                    label(name), f"{now['epoch']}/{now['epochs']}", self.measure.said_of_error(now["error"]), best, ""
+                )
         waiting = len(self.epochs) - len(self.done.keys() | self.state.keys())
         passed = clock(time.monotonic() - self.begin)
         table.caption = (
             f"{waiting} waiting · {self.did() / self.work(self.epochs):.0%} · {passed} passed · {self.left()} left"
         )
         self.live.update(table, refresh=True)
-
-
-def label(training: str) -> str:
-    return f"task {training}" if training.isdigit() else training

@@ -1,14 +1,13 @@
-"""python -m zoo.explain run=RECORD task=15 [story=FILE]: where a network looked when it answered.
+"""zoo explain run=RECORD task=15 [story=FILE] [results_dir=results]
 
-RECORD is a file in results/runs, the beginning of its name (run=memn2n-1k) or the experiment that it is of; of
-several that have the task the newest is taken, and one of official data before others. Without a story the questions
-are shown that the record keeps; story=FILE asks others, and story=- those that you type: a sentence a line, and a
-line that ends with a question mark is answered. That needs the weights, which lie in results/weights where the run
-was made.
+Show where a network looked when it answered. RECORD is a file in results/runs, the beginning of its name
+(run=memn2n-1k) or its experiment; of several that have the task the newest is taken, one of official data first.
+Without a story the questions are shown that the record keeps. story=FILE asks others, and story=- those that you type:
+one sentence per line; a line that ends with a question mark is answered. That needs the weights, which lie in
+results/weights where the run was made.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,49 +23,40 @@ from tasks.batch import NONE, Sizes
 from tasks.corpus import Corpus, Split
 from tasks.errors import UserError, nearest
 from zoo import records
-from zoo.interface import TRACES
+from zoo.commands import Given, Grammar
+from zoo.families import family_of
+from zoo.families.board import titled
 from zoo.kinds.attention import example
-from zoo.leaderboard.tables import named, setting_of
-from zoo.mistakes import explained
+from zoo.records import Record
+from zoo.traces import TRACES, traces_of
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
 from zoo.training.packing import spoken_words
 
-HELP = {"--help", "-h"}
-
-
-def titled(file: Path, record: dict) -> str:
-    """A record's name, its setting and its data: several have a like name."""
-    return f"{file.stem}: {setting_of(record, ())}, {named(record['source'])}"
-
-
-def training_of(record: dict, task: str) -> str:
-    if task not in record["tasks"]:
-        raise UserError(f"task={task}: this run has the tasks {', '.join(record['tasks'])}")
-    return record["tasks"][task]["training"]
+GRAMMAR = Grammar(names=("run", "task", "story", "results_dir"), required=("run", "task"), bare="run")
 
 
 def kept(file: Path, training: str, task: str) -> list[dict]:
-    """The questions that a record keeps."""
-    with records.arrays(file) as arrays:
-        if f"{training}/looks" not in arrays:
-            raise UserError(f"{file.name} was made before records kept questions to look at; make it again: rerun=true")
-        return [shown for shown in json.loads(str(arrays[f"{training}/looks"])) if shown["task"] == int(task)]
+    """Read the questions that a record keeps of a task."""
+    arrays = records.arrays(file)
+    if f"{training}/looks" not in arrays:
+        raise UserError(f"{file.name} was made before records kept questions to look at; make it again: rerun=true")
+    return [shown for shown in json.loads(str(arrays[f"{training}/looks"])) if shown["task"] == int(task)]
 
 
-def load(file: Path, record: dict, training: str) -> tuple[Ensemble, list[str], Tensor, Sizes]:
+def load(record: Record, training: str) -> tuple[Ensemble, list[str], Tensor, Sizes]:
     """The network that validation selected, the words of its task, which of them it has learned, and its sizes."""
-    weights = records.weights_of(file)
+    weights = records.weights_of(record.file)
     if not weights.exists():
         part = "" if training == "joint" else f" task={training}"
         raise UserError(
             f"{weights} is not here: weights stay on the machine that made a run\n"
-            f"  to make them here:  python -m zoo.repeat run={file.stem}{part}\n"
+            f"  to make them here:  zoo repeat run={record.name}{part}\n"
             "  and then ask with:  results_dir=results/repeated"
         )
     stored = torch.load(weights, weights_only=True)[training]
     sizes = Sizes(*stored["sizes"])
-    ensemble = Ensemble([build(record["settings"]["model"], sizes, seed=0)])
+    ensemble = Ensemble([build(record.settings["model"], sizes, seed=0)])
     with torch.no_grad():
         ensemble.weights[0] = stored["weights"]
     words = stored["words"]
@@ -143,48 +133,28 @@ def show(shown: dict, traces: str, console: Console, answered: bool = True) -> N
     console.print(said + "\n", highlight=False)
 
 
-def main(arguments: list[str]) -> None:
-    if HELP & set(arguments):
-        print(__doc__.strip())
-        return
-    options = {"results_dir": "results"}
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if not equals or name not in ("run", "task", "story", "results_dir"):
-            raise UserError(f"'{argument}': expected run=, task=, story= or results_dir=\n\n{__doc__.strip()}")
-        options[name] = value
-    if missing := [name for name in ("run", "task") if name not in options]:
-        raise UserError(f"{missing[0]}= is missing\n\n{__doc__.strip()}")
-    file = records.find(options["run"], Path(options["results_dir"]), options["task"])
+def main(given: Given) -> None:
+    file = records.find(given["run"], given.results_dir, given["task"])
     record, console = records.read(file), Console()
-    if record.get("family") == "algorithmic":
-        raise UserError(f"{file.name} is a run on sequences: python -m zoo.pictures {file.stem} draws it")
-    training = training_of(record, options["task"])
-    network = build(record["settings"]["model"], Sizes(2, 1, 1), seed=0)
-    console.print(f"{titled(file, record)}; task {options['task']}", highlight=False, soft_wrap=True)
-    if "story" not in options:
-        for shown in kept(file, training, options["task"]):
-            show(shown, network.traces, console)
+    training = records.KINDS[record.kind].training_of(record, given["task"])
+    traces = traces_of(record) or "nothing"
+    console.print(f"{titled(record)}; task {given['task']}", highlight=False, soft_wrap=True)
+    story = given.get("story")
+    if story is None:
+        for shown in kept(file, training, given["task"]):
+            show(shown, traces, console)
         return
-    if record.get("family", "babi") != "babi":
-        raise UserError(
-            f"story={options['story']}: {file.name} is of no bAbI task; leave story= out to see what it keeps"
-        )
-    ensemble, words, learned, sizes = load(file, record, training)
-    typing = options["story"] == "-" and sys.stdin.isatty()
-    if options["story"] == "-":
+    if not family_of(record.family).tells_stories:
+        raise UserError(f"story={story}: {file.name} is of no bAbI task; leave story= out to see what it keeps")
+    ensemble, words, learned, sizes = load(record, training)
+    typing = story == "-" and sys.stdin.isatty()
+    if story == "-":
         if typing:
-            console.print("a sentence a line, a question ends with ?, Ctrl-D ends")
+            console.print("one sentence per line, a question ends with ?, Ctrl-D ends")
         lines: Iterable[str] = sys.stdin
-    elif Path(options["story"]).is_file():
-        lines = Path(options["story"]).read_text().splitlines()
+    elif Path(story).is_file():
+        lines = Path(story).read_text().splitlines()
     else:
-        raise UserError(f"story={options['story']}: no such file; story=- reads what you type")
+        raise UserError(f"story={story}: no such file; story=- reads what you type")
     for corpus in asked(lines, words, learned, sizes, forgiving=typing):
-        show(example(ensemble, 0, corpus, corpus.test, 0), network.traces, console, answered=False)
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    with explained(sys.argv[1:]):
-        main(sys.argv[1:])
+        show(example(ensemble, 0, corpus, corpus.test, 0), traces, console, answered=False)

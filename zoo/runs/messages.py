@@ -18,19 +18,19 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, e
 
 
 @contextlib.contextmanager
-def explained(arguments: list[str]) -> Iterator[None]:
+def ends_with_message(arguments: list[str]) -> Iterator[None]:
     """Ends the program with a message, and without a traceback, for errors that the command line has caused."""
     try:
         yield
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on from here")
     except Exception as error:
-        if (message := explain(error, arguments)) is None:
+        if (message := message_of(error, arguments)) is None:
             raise
         sys.exit(message)
 
 
-def explain(error: Exception, arguments: list[str]) -> str | None:
+def message_of(error: Exception, arguments: list[str]) -> str | None:
     """What to tell of an error that the command line has caused; None of a fault of ours."""
     cause: BaseException | None = error
     while isinstance(cause, (HydraException, OmegaConfBaseException)):  # Hydra wraps what happens inside instantiate

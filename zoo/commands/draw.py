@@ -1,14 +1,12 @@
-"""python -m zoo.pictures RECORD [--form "length=20"] [--out FILE.svg]: what the heads did, as in the paper's figures.
+"""zoo draw run=RECORD [form="length=20"] [out=FILE.svg] [results_dir=results]
 
-RECORD is the json of a run on an algorithmic task, or, of those in results/runs, the newest of this experiment or whose
-name begins so. Time goes to the right, as in the figures of Graves, Wayne and Danihelka (2014). Dark is large; a
-weighting's row is a row of the memory.
+Draw what the heads of a network did with one sequence, as in the paper's figures. RECORD is the record of a run on an
+algorithmic task: its file, the beginning of its name or its experiment. Time goes to the right, as in the figures of
+Graves, Wayne and Danihelka (2014). Dark is large; a row of a weighting is a row of the memory.
 """
 
-import argparse
 import base64
 import struct
-import sys
 import zlib
 from html import escape
 from pathlib import Path
@@ -18,6 +16,9 @@ import numpy as np
 from tasks.errors import UserError, nearest
 from tasks.files import write_atomically
 from zoo import records
+from zoo.commands import Given, Grammar
+
+GRAMMAR = Grammar(names=("run", "form", "out", "results_dir"), required=("run",), bare="run")
 
 COLUMNS = (("inputs", "adds", "writing"), ("outputs", "targets", "reads", "reading"))
 NAMES = {"writing": "write weightings", "reading": "read weightings"}
@@ -74,37 +75,25 @@ def _png(values: np.ndarray) -> str:
 
 
 def tapes_of(file: Path) -> dict[str, dict[str, np.ndarray]]:
-    """What the arrays beside a record hold of one sequence of each form, by form and name."""
+    """Read the tape of one sequence of each form, by form and name."""
     tapes: dict[str, dict[str, np.ndarray]] = {}
-    with records.arrays(file) as stored:
-        for key in stored.files:
-            form, _, name = key.rpartition("/")
-            if "=" in form:
-                tapes.setdefault(form, {})[name] = stored[key]
+    for key, table in records.arrays(file).items():
+        form, _, name = key.rpartition("/")
+        if "=" in form:
+            tapes.setdefault(form, {})[name] = table
     return tapes
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m zoo.pictures", description="A record → what the heads did.")
-    parser.add_argument("record", help="a run's json, its experiment, or how its name begins; of several the newest")
-    parser.add_argument("--form", help="of the sequence, as the record's tests name it; by default the first")
-    parser.add_argument("--out", type=Path, help="an svg; by default under results/pictures")
-    given = parser.parse_args()
-    file = records.find(given.record, Path("results"))
+def main(given: Given) -> None:
+    file = records.find(given["run"], given.results_dir)
     record, tapes = records.read(file), tapes_of(file)
     if not tapes:
         raise UserError(f"{file.name} is a run on stories; expected one on an algorithmic task, as task=copy")
-    form = given.form or next(iter(tapes))
+    form = given.get("form") or next(iter(tapes))
     if form not in tapes:
-        raise UserError(f"--form '{form}' is not in the record{nearest(form, list(tapes))} ({', '.join(tapes)})")
-    out = given.out or file.parent.parent / "pictures" / f"{file.stem}-{form.replace(' ', '-')}.svg"
-    title = f"{record['model']} on {record['settings']['task']['name']}, {form}"
+        raise UserError(f"form='{form}' is not in the record{nearest(form, list(tapes))} ({', '.join(tapes)})")
+    usual = file.parent.parent / "pictures" / f"{file.stem}-{form.replace(' ', '-')}.svg"
+    out = Path(given.get("out") or usual)
+    title = f"{record.model} on {record.settings['task']['name']}, {form}"
     write_atomically(out, lambda stream: stream.write(picture(tapes[form], title).encode()))
     print(f"written: {out}")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(str(error))

@@ -1,13 +1,11 @@
-"""python -m zoo.campaign conf/campaign/babi_1k.yaml [name=value ...]: makes every run of a list, then the leaderboard.
+"""zoo campaign conf/campaign/babi_1k.yaml [name=value …] [--show]
 
-What follows the file is added to the arguments of every run. As many runs are made at once as there are cores for. A
-run that has its record is not made again, and one that was interrupted goes on, so the same command carries on after
-any interruption.
+Make every run of a list, then the leaderboard. Further name=value are added to the arguments of every run, restarts=3
+for example. As many runs are made at once as there are cores. A run that has its record is not made again, and one
+that was interrupted goes on, so the same command carries on after any interruption. With --show nothing is made.
 """
 
-import argparse
 import multiprocessing
-import os
 import signal
 import sys
 import time
@@ -16,7 +14,6 @@ from datetime import datetime, timedelta
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
 import yaml
@@ -27,18 +24,29 @@ from rich.table import Table
 
 from tasks.errors import UserError
 from zoo import records
-from zoo.command import planned
-from zoo.leaderboard.__main__ import write
-from zoo.leaderboard.dialog import SIMULATED
-from zoo.mistakes import explained
-from zoo.progress import Labelled, by_the_clock, clock
-from zoo.runner import Plan, end_with_parent, run, workers_of
+from zoo.clock import by_the_clock, clock
+from zoo.commands import Given, Grammar
+from zoo.families import family_of
+from zoo.leaderboard.generate import write
+from zoo.paths import conf_folders
+from zoo.runs.messages import ends_with_message
+from zoo.runs.plan import Plan, plan_of
+from zoo.runs.progress import Labelled
+from zoo.runs.run import run
+from zoo.runs.workers import end_with_parent, workers_of
+
+GRAMMAR = Grammar(names=("list",), required=("list",), bare="list", flags=("show",), passes_on=True)
+
+
+def campaigns() -> list[Path]:
+    """Find the lists that there are."""
+    return [file for folder in conf_folders() for file in sorted((folder / "campaign").glob("*.yaml"))]
 
 
 def read(file: Path) -> list[list[str]]:
     """The arguments of each run of a campaign."""
     if not file.is_file():
-        known = ", ".join(str(path) for path in sorted(Path("conf/campaign").glob("*.yaml")))
+        known = ", ".join(str(path) for path in campaigns())
         raise UserError(f"{file} is not a file; there are: {known}")
     try:
         runs = OmegaConf.to_container(OmegaConf.load(file))["runs"]
@@ -57,38 +65,39 @@ def read(file: Path) -> list[list[str]]:
 Paces = dict[tuple, float]  # seconds for an example and process, by what runs have in common
 
 
-def in_common(name: str, family: str, config: dict, model: str) -> list[tuple]:
-    """What has two runs take a like time for an example, the most telling first.
+def pace_keys(title: str, family: str, config: dict, model: str) -> list[tuple]:
+    """Keys for looking up a run's pace (seconds per example), most specific first.
 
     Args:
-        name: of the records, from model, tasks and protocol.
+        title: of its records: model, data and protocol.
         config: of the model.
     """
     width = config.get("dim")
-    return [(name, width), (name,), (family, model, width), (family, model)]
+    return [(title, width), (title,), (family, model, width), (family, model)]
 
 
 def paces(results_dir: Path) -> Paces:
-    """Of every kind of run the pace of the newest record."""
+    """Compute the pace of the newest record for every key."""
     found: Paces = {}
-    for file in records.oldest_first(results_dir):
-        record = records.read(file)
-        examples = sum(training["examples"] for training in record["trainings"].values())
-        name, family = file.stem.rsplit("-", 2)[0], record.get("family", "babi")
-        kinds = in_common(name, family, record["settings"]["model"], record["model"])
-        found |= dict.fromkeys(kinds, record["train_seconds"] / examples)
+    for file in records.files(results_dir):
+        try:
+            record = records.read(file)
+        except UserError:  # a damaged one says nothing of paces
+            continue
+        keys = pace_keys(record.title, record.family, record.settings["model"], record.model)
+        found |= dict.fromkeys(keys, record.train_seconds / max(1, record.examples))
     return found
 
 
 def work_of(plan: Plan, pace: Paces) -> float | None:
-    """For how many seconds a run keeps a core busy, if its model has been run before on tasks of the family."""
-    kinds = in_common(plan.name, plan.data.family, plan.config["model"], plan.labels["model"])
-    known = next((pace[kind] for kind in kinds if kind in pace), None)
+    """Estimate for how many seconds a run keeps a core busy; None if its model has no record on this family."""
+    keys = pace_keys(plan.title, plan.data.family, plan.config["model"], plan.labels["model"])
+    known = next((pace[key] for key in keys if key in pace), None)
     return known and known * plan.examples
 
 
 def workers_for(plan: Plan) -> int:
-    """How many processes a run keeps busy that has the machine to itself."""
+    """Count the processes that a run keeps busy if it has the machine to itself."""
     return workers_of(plan.config, len(plan.packs))
 
 
@@ -122,17 +131,11 @@ def left(waiting: list[Plan], running: list[Run], pace: Paces, cores: int) -> st
     return f"{len(rest)} left: {about}{more}"
 
 
-def figure_of(record: dict) -> str:
-    """The mean over the tasks, in the measure of its leaderboard; of sequences, of many tests, what validation says."""
-    if "validation" in record:
-        validation = record["validation"]
-        return f"{validation['bits'][validation['selected']]:.2f} bits on validation"
-    tasks = record["tasks"]
-    if record.get("family") == "dialog":
-        tasks = {task: got for task, got in tasks.items() if int(task) in SIMULATED} or tasks
-    error = fmean(got["test_errors"][got["selected"]] for got in tasks.values())
-    right = {"dialog": "right replies", "wikimovies": "hits@1"}.get(record.get("family"))
-    return f"{100 - error:.2f} % {right}" if right else f"{error:.2f} % test error"
+def headline_of(record: records.Record) -> str:
+    """Print the measure of a record's family, over the tasks that were run."""
+    family = family_of(record.family)
+    measure = family.measure
+    return f"{family.figure_of(record):.2f} {measure.unit} {measure.name}".replace("bits bits", "bits")
 
 
 def show(runs: dict[str, tuple[list[str], Plan]], pace: Paces) -> None:
@@ -145,7 +148,7 @@ def show(runs: dict[str, tuple[list[str], Plan]], pace: Paces) -> None:
         short = name.removeprefix("experiment=")
         if done := plan.recorded():
             record = records.read(done[-1])
-            table.add_row(short, "done", figure_of(record), by_the_clock(record))
+            table.add_row(short, "done", headline_of(record), by_the_clock(record))
         else:
             work = work_of(plan, pace)
             table.add_row(short, "to do", "", "?" if work is None else f"about {clock(work / workers_for(plan))}")
@@ -164,8 +167,8 @@ def _make(arguments: list[str], workers: int, name: str) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to clean up before it ends
     if name:
         sys.stdout, sys.stderr = Labelled(sys.stdout, name), Labelled(sys.stderr, name)
-    with explained(arguments):
-        plan = planned(arguments)
+    with ends_with_message(arguments):
+        plan = plan_of(arguments)
         run(plan._replace(config=plan.config | {"trainer": plan.config["trainer"] | {"workers": workers}}))
 
 
@@ -211,36 +214,26 @@ def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) ->
             process.join()
 
 
-def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m zoo.campaign", description=__doc__.partition(":")[2].strip())
-    parser.add_argument("file", type=Path, help="a list of runs, conf/campaign/babi_1k.yaml for example")
-    parser.add_argument("overrides", nargs="*", metavar="name=value", help="added to every run, as in restarts=3")
-    parser.add_argument("--show", action="store_true", help="only show what is done and what is to do")
-    given = parser.parse_intermixed_args(arguments)  # --show may stand before what is added
+def main(given: Given) -> None:
+    file = Path(given["list"])
     runs: dict[str, tuple[list[str], Plan]] = {}
-    for listed in read(given.file):  # all of them now: a mistake in the last shows at once, and not tomorrow
-        arguments = [*listed, *given.overrides]
+    for listed in read(file):  # all of them now: a mistake in the last shows at once, and not tomorrow
+        arguments = [*listed, *given.passed_on]
         try:
-            with explained(arguments):
-                runs[" ".join(listed)] = arguments, planned(arguments)
+            with ends_with_message(arguments):
+                runs[" ".join(listed)] = arguments, plan_of(arguments)
         except SystemExit as stop:
-            raise UserError(f"{given.file}, {' '.join(listed)}: {stop}") from None
+            raise UserError(f"{file}, {' '.join(listed)}: {stop}") from None
     first = next(iter(runs.values()))[1].config
     if first["rerun"]:
         raise UserError("rerun=true: a campaign makes what has no record; python run.py makes a single run again")
     results = Path(first["results_dir"])
     pace = paces(results)
     show(runs, pace)
-    if given.show:
+    if "show" in given.flags:
         return
     failed = make(runs, results, pace)
     print()
     show(runs, paces(results))
     if failed:
         raise UserError(f"{len(failed)} of {len(runs)} runs failed ({'; '.join(failed)}); the same command tries again")
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    with explained(sys.argv[1:]):
-        main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""How sure a comparison over tasks is: a bootstrap interval of a mean, and a paired test of two models."""
+"""Uncertainty of a comparison over tasks: a bootstrap interval of a mean, and a paired test of two models."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,7 +10,7 @@ COVERED = 95  # percent
 
 
 def interval(errors: Sequence[float]) -> tuple[float, float]:
-    """Bootstrap interval, by percentiles, of the mean error over tasks such as these."""
+    """Compute a bootstrap interval, by percentiles, of the mean error over tasks such as these."""
     # RandomState draws the same numbers in every version of numpy, and sums of whole numbers are the same anywhere
     drawn = np.random.RandomState(0).randint(len(errors), size=(RESAMPLES, len(errors)))
     sums = np.sort(np.rint(np.array(errors) * 10_000).astype(np.int64)[drawn].sum(1))
@@ -20,7 +20,7 @@ def interval(errors: Sequence[float]) -> tuple[float, float]:
 
 
 def signed_rank(differences: Sequence[float]) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test; equal pairs say nothing and are left out.
+    """Compute the two-sided p of Wilcoxon's signed-rank test; equal pairs say nothing and are left out.
 
     The distribution is exact, for ties too: tasks that both models solve, or fail alike, are common.
     """
