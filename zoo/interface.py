@@ -1,4 +1,4 @@
-"""The contract between a memory network and everything around it: I, G, O, R (Weston et al., 2015, section 2)."""
+"""The interface of a memory network: the four functions I, G, O, R of Weston et al. (2015), section 2."""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from zoo.parts.candidates import score_candidates
 
 
 class Paper(NamedTuple):
-    """Where a model was published."""
+    """A publication: authors, year, title, link."""
 
     authors: str
     year: int
@@ -29,7 +29,7 @@ CAPABILITIES = {  # flags of a model that data may need: what a model without th
 
 
 class Trace(NamedTuple):
-    """Where a network looked, in one form for every model; plots and pages draw it."""
+    """The attention that led to answers, in one form for every model; plots and pages draw it."""
 
     attention: Tensor  # (N, K, T) for each sentence of the story at each hop; MemoryNetwork.traces has its meaning
 
@@ -55,7 +55,7 @@ class Tape(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Scores of the answers, and where the network looked."""
+    """Scores, and the trace behind them."""
 
     # (N, V) unnormalised log-probability of each word as the answer; of each candidate, (N, C); of sequences (B, T, O),
     # the log-odds of each bit
@@ -64,20 +64,20 @@ class Answer(NamedTuple):
 
 
 class MemoryNetwork(nn.Module, ABC):
-    """A memory network is four functions.
+    """Four functions, which a model writes for one network.
 
     I  encode   sentences          -> features         what was said
     G  write    features           -> memory           what is kept
     O  read     question, memory   -> recall, trace    what is recalled
     R  respond  recall             -> answer scores    what is answered
 
-    A model is written for one network. Restarts are trained by `torch.func.vmap` over its parameters and buffers, so it
-    has no `.item()`, no shape that depends on values, no in-place change of a buffer, and no randomness but `noise`.
-    A buffer named `linear`, a single truth value, tells the trainer that the model has a linear start.
+    Restarts are trained by `torch.func.vmap` over parameters and buffers. So a model has no `.item()`, no shape that
+    depends on values, no in-place change of a buffer, and no randomness but `noise`. A buffer named `linear`, a single
+    truth value, tells the trainer that the model has a linear start.
     """
 
     paper: ClassVar[Paper]
-    memory: ClassVar[str]  # "static": a slot a sentence; "dynamic": a fixed number of slots, rewritten
+    memory: ClassVar[str]  # "static": a slot per sentence; "dynamic": a fixed number of slots, rewritten
     supervision: ClassVar[str] = "answers"  # or "supporting facts"
     batch_type: ClassVar[type] = Questions
     batched_by: ClassVar[str] = "question"  # or "story", or "sequence": the rows that a batch is drawn of
@@ -105,7 +105,7 @@ class MemoryNetwork(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, batch: Questions) -> Any:
-        """I: features of the sentence table (of each distinct sentence once, not of each time it was told)."""
+        """I: features of the sentence table, each distinct sentence once."""
 
     @abstractmethod
     def write(self, features: Any, batch: Questions) -> Any:
@@ -131,10 +131,10 @@ class MemoryNetwork(nn.Module, ABC):
 
     @abstractmethod
     def state_size(self, story_length: int) -> int:
-        """The number of numbers that the memory of a story of `story_length` sentences holds."""
+        """Numbers held in the memory of a story of `story_length` sentences."""
 
     def cost(self, answer: Answer, batch: Questions) -> Tensor:
-        """The error that validation selects by, in percent, summed over the questions of a batch, for each restart."""
+        """Error in percent, summed over the questions of the batch; validation selects the lowest."""
         wrong = ~batch.right(answer.scores.argmax(-1)) & (batch.answer != PAD)
         return 100 * wrong.sum(-1)
 
@@ -153,7 +153,7 @@ class MemoryNetwork(nn.Module, ABC):
         return self.loss(self(batch), batch)
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
-        """Draws this step's random inputs, one row per question; `told` (N,) is the number of sentences each one sees.
+        """Draw this step's random inputs, one row per question; `told` (N,) is the number of sentences each one sees.
 
         The trainer hands them back as `batch.noise`, which is None in evaluation. They are drawn here, outside of vmap,
         so that each restart has its own generator."""
@@ -161,7 +161,7 @@ class MemoryNetwork(nn.Module, ABC):
 
 
 class SequenceNetwork(MemoryNetwork):
-    """A memory network that reads sequences of vectors and produces bits: the same four functions, step by step.
+    """The same four functions, step by step, for sequences of vectors; answers are bits.
 
     I  encode   inputs    -> features        inputs of every step
     G  write    features  -> memory          states and readings, step after step
@@ -183,7 +183,7 @@ class SequenceNetwork(MemoryNetwork):
         return {"bits": bits(answer.scores, batch).sum()}
 
     def cost(self, answer: Answer, batch: Sequences) -> Tensor:
-        """The bits that validation selects by, summed over the sequences of a batch, for each restart."""
+        """Bits, summed over the sequences of the batch; validation selects the lowest."""
         return bits(answer.scores, batch).sum(-1)
 
 
@@ -201,14 +201,14 @@ def wrong_bits(scores: Tensor, batch: Sequences) -> Tensor:
 
 
 def at_least(least: float, **given: float) -> None:
-    """Refuses constructor arguments that are too small, by their names."""
+    """Refuse constructor arguments that are less than `least`."""
     for name, value in given.items():
         if value < least:
             raise ValueError(f"model.{name}={value}: expected at least {least}")
 
 
 def one_of(known: tuple[str, ...], **given: str) -> None:
-    """Refuses constructor arguments that are not among the known words, by their names."""
+    """Refuse constructor arguments that are not among the known words."""
     for name, value in given.items():
         if value not in known:
             raise ValueError(f"model.{name}={value}: expected {' or '.join(known)}{nearest(str(value), list(known))}")

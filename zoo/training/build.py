@@ -1,4 +1,4 @@
-"""Networks from their configuration, and whether a model fits the data."""
+"""Networks from their configuration, and the check that a model fits the data."""
 
 import inspect
 
@@ -17,7 +17,7 @@ SIZES = Sizes._fields + Widths._fields
 
 
 def options_of(model: type) -> dict[str, inspect.Parameter]:
-    """The options that a model's yaml sets: its constructor's arguments, but for those that the task decides.
+    """Collect the options that a model's yaml sets: its constructor's arguments without the sizes of the task.
 
     A constructor that ends with `**inherited` has the options of the class above it too.
     """
@@ -34,7 +34,7 @@ def options_of(model: type) -> dict[str, inspect.Parameter]:
 
 
 def probe(model: dict) -> MemoryNetwork:
-    """Builds the smallest network of a configuration, which checks its options and has the facts of its class."""
+    """Build the smallest network of a configuration, which checks its options."""
     try:
         target = get_class(model["_target_"])
     except ImportError as error:
@@ -43,7 +43,7 @@ def probe(model: dict) -> MemoryNetwork:
 
 
 def check_fits(model: type[MemoryNetwork], data: Data) -> None:
-    """Refuses a model that reads another kind of data, or lacks a capability that the data need."""
+    """Refuse a model that reads another kind of data, or lacks a capability that the data need."""
     reads, has = kind_of_model(model), kind_of_data(data)
     models = registered(data.label)
     if reads is not has:
@@ -65,7 +65,7 @@ def _either(names: list[str]) -> str:
 
 
 def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
-    """The classes of the models in conf/model/, by name; a model may have another class for a task."""
+    """Load the classes of the models in conf/model/, by name; a model may have another class for a task."""
     models = {}
     for file in sorted((CONF / "model").glob("*.yaml")):
         on_task = CONF / "model_on_task" / f"{file.stem}_{task}.yaml"
@@ -75,7 +75,7 @@ def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
 
 
 def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
-    """Builds the network of a configuration, its weights drawn from `seed`; options that are null are left out."""
+    """Build the network of a configuration, its weights drawn from `seed`; options that are null are left out."""
     given = {name: value for name, value in model.items() if name not in ("_target_", "recipe") and value is not None}
     target = get_class(model["_target_"])
     options = options_of(target)

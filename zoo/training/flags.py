@@ -35,14 +35,14 @@ REFUSED = {
 
 
 def reason_against(flag: str) -> str:
-    """The reason why a flag of Lightning's Trainer is not an option, and the option to type instead if there is one."""
+    """Say why a flag of Lightning's Trainer is not an option, and what to type instead if there is anything."""
     if flag == "max_epochs":
         return "type trainer.max_epochs=N"
     return REFUSED.get(flag, f"of Lightning's flags only {', '.join(FLAGS)} leave all figures as they are")
 
 
 def check_flags(given: object) -> None:
-    """Refuses a value of `trainer.lightning` that cannot be handed to Lightning's Trainer."""
+    """Refuse a value of `trainer.lightning` that cannot be handed to Lightning's Trainer."""
     if not isinstance(given, dict):
         raise UserError(f"trainer.lightning={given}: expected {', '.join(FLAGS)}")
     for name in given:
@@ -60,7 +60,7 @@ def check_flags(given: object) -> None:
 
 
 def trainer_flags(given: dict, folder: Path) -> dict[str, Any]:
-    """Arguments for Lightning's Trainer.
+    """Make arguments for Lightning's Trainer.
 
     Args:
         given: `trainer.lightning`, checked.

@@ -1,4 +1,4 @@
-"""The one LightningModule: trains any model of the zoo as an ensemble of restarts."""
+"""The LightningModule of all models: an ensemble of restarts in training."""
 
 import time
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Best(nn.Module):
         self.epoch = torch.where(better, epoch, self.epoch)
 
     def restart(self, networks: slice = slice(None)) -> int:
-        """The restart that validation selects: the lowest error and, among equals, the lowest loss at the end.
+        """Find the restart that validation selects: the lowest error and, among equals, the lowest loss at the end.
 
         A loss depends on the epoch, so it compares restarts as they end, not at their best epochs.
 
@@ -47,7 +47,7 @@ class Best(nn.Module):
 
 
 class EnsembleTraining(pl.LightningModule):
-    """Trains R restarts at once, of one task or of several.
+    """R restarts in training, of one task or of several.
 
     All that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
     """

@@ -1,4 +1,4 @@
-"""Recipes, which say how a paper trains its model, and the schedule that each restart follows on its own."""
+"""Recipes, as a paper trains its model, and the schedule that each restart follows on its own."""
 
 import dataclasses
 import math
@@ -70,7 +70,7 @@ class Recipe:
         return self.linear_start_epochs + self.epochs
 
     def shortened(self, max_epochs: int | None) -> "Recipe":
-        """The same course in `max_epochs`, with linear start, growing and annealing in proportion."""
+        """Shorten the course to `max_epochs`, with linear start, growing and annealing in proportion."""
         if max_epochs is None or max_epochs >= self.all_epochs:
             return self
         if max_epochs < 1:
@@ -87,7 +87,7 @@ class Recipe:
 
 
 class Schedule(nn.Module):
-    """Where each restart stands in the recipe; all state is in buffers, so a checkpoint holds it."""
+    """Place of each restart in the recipe; all state is in buffers, so a checkpoint holds it."""
 
     def __init__(self, recipe: Recipe, restarts: int, has_linear_start: bool) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Schedule(nn.Module):
         self.register_buffer("perfect", torch.zeros(restarts, dtype=torch.long))  # the last epochs without an error
 
     def rates(self) -> Tensor:
-        """The learning rate of each restart, (R,); 0 for one that has finished."""
+        """Learning rate of each restart, (R,); 0 after its end."""
         halved = self.recipe.learning_rate * 0.5 ** (self.epoch // self.recipe.anneal_every)
         return torch.where(self.linear, self.recipe.linear_start_rate, halved * ~self.finished())
 
@@ -112,7 +112,7 @@ class Schedule(nn.Module):
         return ~self.linear & ((self.epoch >= self.recipe.epochs) | out_of_patience | solved)
 
     def end_epoch(self, valid_loss: Tensor, valid_error: Tensor) -> None:
-        """Moves every restart on; its linear start ends when its time is up or its validation loss has stalled.
+        """Move every restart on; its linear start ends when its time is up or its validation loss has stalled.
 
         After the linear start a lower error is progress too, and the only progress if there are no errors left. While
         sequences grow every epoch counts as progress, because validation, at full length, may get worse for a while.

@@ -26,7 +26,7 @@ from zoo.training.recipe import Recipe
 
 
 def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[[str, dict], None]) -> dict[str, dict]:
-    """Trains the ensembles of a pack, and tests the best epoch of each restart.
+    """Train the ensembles of a pack, and test the best epoch of each restart.
 
     Args:
         config: the resolved configuration.
@@ -78,7 +78,7 @@ def _fit(
     checkpoint: Path,
     report: Callable[[str, dict], None],
 ) -> tuple[dict[str, Any], bool]:
-    """Trains to the end; returns the data, moved to the device, and whether programs were compiled."""
+    """Train to the end; return the data, moved to the device, and whether programs were compiled."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
     name = "+".join(corpora)
     logger = _logger(config, name)
@@ -118,7 +118,7 @@ def _fit(
 
 
 def _logs(config: dict) -> Path:
-    """The folder of a run's learning curves."""
+    """Name the folder of a run's learning curves."""
     return Path(config["results_dir"]) / "logs" / f"{config['run']['name']}-{config['run']['identity']}"
 
 
@@ -132,7 +132,7 @@ def _logger(config: dict, training: str) -> Logger | None:
 def _batches(
     kind: Kind, corpora: dict[str, Any], network: MemoryNetwork, seeds: list[int], recipe: Recipe
 ) -> tuple[TrainingBatches | PackedBatches, EvaluationBatches | PackedBatches]:
-    """The batches of training and of validation."""
+    """Make the batches of training and of validation."""
     train = [
         kind.training_batches(corpus, network, seeds, recipe.batch_size, recipe.by_length, recipe.grow_epochs)
         for corpus in corpora.values()
@@ -144,7 +144,7 @@ def _batches(
 
 
 def _test(training: EnsembleTraining, ensemble: Ensemble, mine: slice, kind: Kind, corpus: Any) -> dict:
-    """Reads the test splits, once, with the best epoch of every restart.
+    """Read the test splits, once, with the best epoch of every restart.
 
     Args:
         training: of all networks of the pack.
