@@ -21,7 +21,7 @@ from zoo.training.build import build
 from zoo.training.compiled import is_compiled
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import Best, EnsembleTraining
-from zoo.training.recipe import Recipe, Schedule
+from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
 
 
 def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTraining:
@@ -146,13 +146,13 @@ def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order
     assert orders[0] != orders[1] != orders[2]
 
 
-def test_rates_of_restarts_hold_for_adam_too(corpus):
-    """With its own rate a restart goes where an Adam of that rate would take it."""
-    recipe = Recipe(optimizer="adam", learning_rate=0.003, batch_size=16, epochs=3, anneal_every=2, clip=1e9)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_restart_goes_where_an_optimizer_of_its_own_rate_takes_it(name, corpus):
+    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=16, epochs=3, anneal_every=2, clip=1e9)
     together = trained("entnet", corpus, [3], recipe)
     network = build(config("model=entnet")["model"], corpus.sizes, 3).double()
     batches = training_batches(corpus, network, [3], recipe.batch_size)
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    optimizer = OPTIMIZERS[name](network.parameters(), lr=recipe.learning_rate)
     for epoch in range(3):
         batches.set_epoch(epoch)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * 0.5 ** (epoch // 2)

@@ -10,7 +10,7 @@ from zoo.interface import TRACES, MemoryNetwork
 from zoo.kinds.stories import evaluation_batches, predict
 from zoo.training.build import build, options_of
 from zoo.training.ensemble import Ensemble
-from zoo.training.recipe import Recipe
+from zoo.training.recipe import OPTIMIZERS, Recipe
 
 CLASSES = {name: get_class(config(f"model={name}")["model"]["_target_"]) for name in MODELS}
 CUT = [name for name, target in CLASSES.items() if target.batched_by == "question" and not target.counts_empty]
@@ -33,8 +33,7 @@ def some(corpus, network, numbers=(0, 1, 2, 3, 4, 5, 6, 7)):
 
 
 def optimizer_of(recipe: Recipe, network, faster: float = 1.0) -> torch.optim.Optimizer:
-    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[recipe.optimizer]
-    return kind(network.parameters(), lr=faster * recipe.learning_rate)
+    return OPTIMIZERS[recipe.optimizer](network.parameters(), lr=faster * recipe.learning_rate)
 
 
 def test_yaml_says_every_option_and_no_other(model):

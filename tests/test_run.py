@@ -215,12 +215,20 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["protocol=jiont"], ["protocol=jiont", "did you mean 'joint'?"]),
         (["memn2n"], ["expected name=value"]),
         (["model.recipe.epochs=many"], ["model.recipe.epochs=many: expected int"]),
-        (["model=lstm", "model.recipe.optimizer=adamm"], ["model.recipe.optimizer=adamm: expected sgd or adam"]),
+        (
+            ["model=lstm", "model.recipe.optimizer=adamm"],
+            ["model.recipe.optimizer=adamm: expected sgd, adam, adamw", "did you mean 'adam"],
+        ),
         (["model.recipe.batch_size=0"], ["model.recipe.batch_size=0: expected at least 1"]),
         (["model.recipe=5"], ["model.recipe=5: expected optimizer, learning_rate"]),
         (["published=5"], ["published=5: an experiment sets it"]),
         (["task.ids=5"], ["task.ids=5: expected a list, as in task.ids=[5]"]),
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
+        (
+            ["+trainer.lightning.precision=16"],
+            ["trainer.lightning.precision is not an option: restarts share"],
+        ),
+        (["trainer.lightning.profiler=simpel"], ["expected simple or advanced or pytorch; did you mean 'simple'?"]),
     ],
 )
 def test_a_mistake_gets_one_clear_message(tmp_path, arguments, said):

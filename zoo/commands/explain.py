@@ -111,7 +111,7 @@ def _heard(line: str, number: dict[str, int], words: list[str], sizes: Sizes) ->
 
 def show(shown: dict, traces: str, console: Console, answered: bool = True) -> None:
     """A story with a column for each hop; the supporting facts are marked."""
-    console.print(f"[dim]{TRACES[traces]}[/dim]")
+    console.print(f"[dim]{TRACES[traces if shown['attention'] else 'nothing']}[/dim]")
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("story", overflow="fold")

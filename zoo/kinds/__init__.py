@@ -1,7 +1,7 @@
-"""The kinds of data, each a module: what data look like to a network, and all that follows for training and testing.
+"""Kinds of data: how data of one form are drawn, answered and scored.
 
-Two kinds are known: questions about stories, and sequences of vectors. A kind is a module that has the names of `Kind`.
-Nothing outside of this package asks which kind it has before it; it asks the kind.
+There are two: questions about stories, and sequences of vectors. Each is a module with the names of `Kind`. Code
+outside of this package never asks which kind it has; it calls the functions of the kind.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from zoo.training.ensemble import Ensemble
 
 
 class Kind(Protocol):
-    """The names that the module of a kind has."""
+    """Names in the module of a kind."""
 
     BATCH: type  # the `batch_type` of the models that read it
     CORPUS: type  # the data of one training
@@ -34,44 +34,44 @@ class Kind(Protocol):
         by_length: bool = False,
         grow_epochs: int = 0,
     ) -> TrainingBatches:
-        """The batches of R restarts, epoch after epoch; the last four arguments are those of the recipe."""
+        """Draw the batches of R restarts, epoch after epoch; the last three arguments are the recipe's."""
 
     def evaluation_batches(self, corpus: Any, split: Any, network: MemoryNetwork) -> EvaluationBatches:
-        """All of a split, such as `corpus.valid`, in batches that are the same for all restarts."""
+        """Cut a split, such as `corpus.valid`, into batches that are the same for all restarts."""
 
     def figures(self, ensemble: Ensemble, corpus: Any, selected: int) -> dict:
-        """Test figures of every restart, and examples of the selected one; tensors and numbers only."""
+        """Test every restart, and take examples from the selected one; tensors and numbers only."""
 
     def selected_figure(self, figures: dict) -> float:
         """Compute one number for the progress display, of the restart that validation selected."""
 
     def work(self, corpus: Any, network: MemoryNetwork) -> float:
-        """The time of an epoch relative to other trainings of the run."""
+        """Estimate the time of an epoch, relative to other trainings of the run."""
 
     def check(self, data: Data, corpus: Any, network: MemoryNetwork) -> None:
-        """Refuses options of a model that do not go with the data."""
+        """Refuse options of a model that do not go with the data."""
 
     def pack_key(self, corpus: Any, network: MemoryNetwork, batch_size: int) -> tuple | None:
-        """A key that trainings have in common if they can share a program; None for one that must be alone."""
+        """Key that trainings have in common if they can share a program; None for a training that must be alone."""
 
     def repays_compiling(self, network: MemoryNetwork, corpora: Mapping[str, Any], steps: int) -> bool:
-        """True if a training is long enough, and its batches are uniform enough, to repay compiling a model."""
+        """Say whether a training is long enough, and its batches uniform enough, to repay compiling a model."""
 
 
 KINDS: tuple[Kind, ...] = (stories, sequences)
 
 
 def kind_of(corpus: Any) -> Kind:
-    """The kind of the data of a training."""
+    """Find the kind of a training's data."""
     return next(kind for kind in KINDS if isinstance(corpus, kind.CORPUS))
 
 
 def kind_of_data(data: Data) -> Kind:
-    """The kind of all the trainings of a run, which have one in common."""
+    """Find the kind of a run's data, which all its trainings share."""
     (kind,) = {kind_of(corpus) for corpus in data.trainings.values()}
     return kind
 
 
 def kind_of_model(model: type[MemoryNetwork]) -> Kind:
-    """The kind that a model reads."""
+    """Find the kind that a model reads."""
     return next(kind for kind in KINDS if kind.BATCH is model.batch_type)

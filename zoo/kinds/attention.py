@@ -12,11 +12,13 @@ SHORT = 20  # sentences; stories as short are easier to read
 
 
 def examples(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> list[dict]:
-    """A handful of test questions of every task, answered rightly and wrongly.
+    """Choose a handful of test questions per task, answered rightly and wrongly.
 
     Args:
-        restart: whose answers they are.
-        said: (N,) its answer to every test question.
+        ensemble: answers.
+        restart: the network whose answers are shown.
+        corpus: has the questions.
+        said: (N,) answers of this restart to all test questions.
     """
     test, chosen = corpus.test, []
     right = test.right(said)
@@ -30,7 +32,7 @@ def examples(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> 
 
 @torch.inference_mode()
 def example(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number: int) -> dict:
-    """One question of a split in words, its answer, and the attention to each sentence of its story at each hop."""
+    """Put a question of a split into words, with its answer and the attention to each sentence at each hop."""
     network, place = ensemble.network, torch.tensor([number], device=split.question.device)
     if network.batched_by == "story":
         batch = corpus.by_story(split, split.story[place])
@@ -59,12 +61,12 @@ def example(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, numb
 
 
 def finds_facts(attention: Tensor, support: Tensor) -> Tensor:
-    """Whether the supporting facts of a question got more attention, at their best hop, than any other sentence.
+    """Say which questions gave their supporting facts more attention, at their best hop, than any other sentence.
 
     Args:
         attention: (..., N, K, T)
-        support: (N, F) positions, NONE where there are fewer; what lies beyond the window is not among them, and a
-            question of which all facts lie there has found none.
+        support: (N, F) positions within the window, NONE where there are fewer. A question with no fact in the window
+            has found none.
     """
     most = attention.amax(-2)
     place = torch.arange(most.shape[-1], device=support.device)

@@ -20,7 +20,7 @@ COMPILED_FROM = 500  # steps of a training; fewer do not repay compiling, althou
 
 
 class SequenceBatches(TrainingBatches):
-    """Sequences that occur once; those of a step follow from the restart's seed and the number of the step alone.
+    """Sequences that occur once; each step's follow from the restart's seed and the number of the step alone.
 
     Args:
         grow_epochs: epochs over which sequences grow to their full length.
@@ -48,18 +48,18 @@ def training_batches(
     by_length: bool = False,
     grow_epochs: int = 0,
 ) -> SequenceBatches:
-    """The batches of R restarts; all sequences of a batch have one length, so `by_length` changes nothing."""
+    """Draw the batches of R restarts; `by_length` changes nothing, since all sequences of a batch have one length."""
     return SequenceBatches(corpus, network, seeds, batch_size, grow_epochs)
 
 
 def evaluation_batches(corpus: Algorithm, split: Fixed, network: MemoryNetwork) -> EvaluationBatches:
-    """All sequences of a part."""
+    """Cut all sequences of a split into batches."""
     return EvaluationBatches(list(split))
 
 
 @torch.inference_mode()
 def figures(ensemble: Ensemble, corpus: Algorithm, selected: int) -> dict:
-    """Costs and wrong bits, form by form, and what the heads of the selected restart did with one sequence of each."""
+    """Compute bits and wrong bits per form, and the tape of the selected restart for one sequence of each form."""
     valid, test = corpus.valid, corpus.test
     forms = range(len(test.forms))
     return {
@@ -72,7 +72,7 @@ def figures(ensemble: Ensemble, corpus: Algorithm, selected: int) -> dict:
 
 
 def _costs(ensemble: Ensemble, part: Fixed, forms: Iterable[int]) -> dict[str, Tensor]:
-    """Means over the sequences of some forms, for every restart, (R,)."""
+    """Average over the sequences of some forms, for every restart, (R,)."""
     costs, wrong = [], []
     for form in forms:
         for batch in part.of_form(form):
@@ -86,7 +86,7 @@ def _costs(ensemble: Ensemble, part: Fixed, forms: Iterable[int]) -> dict[str, T
 
 
 def _tape(ensemble: Ensemble, batch: Sequences, restart: int) -> dict[str, Tensor]:
-    """Inputs, targets, outputs and the trace of the heads for the first sequence of a batch."""
+    """Collect inputs, targets, outputs and the work of the heads for the first sequence of a batch."""
     first = Sequences(*(table[:1] for table in batch))
     answer = ensemble.answer(first)
     shown = {"inputs": first.inputs[0], "targets": first.targets[0]}
@@ -100,19 +100,19 @@ def selected_figure(figures: dict) -> float:
 
 
 def work(corpus: Algorithm, network: MemoryNetwork) -> float:
-    """1: a run on sequences has one training."""
+    """Return 1: a run on sequences has one training."""
     return 1.0
 
 
 def check(data: Data, corpus: Algorithm, network: MemoryNetwork) -> None:
-    """Refuses nothing: no option of these models goes against the data."""
+    """Refuse nothing: no option of these models goes against the data."""
 
 
 def pack_key(corpus: Algorithm, network: MemoryNetwork, batch_size: int) -> None:
-    """None: a run on sequences has one training."""
+    """Return None: a run on sequences has one training."""
     return
 
 
 def repays_compiling(network: MemoryNetwork, corpora: Mapping[str, Algorithm], steps: int) -> bool:
-    """True for long trainings of models that compile a step; as a whole they would be compiled for every length."""
+    """Say yes to long trainings of models that compile a step; whole models would be compiled for every length."""
     return bool(network.compiled_methods) and steps >= COMPILED_FROM

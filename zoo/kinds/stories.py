@@ -35,12 +35,12 @@ class ShuffledBatches(TrainingBatches):
         return [Generator().manual_seed(seed * 1_000_003 + self.epoch) for seed in self.seeds]
 
     def cut(self, batch: Questions) -> Questions:
-        """The batch with a sentence table of its own, if the task's is much larger than what the batch uses."""
+        """Give the batch a sentence table of its own, if the task's is much larger than what the batch uses."""
         used = batch.stories[0].numel() + batch.question[0].numel()
         return only_used(batch) if len(self.corpus.sentences) > 2 * used else batch
 
     def alike(self, orders: Tensor, lengths: Tensor) -> list[Tensor]:
-        """Cuts the shuffled rows of each restart, (R, rows), into batches of like length, (R, B).
+        """Cut the shuffled rows of each restart, (R, rows), into batches of like length, (R, B).
 
         Each restart sorts by length within every SORTED_AT_ONCE batches. The order of these batches is then shuffled,
         for all restarts alike, because the stories of a batch are padded to one length.
@@ -54,17 +54,17 @@ class ShuffledBatches(TrainingBatches):
 
 
 def slots_needed(split: Split, network: MemoryNetwork) -> Tensor:
-    """The number of slots that the story of each question takes, (N,)."""
+    """Count the slots that the story of each question takes, (N,)."""
     if network.counts_empty:
         return torch.full_like(split.told, network.window)
     return split.told.clamp(1, network.window)
 
 
 class QuestionBatches(ShuffledBatches):
-    """Every question with a story of its own; a batch has as many slots as its longest story needs.
+    """Questions, each with a story of its own; a batch has as many slots as its longest story needs.
 
     Args:
-        by_length: whether stories of like length share a batch. It saves time, but a batch is a poorer sample then.
+        by_length: stories of like length share a batch. That saves time, but the batch is a poorer sample.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class QuestionBatches(ShuffledBatches):
             yield from self._batches(order[:, whole:], None if noise is None else noise[:, whole:], self.rows - whole)
 
     def _batches(self, order: Tensor, noise: Tensor | None, size: int) -> Iterator[Questions]:
-        """Batches of `size` of the questions `order`, (R, batches size), with their noise."""
+        """Cut the questions `order`, (R, batches × size), with their noise, into batches of `size`."""
         longest = self.slots[order].unflatten(1, (-1, size)).amax((0, 2)).tolist()
 
         def apart(table: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class QuestionBatches(ShuffledBatches):
 
 
 class StoryBatches(ShuffledBatches):
-    """Every story once, with all its questions; a batch holds `batch_size` questions on average.
+    """Stories, each once with all its questions; a batch holds `batch_size` questions on average.
 
     Stories of like length share a batch, so that little is computed for padding.
     """
@@ -140,7 +140,7 @@ def training_batches(
     by_length: bool = False,
     grow_epochs: int = 0,
 ) -> QuestionBatches | StoryBatches:
-    """The batches of R restarts, by question or by story as the network reads them."""
+    """Draw the batches of R restarts, by question or by story as the network reads them."""
     if grow_epochs:
         raise UserError(f"model.recipe.grow_epochs={grow_epochs}: expected 0; stories are as long as they are")
     if network.batched_by == "story":
@@ -149,9 +149,9 @@ def training_batches(
 
 
 def evaluation_batches(corpus: Corpus, split: Split, network: MemoryNetwork) -> EvaluationBatches:
-    """All questions of a split; places without a question have the answer PAD.
+    """Cut all questions of a split into batches; places without a question have the answer PAD.
 
-    For speed they come in the order of their stories' lengths; `order` has their numbers.
+    For speed the questions come in the order of their stories' lengths; `order` has their numbers.
     """
     if network.batched_by == "story":
         stories = split.lengths.argsort(stable=True)
@@ -166,7 +166,7 @@ def evaluation_batches(corpus: Corpus, split: Split, network: MemoryNetwork) -> 
 
 
 def _with_own_table(batch: Questions) -> Questions:
-    """A batch without an axis of restarts, its sentence table cut if most of the task's is not used."""
+    """Cut the sentence table of a batch without an axis of restarts, if the batch uses less than half of it."""
     cut = only_used(batch._replace(stories=batch.stories[None], question=batch.question[None]))
     if 2 * cut.sentences.shape[1] > len(batch.sentences):
         return batch
@@ -175,24 +175,25 @@ def _with_own_table(batch: Questions) -> Questions:
 
 @torch.inference_mode()
 def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Tensor | None]:
-    """The answer of every restart to every question of a split, in order, (R, N), and whether it looked at the facts.
+    """Answer every question of a split with every restart, (R, N), and say which answers looked at the facts, (R, N).
 
-    The second is None for a model that attends to no sentences, for questions whose facts nobody knows, and where one
-    fact of several is enough.
+    The second is None for a model that attends to no sentences, for questions without known facts, and for questions
+    that one fact of several is enough for.
     """
     answers, found = [], []
     for batch in batches:
         answer = ensemble.answer(batch)
         asked = batch.answer != PAD
         answers.append(answer.scores.argmax(-1)[:, asked])
-        if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1] and batch.golds is None:
+        attends = ensemble.network.traces in ("weights", "gates") and answer.trace.attention.shape[-2] > 0
+        if attends and batch.support.shape[-1] and batch.golds is None:
             found.append(finds_facts(answer.trace.attention, batch.support)[:, asked])
     place = batches.order.argsort()  # of each question among the answers
     return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None
 
 
 def figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
-    """Errors task by task, the answers that they follow from, and where the selected restart looked."""
+    """Compute errors per task, the answers behind them, and examples of the selected restart's attention."""
     splits = {part: split for part, split in corpus.splits.items() if part != "train"}
     predicted = {
         part: predict(ensemble, evaluation_batches(corpus, split, ensemble.network)) for part, split in splits.items()
@@ -229,14 +230,14 @@ def figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
 
 
 def _ago(split: Split) -> Tensor:
-    """The number of sentences since the oldest supporting fact of each question; 0 for a question without facts."""
+    """Count the sentences since the oldest supporting fact of each question; 0 for a question without facts."""
     told = split.told[:, None]
     oldest = torch.cat([told, torch.where(split.support == NONE, told, split.support)], dim=1).amin(1)
     return split.told - oldest
 
 
 def _by_task(wrong: Tensor, task: Tensor) -> dict[int, Tensor]:
-    """Percent wrong of each restart, (R,), by the number of the task.
+    """Compute percent wrong of each restart, (R,), by the number of the task.
 
     Args:
         wrong: (R, N)
@@ -246,25 +247,25 @@ def _by_task(wrong: Tensor, task: Tensor) -> dict[int, Tensor]:
 
 
 def _dialogs(wrong: Tensor, split: Split) -> tuple[Tensor, Tensor]:
-    """Which stories have a wrong answer, (R, S), and the task of each, (S,)."""
+    """Find the stories with a wrong answer, (R, S), and the task of each story, (S,)."""
     none = wrong.new_zeros(len(wrong), len(split.lengths), dtype=torch.long)
     mistakes = none.scatter_add(1, split.story.expand(len(wrong), -1), wrong.long())
     return mistakes > 0, torch.zeros_like(none[0]).scatter(0, split.story, split.task)
 
 
 def selected_figure(figures: dict) -> float:
-    """Percent of wrong test answers, the mean over the tasks of a training."""
+    """Average the percent of wrong test answers over the tasks of a training."""
     errors = [float(of_all[figures["selected"]]) for of_all in figures["errors"]["test"].values()]
     return sum(errors) / len(errors)
 
 
 def work(corpus: Corpus, network: MemoryNetwork) -> float:
-    """The time of an epoch, which grows with the questions and, more slowly, with the slots."""
+    """Estimate the time of an epoch, which grows with the questions and, more slowly, with the slots."""
     return len(corpus.train) * (20 + network.window) / 20
 
 
 def check(data: Data, corpus: Corpus, network: MemoryNetwork) -> None:
-    """Refuses a window that hides memories whose recall is recorded."""
+    """Refuse a window that hides memories whose recall is recorded."""
     longest = corpus.sizes.story_length
     if data.recall and network.window < longest:
         raise UserError(
@@ -274,10 +275,10 @@ def check(data: Data, corpus: Corpus, network: MemoryNetwork) -> None:
 
 
 def pack_key(corpus: Corpus, network: MemoryNetwork, batch_size: int) -> tuple | None:
-    """Steps of an epoch, and the sizes of the memory that decide answers; None for tasks with candidate replies.
+    """Steps of an epoch, and sizes of the memory that decide answers; None for tasks with candidate replies.
 
-    So each training in a pack takes the steps, and has the slots, that it has alone. Candidates are one table that all
-    restarts of a program share.
+    So each training in a pack takes the steps, and has the slots, that it has alone. Candidates are one table for all
+    restarts of a program, which two tasks cannot share.
     """
     if corpus.candidates is not None:
         return None
@@ -287,7 +288,7 @@ def pack_key(corpus: Corpus, network: MemoryNetwork, batch_size: int) -> tuple |
 
 
 def repays_compiling(network: MemoryNetwork, corpora: Mapping[str, Corpus], steps: int) -> bool:
-    """True for long trainings of models that compile a step, or of one task whose sentences are few.
+    """Say yes to long trainings of models that compile a step, and of one task with few sentences.
 
     Large tasks cut a sentence table per batch, and packs pad theirs. Every table size would recompile the whole model,
     so only models that compile a step are compiled there.

@@ -117,7 +117,7 @@ class Record(_Checked):
     memory: Name
     supervision: Annotated[str, Field(pattern=r"^[\w -]{1,40}$")]
     paper: Annotated[str, Field(pattern=r"^https?://[^\s\"'<>]{1,500}$")]
-    traces: Name | None = None  # meaning of the attention, a key of zoo.interface.TRACES
+    traces: Name | None = None  # meaning of the attention, a key of zoo.traces.TRACES
     family: Name
     source: Name
     world: Text

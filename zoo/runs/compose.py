@@ -12,7 +12,8 @@ from zoo.paths import CONF, conf_folders
 FOLDERS = ("data_dir", "cache_dir", "results_dir")
 SILENT = (*FOLDERS, "logger", "rerun", "trainer", "model", "task", "experiment", "hydra")
 SILENT_DOTTED = (
-    "trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "task.source", "task.download", "task.ids",
+    "trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "trainer.lightning", "task.source",
+    "task.download", "task.ids",
 )  # fmt: skip
 
 

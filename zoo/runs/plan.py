@@ -15,6 +15,7 @@ from zoo.kinds import Kind, kind_of_data
 from zoo.runs.compose import compose_config
 from zoo.runs.data import load_data
 from zoo.training.build import build, check_fits, probe
+from zoo.training.flags import check_flags
 from zoo.training.packing import pack
 from zoo.training.recipe import Recipe
 
@@ -97,6 +98,7 @@ def check(config: dict) -> None:
             raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
     if not isinstance(trainer["compile"], bool) and trainer["compile"] != "auto":
         raise UserError(f"trainer.compile={trainer['compile']}: expected true, false or auto")
+    check_flags(trainer["lightning"])
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     check_type("rerun", config["rerun"], bool, "true")
     if trainer["accelerator"] not in ("cpu", "gpu"):

@@ -1,4 +1,4 @@
-"""Batches for an ensemble: those of training, drawn anew in every epoch, and those of evaluation, always the same."""
+"""Batches for an ensemble: drawn anew in every epoch for training, always the same for evaluation."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
@@ -13,7 +13,7 @@ DRAWN_AT_ONCE = 16  # batches
 
 
 class TrainingBatches(ABC):
-    """One epoch after another of batches for R restarts, (R, B, ...).
+    """Batches of R restarts, (R, B, ...), one epoch after another.
 
     Everything random in epoch e of a restart follows from its seed and e alone. So a run that goes on from a checkpoint
     draws what it would have drawn, and restart k of an ensemble draws what the single run with its seed draws.
@@ -46,7 +46,7 @@ class EvaluationBatches:
 
     Args:
         batches: tables without an axis of restarts.
-        order: numbers of the questions in the order in which the batches hold them, if that is not their own.
+        order: the number of each question in the order of the batches; None if that is the order of the split.
     """
 
     def __init__(self, batches: list[Batch], order: Tensor | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A network from its configuration."""
+"""Networks from their configuration, and the check that a model fits the data."""
 
 import inspect
 
@@ -17,13 +17,24 @@ SIZES = Sizes._fields + Widths._fields
 
 
 def options_of(model: type) -> dict[str, inspect.Parameter]:
-    """The constructor's arguments that a model's yaml sets: all but those that the task decides."""
-    parameters = inspect.signature(model).parameters
-    return {name: parameter for name, parameter in parameters.items() if name not in SIZES}
+    """Collect the options that a model's yaml sets: its constructor's arguments without the sizes of the task.
+
+    A constructor that ends with `**inherited` has the options of the class above it too.
+    """
+    options: dict[str, inspect.Parameter] = {}
+    for above in model.__mro__:
+        if "__init__" not in vars(above):
+            continue
+        _, *parameters = inspect.signature(vars(above)["__init__"]).parameters.values()
+        own = {one.name: one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+        options = own | options  # the order of the class above, the defaults of the class below
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            break
+    return {name: option for name, option in options.items() if name not in SIZES}
 
 
 def probe(model: dict) -> MemoryNetwork:
-    """Builds the smallest network of a configuration, which checks its options and has the facts of its class."""
+    """Build the smallest network of a configuration, which checks its options."""
     try:
         target = get_class(model["_target_"])
     except ImportError as error:
@@ -32,7 +43,7 @@ def probe(model: dict) -> MemoryNetwork:
 
 
 def check_fits(model: type[MemoryNetwork], data: Data) -> None:
-    """Refuses a model that reads another kind of data, or lacks a capability that the data need."""
+    """Refuse a model that reads another kind of data, or lacks a capability that the data need."""
     reads, has = kind_of_model(model), kind_of_data(data)
     models = registered(data.label)
     if reads is not has:
@@ -54,7 +65,7 @@ def _either(names: list[str]) -> str:
 
 
 def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
-    """The models that stand in conf/model/, by name, as they are on a task that they may have another class for."""
+    """Load the classes of the models in conf/model/, by name; a model may have another class for a task."""
     models = {}
     for file in sorted((CONF / "model").glob("*.yaml")):
         on_task = CONF / "model_on_task" / f"{file.stem}_{task}.yaml"
@@ -64,7 +75,7 @@ def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
 
 
 def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
-    """The network of a configuration, its weights drawn from `seed`; options that are null are left out."""
+    """Build the network of a configuration, its weights drawn from `seed`; options that are null are left out."""
     given = {name: value for name, value in model.items() if name not in ("_target_", "recipe") and value is not None}
     target = get_class(model["_target_"])
     options = options_of(target)
@@ -78,6 +89,9 @@ def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            return target(**sizes._asdict(), **given)
+            network = target(**sizes._asdict(), **given)
         except ValueError as error:
             raise UserError(str(error)) from None
+    if not hasattr(network, "window"):
+        network.window = sizes._asdict().get("story_length", 0)
+    return network

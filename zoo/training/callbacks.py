@@ -18,7 +18,7 @@ from zoo.training.module import EnsembleTraining
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Replaces Lightning's saving, which leaves a torn file if it is killed where /tmp is another disk."""
+    """Checkpoints that are written whole; Lightning's own are torn if it is killed where /tmp is another disk."""
 
     def save_checkpoint(self, checkpoint: dict, path: str, storage_options: object = None) -> None:
         buffer = io.BytesIO()
@@ -27,7 +27,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class Checkpoint(pl.Callback):
-    """Saves the training at the end of an epoch, whenever `seconds` have passed since the last time."""
+    """A checkpoint at the end of an epoch, whenever `seconds` have passed since the last one."""
 
     def __init__(self, file: Path, seconds: float) -> None:
         self.file, self.seconds, self.last = file, seconds, time.monotonic()
@@ -40,7 +40,7 @@ class Checkpoint(pl.Callback):
 
 
 class Report(pl.Callback):
-    """Tells the progress display where each training of a pack stands."""
+    """News for the progress display: where each training of a pack stands."""
 
     def __init__(self, trainings: list[str], report: Callable[[str, dict], None]) -> None:
         self.trainings, self.report = trainings, report
@@ -61,7 +61,7 @@ class Report(pl.Callback):
 
 
 def undamaged(checkpoint: Path) -> str | None:
-    """The path of a checkpoint that can be read; a damaged one is deleted, and None returned."""
+    """Return the path of a checkpoint that can be read; delete a damaged one, and return None."""
     if not checkpoint.exists():
         return None
     try:
@@ -74,7 +74,7 @@ def undamaged(checkpoint: Path) -> str | None:
 
 
 def hush() -> None:
-    """Silences Lightning's hints (devices, workers of loaders), which do not apply to tables in memory."""
+    """Silence Lightning's hints (devices, workers of loaders), which do not apply to tables in memory."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")

@@ -18,19 +18,19 @@ from zoo.interface import MemoryNetwork
 
 
 def can_compile() -> bool:
-    """True if this machine has a C++ compiler and Python's headers, which `torch.compile` needs."""
+    """Say whether this machine has a C++ compiler and Python's headers, which `torch.compile` needs."""
     headers = Path(sysconfig.get_path("include"), "Python.h")
     return headers.exists() and any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++")))
 
 
 def is_compiled(wish: bool | str, network: MemoryNetwork, pays: bool, device: str) -> bool:
-    """Decides whether a training gets compiled programs.
+    """Decide whether a training gets compiled programs.
 
     Args:
         wish: `trainer.compile`; `auto` compiles where benchmarks on CPUs say that it repays itself.
-        network: says whether its model is worth it.
-        pays: whether the training is long and uniform enough, see `Kind.repays_compiling`.
-        device: its type.
+        network: has the model's `worth_compiling`.
+        pays: the training is long and uniform enough, see `Kind.repays_compiling`.
+        device: type of the device.
     """
     if wish == "auto":
         return network.worth_compiling and pays and device == "cpu" and can_compile()
@@ -43,7 +43,7 @@ def is_compiled(wish: bool | str, network: MemoryNetwork, pays: bool, device: st
 
 
 class _Method(nn.Module):
-    """A method of a network behind `forward`, which is what `functional_call` can call."""
+    """A method of a network as a module's `forward`, for `functional_call`."""
 
     def __init__(self, network: MemoryNetwork, method: Callable) -> None:
         super().__init__()
@@ -54,11 +54,11 @@ class _Method(nn.Module):
 
 
 class CompiledStep:
-    """Stands for a method of a network in an ensemble: one program for all restarts, forward and backward.
+    """A compiled method in the place of a network's own: one program for all restarts, forward and backward.
 
     Args:
         network: the architecture; when the step is called, `functional_call` has put values into its parameters.
-        name: of the method; it takes and returns tensors, or tuples of them.
+        name: the method, which takes and returns tensors, or tuples of them.
     """
 
     def __init__(self, network: MemoryNetwork, name: str) -> None:
@@ -66,7 +66,7 @@ class CompiledStep:
         self.method = _Method(copy.deepcopy(network), getattr(type(network), name))
         self.programs: dict[TreeSpec, Callable] = {}
         self.returns: TreeSpec | None = None
-        self.on = False  # whether the program is used; what comes rarely is not worth one
+        self.on = False  # the program is used; batches of a rare size are not worth one
 
     def __call__(self, *arguments: Any) -> Any:
         if not self.on:
@@ -77,7 +77,7 @@ class CompiledStep:
         return tree_unflatten(results, self.returns)
 
     def run(self, form: TreeSpec, leaves: list[Tensor]) -> tuple[Tensor, ...]:
-        """The step of all restarts, by the program for arguments of this form."""
+        """Run the step of all restarts, by the program for arguments of this form."""
         if form not in self.programs:
 
             def step(*leaves: Tensor) -> tuple[Tensor, ...]:
@@ -90,7 +90,7 @@ class CompiledStep:
 
 
 class _OutsideVmap(torch.autograd.Function):
-    """Calls a step where `vmap` has unpacked its tensors, so that they can be given to a compiled program."""
+    """A call from inside `vmap` to a compiled program outside of it, with the tensors of all restarts."""
 
     @staticmethod
     def forward(step: CompiledStep, form: TreeSpec, parameters: int, *leaves: Tensor) -> tuple[Tensor, ...]:

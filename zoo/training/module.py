@@ -1,4 +1,4 @@
-"""The one LightningModule: trains any model of the zoo as an ensemble of restarts."""
+"""The LightningModule of all models: an ensemble of restarts in training."""
 
 import time
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from tasks.batch import Batch
 from zoo.training.ensemble import Ensemble
-from zoo.training.recipe import Recipe, Schedule
+from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
 
 
 class Best(nn.Module):
-    """The weights of each restart's best epoch: that of the lowest validation error, of several the last.
+    """The weights of each restart's best epoch: the last of the epochs with the lowest validation error.
 
     Among epochs of equal error the last one has the smallest learning rate behind it. The validation loss would often
     choose an early one instead, since it grows with confidence while the error still falls.
@@ -35,21 +35,21 @@ class Best(nn.Module):
         self.epoch = torch.where(better, epoch, self.epoch)
 
     def restart(self, networks: slice = slice(None)) -> int:
-        """The restart that validation selects: lowest error, of several the one with the lowest loss at the end.
+        """Find the restart that validation selects: the lowest error and, among equals, the lowest loss at the end.
 
         A loss depends on the epoch, so it compares restarts as they end, not at their best epochs.
 
         Args:
-            networks: among which it selects, where an ensemble holds those of several tasks.
+            networks: the restarts of one task, if the ensemble is a pack of several.
         """
         error, loss = self.error[networks].tolist(), self.last_loss[networks].tolist()
         return min(range(len(error)), key=lambda k: (error[k], loss[k], k))
 
 
 class EnsembleTraining(pl.LightningModule):
-    """Trains R restarts at once, of one task or of several.
+    """R restarts in training, of one task or of several.
 
-    Everything that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
+    All that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
     """
 
     def __init__(self, ensemble: Ensemble, recipe: Recipe, tasks: Sequence[str] = ("",)) -> None:
@@ -57,7 +57,7 @@ class EnsembleTraining(pl.LightningModule):
         Args:
             ensemble: the restarts of each task, one task after another.
             recipe: how they are trained.
-            tasks: how the loggers call them, where there are several.
+            tasks: prefixes of the restarts in the loggers, one per task.
         """
         super().__init__()
         self.names = [f"{task}{k}" for task in tasks for k in range(len(ensemble) // len(tasks))]
@@ -72,7 +72,7 @@ class EnsembleTraining(pl.LightningModule):
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))  # of training, over all attempts
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.recipe.optimizer]
+        kind = OPTIMIZERS[self.recipe.optimizer]
         return kind(self.ensemble.parameters(), lr=1.0)  # training_step gives every restart its own rate
 
     def on_fit_start(self) -> None:

@@ -47,7 +47,7 @@ class PackedBatches:
 
 
 def side_by_side(batches: Sequence[Questions | None], restarts: int) -> Questions:
-    """Joins batches along the axis of restarts: those of the first batch, then those of the second, and so on.
+    """Join batches along the axis of restarts: those of the first batch, then those of the second, and so on.
 
     A batch with fewer questions than another repeats its first question without asking it, because some models make no
     number of an empty story. None stands for a batch without questions.
@@ -68,7 +68,7 @@ def side_by_side(batches: Sequence[Questions | None], restarts: int) -> Question
 
 
 def _filled(name: str, table: Tensor, rows: int, widths: list[int]) -> Tensor:
-    """Enlarges a batch's table to (R, rows, *widths): copies of its first row below, PAD or NONE behind each row."""
+    """Enlarge a batch's table to (R, rows, *widths): copies of its first row below, PAD or NONE behind each row."""
     short = [size - now for size, now in zip(widths, table.shape[2:], strict=True)]
     if any(short):
         table = F.pad(
@@ -81,7 +81,7 @@ def _filled(name: str, table: Tensor, rows: int, widths: list[int]) -> Tensor:
 
 
 def pad_to_one_size(corpora: dict[str, Corpus]) -> tuple[Sizes, dict[str, Corpus]]:
-    """Gives tasks one size of vocabulary and of sentences, and returns the sizes that hold all of them.
+    """Give tasks one size of vocabulary and of sentences, and return the sizes that hold all of them.
 
     Vocabularies are filled up with words that nobody says. So a network has some weights more than it has alone, and
     other first weights. Position encoding that counts in the words of the longest sentence takes the longest of all
@@ -98,14 +98,14 @@ def pad_to_one_size(corpora: dict[str, Corpus]) -> tuple[Sizes, dict[str, Corpus
 
 
 def spoken_words(words: Sequence[str]) -> list[str]:
-    """The words of a vocabulary without the empty one and without filling."""
+    """List the words of a vocabulary without the empty one and without filling."""
     return [word for word in words if word and not word.startswith(FILLER)]
 
 
 def pack(
     corpora: Mapping[str, Any], networks: Mapping[str, MemoryNetwork], batch_size: int, most: int
 ) -> list[list[str]]:
-    """Groups trainings into packs of at most `most`, in the order in which they are given.
+    """Group trainings into packs of at most `most`, in the order in which they are given.
 
     Two share a pack if their epochs have equally many steps and, for models whose answer depends on empty slots,
     equally many slots: so neither trains differently than alone.

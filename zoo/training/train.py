@@ -19,13 +19,14 @@ from zoo.training.build import build
 from zoo.training.callbacks import AtomicCheckpoints, Checkpoint, Report, hush, undamaged
 from zoo.training.compiled import is_compiled
 from zoo.training.ensemble import Ensemble
+from zoo.training.flags import trainer_flags
 from zoo.training.module import EnsembleTraining
 from zoo.training.packing import PackedBatches, pad_to_one_size
 from zoo.training.recipe import Recipe
 
 
 def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[[str, dict], None]) -> dict[str, dict]:
-    """Trains the ensembles of a pack, and tests the best epoch of each restart.
+    """Train the ensembles of a pack, and test the best epoch of each restart.
 
     Args:
         config: the resolved configuration.
@@ -77,9 +78,11 @@ def _fit(
     checkpoint: Path,
     report: Callable[[str, dict], None],
 ) -> tuple[dict[str, Any], bool]:
-    """Trains to the end; returns the data, moved to the device, and whether programs were compiled."""
+    """Train to the end; return the data, moved to the device, and whether programs were compiled."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
-    logger = _logger(config, "+".join(corpora))
+    name = "+".join(corpora)
+    logger = _logger(config, name)
+    flags = trainer_flags(trainer_options.get("lightning", {}), _logs(config) / name)
     try:
         trainer = pl.Trainer(
             accelerator=trainer_options["accelerator"],
@@ -87,11 +90,16 @@ def _fit(
             max_epochs=recipe.all_epochs,
             logger=logger or False,
             plugins=[AtomicCheckpoints()],
-            callbacks=[Checkpoint(checkpoint, trainer_options["checkpoint_seconds"]), Report(list(corpora), report)],
+            callbacks=[
+                Checkpoint(checkpoint, trainer_options["checkpoint_seconds"]),
+                Report(list(corpora), report),
+                *flags.pop("callbacks"),
+            ],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            **flags,
         )
         device = trainer.strategy.root_device
         corpora = {name: corpus.to(device) for name, corpus in corpora.items()}
@@ -109,17 +117,22 @@ def _fit(
     return corpora, compiled
 
 
+def _logs(config: dict) -> Path:
+    """Name the folder of a run's learning curves."""
+    return Path(config["results_dir"]) / "logs" / f"{config['run']['name']}-{config['run']['identity']}"
+
+
 def _logger(config: dict, training: str) -> Logger | None:
     options = {key: value for key, value in config["logger"].items() if key != "_target_"}
     open_logger = get_method(config["logger"]["_target_"])  # called directly, so that its errors arrive as they are
-    run = f"{config['run']['name']}-{config['run']['identity']}"
-    return open_logger(save_dir=str(Path(config["results_dir"]) / "logs"), run=run, training=training, **options)
+    logs = _logs(config)
+    return open_logger(save_dir=str(logs.parent), run=logs.name, training=training, **options)
 
 
 def _batches(
     kind: Kind, corpora: dict[str, Any], network: MemoryNetwork, seeds: list[int], recipe: Recipe
 ) -> tuple[TrainingBatches | PackedBatches, EvaluationBatches | PackedBatches]:
-    """The batches of training and of validation."""
+    """Make the batches of training and of validation."""
     train = [
         kind.training_batches(corpus, network, seeds, recipe.batch_size, recipe.by_length, recipe.grow_epochs)
         for corpus in corpora.values()
@@ -131,7 +144,7 @@ def _batches(
 
 
 def _test(training: EnsembleTraining, ensemble: Ensemble, mine: slice, kind: Kind, corpus: Any) -> dict:
-    """Reads the test splits, once, with the best epoch of every restart.
+    """Read the test splits, once, with the best epoch of every restart.
 
     Args:
         training: of all networks of the pack.
