@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tasks.errors import UserError
 from zoo import records
 from zoo.records import Part, Record
-from zoo.runs.compose import compose_config
+from zoo.runs.compose import arguments_of, compose_config
 
 IN, GONE, UNKNOWN = "in the history", "no longer in the history", "unknown"
 
