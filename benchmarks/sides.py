@@ -20,7 +20,7 @@ from tasks.batch import PAD, Questions, Sequences
 from tasks.corpus import Corpus
 from zoo.kinds.stories import evaluation_batches, predict, training_batches
 from zoo.models.ntm import SequenceNTM
-from zoo.runner import load_data
+from zoo.runs.data import load_data
 from zoo.training.batches import DRAWN_AT_ONCE, TrainingBatches
 from zoo.training.build import build
 from zoo.training.callbacks import Report

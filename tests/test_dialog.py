@@ -13,7 +13,7 @@ from tasks.corpus import Corpus
 from tasks.dialog import official as release_of
 from tasks.errors import UserError
 from tests.configs import EXPERIMENTS, MODELS, ROOT, config
-from tests.dialogs import load_dialogs, write_dialogs
+from tests.tiny_dialog import load_dialogs, write_dialogs
 from tests.test_run import arrays, run, the_record
 from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.leaderboard import dialog as board

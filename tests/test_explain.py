@@ -9,9 +9,9 @@ from rich.console import Console
 
 from tasks.batch import Sizes
 from tests.configs import ROOT, config
-from tests.worlds import write_release
+from tests.tiny_babi import write_release
 from zoo import explain, records, repeat
-from zoo.command import planned
+from zoo.runs.plan import plan_of
 from zoo.kinds.attention import example
 from zoo.runner import run
 from zoo.training.build import build
@@ -27,7 +27,7 @@ def results(tmp_path_factory) -> Path:
     write_release(folder / "data")
     results = folder / "results"
     threads = torch.get_num_threads()
-    run(planned([
+    run(plan_of([
         "model=memn2n", "task=babi", "restarts=2", "logger=none", "trainer.workers=1", "model.recipe.batch_size=8",
         f"data_dir={folder / 'data'}", f"cache_dir={folder / 'cache'}", f"results_dir={results}",
     ]))  # fmt: skip

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tests.configs import ROOT
-from tests.worlds import corpora_of, load_babi, write_release
+from tests.tiny_babi import corpora_of, load_babi, write_release
 from zoo import runner
-from zoo.command import composed
+from zoo.runs.compose import compose_config
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
 PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
@@ -319,10 +319,10 @@ def test_a_folder_that_cannot_be_written_is_named(world, tmp_path):
 
 def test_what_a_command_adds_and_takes_away_stands_in_its_record():
     arguments = ["model=memn2n", "++cache_dir=elsewhere", "+model.recipe.patience=20", "~model.hops", "restarts=2"]
-    _, labels = composed(arguments)
+    _, labels = compose_config(arguments)
     assert labels["overrides"] == ["model.recipe.patience=20", "restarts=2", "~model.hops"]
     assert labels["command"] == "python run.py model=memn2n +model.recipe.patience=20 '~model.hops' restarts=2"
-    _, again = composed(shlex.split(labels["command"])[2:])
+    _, again = compose_config(shlex.split(labels["command"])[2:])
     assert again == labels
 
 

@@ -13,9 +13,9 @@ from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
 from tests.configs import MODELS, config
 from tests.test_repeat import again, made
-from tests.worlds import stories
+from tests.tiny_babi import stories
 from zoo import records
-from zoo.command import planned
+from zoo.runs.plan import plan_of
 from zoo.interface import MemoryNetwork
 from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.leaderboard import tables
@@ -201,14 +201,14 @@ def test_a_run_records_each_training_of_a_program(tmp_path, capsys):
 
 
 def test_what_is_trained_alone_is_not_recorded_as_together():
-    usual = planned([*TWO[:-1], "logger=none"])
+    usual = plan_of([*TWO[:-1], "logger=none"])
     assert "together" not in usual.settings
-    assert planned([*TWO, "task.ids=[6]"]).identity == planned([*TWO[:-1], "task.ids=[6]"]).identity
+    assert plan_of([*TWO, "task.ids=[6]"]).identity == plan_of([*TWO[:-1], "task.ids=[6]"]).identity
     joint = ("task=babi_joint", "model=memn2n")
-    assert planned([*TWO, *joint]).identity == planned([*TWO[:-1], *joint]).identity
+    assert plan_of([*TWO, *joint]).identity == plan_of([*TWO[:-1], *joint]).identity
     assert config("trainer=gpu")["trainer"]["together"] == 20
     with pytest.raises(ValueError, match=r"trainer\.together=0: expected a whole number of at least 1"):
-        planned([*TWO[:-1], "trainer.together=0"])
+        plan_of([*TWO[:-1], "trainer.together=0"])
 
 
 @pytest.mark.parametrize(("together", "said"), [(20, r"2 × 2 .* trainer\.together=1,"), (1, r"1 × 2 .*batch_size,")])

@@ -17,6 +17,7 @@ from tasks.errors import UserError, nearest
 from tasks.files import write_atomically
 from zoo import records
 from zoo.commands import Given, Grammar
+from zoo.records import Record
 
 GRAMMAR = Grammar(names=("run", "form", "out", "results_dir"), required=("run",), bare="run")
 
@@ -74,10 +75,10 @@ def _png(values: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def tapes_of(file: Path) -> dict[str, dict[str, np.ndarray]]:
+def tapes_of(record: Record) -> dict[str, dict[str, np.ndarray]]:
     """Read the tape of one sequence of each form, by form and name."""
     tapes: dict[str, dict[str, np.ndarray]] = {}
-    for key, table in records.arrays(file).items():
+    for key, table in records.arrays(record).items():
         form, _, name = key.rpartition("/")
         if "=" in form:
             tapes.setdefault(form, {})[name] = table
@@ -86,7 +87,8 @@ def tapes_of(file: Path) -> dict[str, dict[str, np.ndarray]]:
 
 def main(given: Given) -> None:
     file = records.find(given["run"], given.results_dir)
-    record, tapes = records.read(file), tapes_of(file)
+    record = records.read(file)
+    tapes = tapes_of(record)
     if not tapes:
         raise UserError(f"{file.name} is a run on stories; expected one on an algorithmic task, as task=copy")
     form = given.get("form") or next(iter(tapes))

@@ -7,7 +7,6 @@ one sentence per line; a line that ends with a question mark is answered. That n
 results/weights where the run was made.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,12 +35,12 @@ from zoo.training.packing import spoken_words
 GRAMMAR = Grammar(names=("run", "task", "story", "results_dir"), required=("run", "task"), bare="run")
 
 
-def kept(file: Path, training: str, task: str) -> list[dict]:
+def kept(record: Record, training: str, task: str) -> list[dict]:
     """Read the questions that a record keeps of a task."""
-    arrays = records.arrays(file)
-    if f"{training}/looks" not in arrays:
-        raise UserError(f"{file.name} was made before records kept questions to look at; make it again: rerun=true")
-    return [shown for shown in json.loads(str(arrays[f"{training}/looks"])) if shown["task"] == int(task)]
+    looks = records.looks_of(records.arrays(record), training)
+    if looks is None:
+        raise UserError(f"{record.name} was made before records kept questions to look at; make it again: rerun=true")
+    return [look.model_dump() for look in looks if look.task == int(task)]
 
 
 def load(record: Record, training: str) -> tuple[Ensemble, list[str], Tensor, Sizes]:
@@ -141,7 +140,7 @@ def main(given: Given) -> None:
     console.print(f"{titled(record)}; task {given['task']}", highlight=False, soft_wrap=True)
     story = given.get("story")
     if story is None:
-        for shown in kept(file, training, given["task"]):
+        for shown in kept(record, training, given["task"]):
             show(shown, traces, console)
         return
     if not family_of(record.family).tells_stories:

@@ -35,7 +35,7 @@ def join(files: list[Path]) -> Path:
     """Write one record of several, remove theirs, and return its path."""
     whole = sorted((records.read(file) for file in files), key=lambda record: record.settings["seed"])
     files = [record.file for record in whole]
-    arrays = [records.arrays(file) for file in files]
+    arrays = [records.arrays(record) for record in whole]
     _check(whole, arrays)
     kind = records.KINDS[whole[0].kind]
     chosen = {training: _chosen(whole, arrays, training) for training in whole[0].trainings}

@@ -88,7 +88,7 @@ def _differences(then: Record, now: Record, task: str | None, training: str | No
             for figure in was
             if figure in is_ and was[figure] != is_[figure]
         ]
-    old, new = (records.arrays(record.file) for record in (then, now))
+    old, new = (records.arrays(record) for record in (then, now))
     for name in old:
         of_training, _, array = name.rpartition("/")
         if name in new and array.startswith(COMPARED) and training in (None, of_training):

@@ -17,13 +17,12 @@ import numpy as np
 
 from tasks.babi import PASS_MARK
 from tasks.babi import TASKS as NAMES
-from zoo import records
 from zoo.families import babi
 from zoo.families.babi import TASKS
 from zoo.families.board import Family, Grid, PartOfRecord, Row, by_table, read_published
 from zoo.leaderboard import provenance
 from zoo.leaderboard.statistics import interval, signed_rank
-from zoo.records import Record
+from zoo.records import Record, looks_of
 from zoo.traces import TRACES, traces_of
 
 EPOCHS_SHOWN = 40
@@ -39,11 +38,31 @@ LISTED = (
 SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js", "details.js", "main.js")
 
 
-def as_html(rows: Mapping[Family, Sequence[Row]], results_dir: Path, commits: dict[str, str]) -> str:
+Arrays = dict[str, dict[str, np.ndarray]]  # beside each record, by its name
+
+
+def as_html(
+    rows: Mapping[Family, Sequence[Row]],
+    arrays: Arrays,
+    left_out: Sequence[str],
+    results_dir: Path,
+    commits: dict[str, str],
+) -> str:
+    """Write leaderboard.html.
+
+    Args:
+        rows: of every family, sorted.
+        arrays: beside each record, by its name.
+        left_out: sentences about damaged records.
+        results_dir: holds published figures.
+        commits: the state of each commit that the records name.
+    """
     template = files("zoo.leaderboard") / "template"
     of_babi, others = rows.get(babi.FAMILY, []), {f: of for f, of in rows.items() if of and f is not babi.FAMILY}
-    held = page_data(of_babi, read_published(results_dir, babi.FAMILY.published_file), commits)
-    held["sheets"] = [_sheet(family, of, commits) for family, of in others.items()]
+    published = read_published(results_dir, babi.FAMILY.published_file)
+    held = page_data(of_babi, published, arrays, commits)
+    held["left_out"] = list(left_out)
+    held["sheets"] = [_sheet(family, of, arrays, commits) for family, of in others.items()]
     data = json.dumps(held, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     parts = {
         "STYLE": (template / "style.css").read_text(),
@@ -54,12 +73,15 @@ def as_html(rows: Mapping[Family, Sequence[Row]], results_dir: Path, commits: di
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (template / "page.html").read_text())
 
 
-def page_data(rows: Sequence[Row], published: Sequence[Mapping[str, str]], commits: dict[str, str]) -> dict:
+def page_data(
+    rows: Sequence[Row], published: Sequence[Mapping[str, str]], arrays: Arrays, commits: dict[str, str]
+) -> dict:
     """Arrange what the page shows of bAbI.
 
     Args:
         rows: of bAbI, sorted.
         published: all published figures of bAbI.
+        arrays: beside each record, by its name.
         commits: the state of each commit that the records name.
     """
     sentences: dict[str, int] = {}  # each once, however often it is told
@@ -73,7 +95,7 @@ def page_data(rows: Sequence[Row], published: Sequence[Mapping[str, str]], commi
                 "size": size,
                 "protocol": protocol,
                 "title": title,
-                "rows": [_row(row, label, commits, sentences) for row, label in _labelled(here)],
+                "rows": [_row(row, label, arrays, commits, sentences) for row, label in _labelled(here)],
                 "pairs": _pairs(here),
                 "published": [
                     {name: figure[name] for name in LISTED}
@@ -92,7 +114,7 @@ def page_data(rows: Sequence[Row], published: Sequence[Mapping[str, str]], commi
     }
 
 
-def _sheet(family: Family, rows: Sequence[Row], commits: dict[str, str]) -> dict:
+def _sheet(family: Family, rows: Sequence[Row], arrays: Arrays, commits: dict[str, str]) -> dict:
     """Arrange the section of a family; a row stands once, however many tables show it."""
     grids = []
     for title, here in by_table(rows):
@@ -102,7 +124,7 @@ def _sheet(family: Family, rows: Sequence[Row], commits: dict[str, str]) -> dict
         "name": family.name,
         "title": family.title,
         "about": family.about.replace("*", ""),
-        "rows": {row.record.name: _of_sheet(family, row, commits) for row in rows},
+        "rows": {row.record.name: _of_sheet(family, row, arrays[row.record.name], commits) for row in rows},
         "grids": grids,
     }
 
@@ -116,10 +138,10 @@ def _grid(grid: Grid, title: str) -> dict:
     }
 
 
-def _of_sheet(family: Family, row: Row, commits: dict[str, str]) -> dict:
+def _of_sheet(family: Family, row: Row, arrays: dict[str, np.ndarray], commits: dict[str, str]) -> dict:
     parts = family.parts_of(row.record).items()
     shown = {name: {"title": part.title, "unit": part.unit, **_part(part)} for name, part in parts}
-    return _opened(row, row.model, records.arrays(row.record.file), commits) | {"tasks": shown}
+    return _opened(row, row.model, arrays, commits) | {"tasks": shown}
 
 
 def _opened(row: Row, label: str, arrays: dict[str, np.ndarray], commits: dict[str, str]) -> dict:
@@ -154,11 +176,10 @@ def _part(part: PartOfRecord) -> dict:
     }
 
 
-def _row(row: Row, label: str, commits: dict[str, str], sentences: dict[str, int]) -> dict:
-    record, family, paper = row.record, babi.FAMILY, row.paper
-    arrays = records.arrays(record.file)
+def _row(row: Row, label: str, arrays: Arrays, commits: dict[str, str], sentences: dict[str, int]) -> dict:
+    record, family, paper, found = row.record, babi.FAMILY, row.paper, arrays[row.record.name]
     complete = babi.is_complete(row)
-    return _opened(row, label, arrays, commits) | {
+    return _opened(row, label, found, commits) | {
         "mean": _short(family.headline(row), 2),
         "interval": [_short(end, 2) for end in interval(list(row.errors.values()))] if complete else None,
         "part_mean": None if complete else _short(family.figure_of(record), 2),
@@ -189,8 +210,8 @@ def _row(row: Row, label: str, commits: dict[str, str], sentences: dict[str, int
             | {"found": _short(got.chosen("facts_found") if got.facts_found else None, 1)}
             for task, got in record.tasks.items()
         },
-        "slices": _slices(record, arrays),
-        "looks": _looks(record, arrays, sentences),
+        "slices": _slices(record, found),
+        "looks": _looks(record, found, sentences),
         "traces": traces_of(record),
     }
 
@@ -247,16 +268,17 @@ def _slices(record: Record, arrays: dict[str, np.ndarray]) -> dict | None:
 
 def _looks(record: Record, arrays: dict[str, np.ndarray], sentences: dict[str, int]) -> dict[str, list] | None:
     """Arrange the questions that a record keeps, by task, with the attention in thousandths."""
-    if not all(f"{training}/looks" in arrays for training in record.trainings):
-        return None
     found: dict[str, list] = {task: [] for task in record.tasks}
     for training in record.trainings:
-        for look in json.loads(str(arrays[f"{training}/looks"])):
-            found[str(look["task"])].append(
-                {
-                    "story": [sentences.setdefault(sentence, len(sentences)) for sentence in look["story"]],
-                    **{name: look[name] for name in ("question", "answer", "said", "facts")},
-                    "attention": [[round(1000 * weight) for weight in hop] for hop in look["attention"]],
+        looks = looks_of(arrays, training)
+        if looks is None:
+            return None
+        for look in looks:
+            found[str(look.task)].append(
+                look.model_dump(include={"question", "answer", "said", "facts"})
+                | {
+                    "story": [sentences.setdefault(sentence, len(sentences)) for sentence in look.story],
+                    "attention": [[round(1000 * weight) for weight in hop] for hop in look.attention],
                 }
             )
     return found

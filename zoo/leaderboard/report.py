@@ -11,7 +11,7 @@ from tasks.errors import UserError, nearest
 from zoo.clock import by_the_clock, clock
 from zoo.families.board import Cell, Line
 from zoo.leaderboard import provenance
-from zoo.leaderboard.markdown import bullets, table
+from zoo.leaderboard.markdown import bullets, escaped, table
 from zoo.records import Part, Record
 
 REMARKED = 1.0  # points; a larger difference from the published figure asks for a remark
@@ -36,7 +36,15 @@ way, asks for a remark. So does any other figure that is behind the published on
 dialogs, replies with unknown words or of task 6."""
 
 
-def as_report(lines: Sequence[Line], results_dir: Path, commits: dict[str, str]) -> str:
+def as_report(lines: Sequence[Line], left_out: Sequence[str], results_dir: Path, commits: dict[str, str]) -> str:
+    """Write results/README.md.
+
+    Args:
+        lines: all rows of the leaderboard.
+        left_out: sentences about damaged records.
+        results_dir: holds remarks.
+        commits: the state of each commit that the records name.
+    """
     own = results_dir / "README.md"
     if own.exists() and not own.read_text().startswith("# Results\n\nMade by `"):
         raise UserError(f"{own} would be overwritten, and was not made by the leaderboard; move it away")
@@ -69,6 +77,7 @@ def as_report(lines: Sequence[Line], results_dir: Path, commits: dict[str, str])
     # not an error, which would end a campaign after its first run
     astray = [f"{said}{nearest(said, known)}" for said in map(" / ".join, written) if said not in known]
     parts += ["## Remarks of no run", bullets(astray)] if astray else []
+    parts += ["## Records left out", bullets(escaped(said) for said in left_out)] if left_out else []
     if machines:
         parts += ["## Machines", bullets(f"{_letter(place)}: {said}" for place, said in enumerate(machines))]
     return "\n\n".join(parts) + "\n"

@@ -2,8 +2,6 @@
 
 import json
 import re
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +9,11 @@ import numpy as np
 from tasks.errors import UserError, nearest
 from tasks.files import write_atomically
 from zoo.records import sequences, stories
+from zoo.records.arrays import CURVES
 from zoo.records.environment import environment
 from zoo.records.identity import SCHEMA, SELECTIONS
 from zoo.records.record import Record, parse
 
-CURVES = ("train_loss", "valid_loss", "valid_error")  # (E, R), for every training
 _WRITERS = {"stories": stories.figures_of, "sequences": sequences.figures_of}
 
 
@@ -60,27 +58,6 @@ def find_identity(results_dir: Path, title: str, identity: str) -> list[Path]:
         )
 
     return [file for file in files(results_dir) if file.stem.rsplit("-", 2)[0] == title and holds_it(file)]
-
-
-def arrays(file: Path) -> dict[str, np.ndarray]:
-    """Read the arrays beside a record, by name."""
-    stored = file.with_suffix(".npz")
-    if not stored.exists():
-        raise UserError(f"{stored}: missing beside its record; restore it with git, or make the run again")
-    try:
-        with np.load(stored) as opened:
-            return {name: opened[name] for name in opened.files}
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        RuntimeError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise UserError(f"{stored} is damaged ({error}); restore it with git, or make the run again") from None
 
 
 def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[str, dict]) -> Path:
