@@ -66,7 +66,7 @@ def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
     """The models that stand in conf/model/, by name, as they are on a task that they may have another class for."""
     models = {}
     for file in sorted((CONF / "model").glob("*.yaml")):
-        on_task = CONF / "model_on_task" / f"{file.stem}_{task}.yaml"
+        on_task = CONF / "model_on_task" / task / file.name
         options = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(on_task) if on_task.exists() else {})
         models[file.stem] = get_class(options["_target_"])
     return models
