@@ -1,13 +1,13 @@
 """From Hydra's configuration to a run."""
 
 import shlex
+from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from tasks.errors import UserError
-from zoo.mistakes import CONF
+from zoo.options import CONF, check, check_data_dir
 from zoo.runner import Plan, plan, run
 
 # what changes where and how a run is made, not what comes out
@@ -19,8 +19,11 @@ SILENT_DOTTED = (
 
 
 def start(config: DictConfig) -> None:
+    """Make the run of the configuration that Hydra has composed."""
     job = HydraConfig.get()
-    run(_plan(config, _labels(config, job.runtime.choices, job.overrides.task)))
+    labels = _labels(config, job)
+    check_data_dir(config, list(job.overrides.task))
+    run(_plan(config, labels))
 
 
 def composed(overrides: list[str]) -> tuple[DictConfig, dict]:
@@ -30,21 +33,24 @@ def composed(overrides: list[str]) -> tuple[DictConfig, dict]:
     job = config.hydra
     with open_dict(config):
         del config["hydra"]
-    return config, _labels(config, job.runtime.choices, job.overrides.task)
+    return config, _labels(config, job)
 
 
 def planned(overrides: list[str]) -> Plan:
     """The run that `python run.py` with these arguments would make."""
-    return _plan(*composed(overrides))
+    config, labels = composed(overrides)
+    check_data_dir(config, overrides)
+    return _plan(config, labels)
 
 
 def _plan(config: DictConfig, labels: dict) -> Plan:
     return plan(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)
 
 
-def _labels(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> dict:
-    if not isinstance(config.published, DictConfig | None):
-        raise UserError(f"published={config.published}: an experiment sets it, with its paper's figures; leave it out")
+def _labels(config: DictConfig, job: DictConfig) -> dict:
+    choices, arguments = job.runtime.choices, job.overrides.task
+    folders = [Path(source.path) for source in job.runtime.config_sources if source.schema == "file"]
+    check(config, choices, [CONF, *folders])
     keys = [override.lstrip("+~").partition("=")[0] for override in arguments]
     overrides = [
         override.lstrip("+")

@@ -25,9 +25,10 @@ from rich.table import Table
 
 from tasks.babi import PASS_MARK
 from tasks.corpus import Data
-from tasks.errors import UserError, check_type
+from tasks.errors import UserError, check_type, check_whole, shown
 from tasks.files import write_atomically
 from zoo import records
+from zoo.bounds import check_layers, check_networks
 from zoo.interface import MemoryNetwork
 from zoo.progress import Measure, Progress, clock, label
 from zoo.training.build import build, check_fits, smallest
@@ -69,7 +70,9 @@ def plan(config: dict, labels: dict) -> Plan:
     """
     check(config)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
+    check_layers(config["model"])
     network = smallest(config["model"])  # refuses wrong options before any data are read
+    check_networks(network, config["restarts"], recipe.batch_size)
     facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
     data = load_data(config)
     check_fits(type(network), data)
@@ -81,7 +84,9 @@ def plan(config: dict, labels: dict) -> Plan:
     else:
         measure, weights = Measure("test error", "%", 1), {}
         for training, corpus in data.trainings.items():
-            networks[training] = build(config["model"], corpus.sizes, seed=0)
+            with torch.device("meta"):  # their sizes are asked for, not their weights
+                networks[training] = build(config["model"], corpus.sizes, seed=0)
+            check_networks(networks[training], config["restarts"], recipe.batch_size)
             window, longest = networks[training].window, corpus.sizes.story_length
             if data.recall and window < longest:
                 raise UserError(
@@ -170,21 +175,18 @@ def begun(work: Path) -> bool:
 
 
 def check(config: dict) -> None:
-    for name, least in (("restarts", 1), ("seed", 0)):
-        if type(config[name]) is not int or not least <= config[name] < 2**31:
-            raise UserError(f"{name}={config[name]}: expected a whole number of at least {least}")
+    check_whole("restarts", config["restarts"], 1)
+    check_whole("seed", config["seed"], 0, 2**31 - 1)
     trainer = config["trainer"]
     for name in ("workers", "threads", "together", "max_epochs"):
-        if (trainer[name] is not None or name in ("threads", "together")) and (
-            type(trainer[name]) is not int or trainer[name] < 1
-        ):
-            raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
+        if trainer[name] is not None or name in ("threads", "together"):
+            check_whole(f"trainer.{name}", trainer[name], 1)
     if not isinstance(trainer["compile"], bool) and trainer["compile"] != "auto":
         raise UserError(f"trainer.compile={trainer['compile']}: expected true, false or auto")
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     check_type("rerun", config["rerun"], bool, "true")
     if trainer["accelerator"] not in ("cpu", "gpu"):
-        raise UserError(f"trainer.accelerator={trainer['accelerator']}: expected cpu or gpu, as in trainer=cpu")
+        raise UserError(f"trainer.accelerator={shown(trainer['accelerator'])}: expected cpu or gpu, as in trainer=cpu")
     if trainer["accelerator"] == "gpu" and not torch.cuda.is_available():
         raise UserError("trainer=gpu: torch sees no GPU here; type trainer=cpu")
 

@@ -10,7 +10,7 @@ from tasks.batch import Questions, Sequences, Sizes, Widths
 from tasks.corpus import Data
 from tasks.errors import UserError, check_type, nearest
 from zoo.interface import MemoryNetwork
-from zoo.mistakes import CONF
+from zoo.options import CONF
 
 KINDS = {  # of what a model reads and a task has: the least sizes, and its name
     Questions: (Sizes(2, 1, 1), "questions about stories, as of task=babi"),
@@ -26,12 +26,16 @@ def options_of(model: type) -> dict[str, inspect.Parameter]:
 
 
 def smallest(model: dict) -> MemoryNetwork:
-    """The least network of this configuration: it has the facts of its class, and has checked the options."""
+    """The least network of this configuration, without weights: it has the facts of its class, and checks options."""
     try:
-        least, _ = KINDS[get_class(model["_target_"]).reads]
-    except ImportError as error:
-        raise UserError(f"model._target_={model['_target_']}: {str(error).splitlines()[0]}") from None
-    return build(model, least, seed=0)
+        target = get_class(model["_target_"])
+    except (ImportError, ValueError) as error:
+        why = " ".join(str(error).splitlines()[:2])
+        raise UserError(f"model._target_={model['_target_']}: {why}") from None
+    if not issubclass(target, MemoryNetwork):
+        raise UserError(f"model._target_={model['_target_']}: expected a MemoryNetwork (zoo/interface.py)")
+    with torch.device("meta"):
+        return build(model, KINDS[target.reads][0], seed=0)
 
 
 def check_fits(model: type[MemoryNetwork], data: Data) -> None:
@@ -90,3 +94,7 @@ def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
             return target(**sizes._asdict(), **given)
         except ValueError as error:
             raise UserError(str(error)) from None
+        except (RuntimeError, TypeError) as error:
+            if "overflow" not in str(error).lower():
+                raise
+            raise UserError(f"{target.__name__} of these sizes has more weights than can be counted") from None

@@ -11,7 +11,6 @@ from pickle import UnpicklingError
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import get_method
 from lightning_fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
@@ -70,16 +69,14 @@ def train(
     training = EnsembleTraining(ensemble, recipe, tasks)
     name = "+".join(corpora)
     run = f"{config['run']['name']}-{config['run']['identity']}"
-    options = {key: value for key, value in config["logger"].items() if key != "_target_"}
-    open_logger = get_method(config["logger"]["_target_"])  # called directly, so that its errors arrive as they are
-    logger = open_logger(save_dir=str(Path(config["results_dir"]) / "logs"), run=run, training=name, **options)
+    opened = loggers.open_all(config["logger"], str(Path(config["results_dir"]) / "logs"), run, name)
     checkpoint = folder / "last.ckpt"
     try:
         trainer = pl.Trainer(
             accelerator=config["trainer"]["accelerator"],
             devices=1,
             max_epochs=recipe.all_epochs,
-            logger=logger or False,
+            logger=opened or False,
             plugins=[AtomicCheckpoints()],
             callbacks=[Checkpoint(checkpoint, config["trainer"]["checkpoint_seconds"]), Report(list(corpora), report)],
             enable_checkpointing=False,
@@ -104,7 +101,7 @@ def train(
     except SystemExit:  # Lightning ends the process itself, on SIGTERM even as if all had gone well
         raise KeyboardInterrupt from None
     finally:
-        loggers.close(logger)
+        loggers.close(opened)
     training.to(device)
     figures = {}  # a program's epochs are those of its last network; of its time each training has an equal share
     for number, (name, corpus) in enumerate(corpora.items()):
