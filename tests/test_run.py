@@ -273,10 +273,10 @@ def message_of(arguments: list[str]) -> str:
             ["task.source=generated", "task.generator.sentences=1000000000"],
             ["sentences=1000000000", "and this machine has"],
         ),
-        (["task.source=generated", "task.size=999999k"], ["task.size=999999k", "and this machine has"]),
+        (["task.source=generated", "task.size=999999k"], ["task.size=999999000: that takes", "and this machine has"]),
         (
             ["model=ntm", "task=copy", "task.test=[{length: 1000000000}]"],
-            ["task.test=length=1000000000", "and this machine has"],
+            ["length=1000000000", "and this machine has"],
         ),
         (["model=ntm", "task=copy", "task.valid_size=10000000000"], ["task.valid_size=", "and this machine has"]),
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
