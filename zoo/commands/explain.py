@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
+from tasks import tensors
 from tasks.babi.text import WORD
 from tasks.batch import NONE, Sizes
 from tasks.corpus import Corpus, Split
@@ -55,7 +56,10 @@ def load(record: Record, training: str) -> tuple[Ensemble, list[str], Tensor, Si
             "  and then ask with:  results_dir=results/repeated"
         )
     check_known(record)
-    stored = torch.load(weights, weights_only=True)[training]
+    try:
+        stored = tensors.load(weights)[training]
+    except (OSError, tensors.Damaged, KeyError) as error:
+        raise UserError(f"{error}; zoo repeat run={record.name} makes the weights again") from None
     sizes = Sizes(*stored["sizes"])
     ensemble = Ensemble([build(record.settings["model"], sizes, seed=0)])
     with torch.no_grad():

@@ -1,5 +1,6 @@
 """Training a pack: the ensembles of one task or of several in one program, from a configuration to figures."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from tasks import tensors
 from tasks.errors import UserError
-from tasks.files import write_atomically
 from zoo.interface import MemoryNetwork
 from zoo.kinds import Kind, kind_of
 from zoo.training import loggers
@@ -33,11 +34,15 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
         report: is called after every epoch with the name of a training and its state for a progress display.
 
     Returns:
-        The figures of each training: tensors and numbers, as `torch.load(weights_only=True)` reads them back.
+        The figures of each training: tensors and numbers, as `tasks.tensors` reads them back.
     """
     done = folder / "figures.pt"
     if done.exists():
-        return torch.load(done, weights_only=True)
+        try:
+            return tensors.load(done)
+        except (OSError, tensors.Damaged) as error:
+            print(f"{error}: this training begins anew", file=sys.stderr)
+            done.unlink()
     hush()
     folder.mkdir(parents=True, exist_ok=True)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
@@ -63,7 +68,7 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
             "seconds": float(training.seconds) / len(corpora),
             **_test(training, Ensemble(networks()).to(training.device), mine, kind, corpus),
         }
-    write_atomically(done, lambda stream: torch.save(figures, stream))
+    tensors.save(done, figures)
     return figures
 
 
