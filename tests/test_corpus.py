@@ -7,7 +7,7 @@ from tasks.babi.tables import read
 from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus, join, only_used
 from tasks.lexicon import Lexicon
-from tests.worlds import stories
+from tests.tiny_babi import stories
 
 
 def plain_question(split, n, window):

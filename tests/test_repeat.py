@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from zoo.runner import run
 
 from tests.test_sequences import LITTLE, SHORT, SMALL
 from zoo import records, repeat
-from zoo.command import planned
-from zoo.runner import run
+from zoo.runs.plan import plan_of
 
 QUICK = (
     "model=memn2n", "task=babi", "task.ids=[1,2,6]", "task.source=generated", "task.size=60", "task.generator.test=40",
@@ -21,7 +21,7 @@ QUICK = (
 
 def made(folder: Path, *arguments: str) -> Path:
     threads = torch.get_num_threads()
-    file = run(planned([*arguments, f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"]))
+    file = run(plan_of([*arguments, f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"]))
     torch.set_num_threads(threads)
     return file
 

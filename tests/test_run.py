@@ -14,10 +14,11 @@ import pytest
 
 from tasks import machine
 from tests.configs import ROOT
-from tests.worlds import corpora_of, load_babi, write_release
+from tests.tiny_babi import corpora_of, load_babi, write_release
 from zoo import runner
-from zoo.command import composed, planned
-from zoo.mistakes import explain, explained
+from zoo.runs.compose import compose_config
+from zoo.runs.messages import ends_with_message, message_of
+from zoo.runs.plan import plan_of
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
 PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
@@ -183,11 +184,11 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
     assert not list((results / "unfinished").glob("memn2n-*/"))
 
 
-def message_of(arguments: list[str]) -> str:
+def refusal(arguments: list[str]) -> str:
     """What `python run.py` says of these arguments before it begins."""
     with pytest.raises(Exception) as caught:
-        planned(arguments)
-    message = explain(caught.value, arguments)
+        plan_of(arguments)
+    message = message_of(caught.value, arguments)
     assert message is not None, f"a traceback: {caught.value!r}"
     return message
 
@@ -225,7 +226,10 @@ def message_of(arguments: list[str]) -> str:
         (["protocol=jiont"], ["protocol=jiont", "did you mean 'joint'?"]),
         (["memn2n"], ["expected name=value"]),
         (["model.recipe.epochs=many"], ["model.recipe.epochs=many: expected int"]),
-        (["model=lstm", "model.recipe.optimizer=adamm"], ["model.recipe.optimizer=adamm: expected sgd or adam"]),
+        (
+            ["model=lstm", "model.recipe.optimizer=adamm"],
+            ["model.recipe.optimizer=adamm: expected sgd, adam, adamw", "did you mean 'adam"],
+        ),
         (["model.recipe.batch_size=0"], ["model.recipe.batch_size=0: expected at least 1"]),
         (["model.recipe=5"], ["model.recipe=5: expected optimizer, learning_rate"]),
         (["published=5"], ["published=5: an experiment sets it"]),
@@ -280,12 +284,17 @@ def message_of(arguments: list[str]) -> str:
         ),
         (["model=ntm", "task=copy", "task.valid_size=10000000000"], ["task.valid_size=", "and this machine has"]),
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
+        (
+            ["+trainer.lightning.precision=16"],
+            ["trainer.lightning.precision is not an option: restarts share"],
+        ),
+        (["trainer.lightning.profiler=simpel"], ["expected simple or advanced or pytorch; did you mean 'simple'?"]),
     ],
 )
 def test_a_mistake_gets_one_clear_message(tmp_path, capfd, arguments, said):
     named = {argument.partition("=")[0] for argument in arguments}
     places = [f"{name}={tmp_path}" for name in ("data_dir", "cache_dir", "results_dir") if name not in named]
-    message = message_of([*arguments, *places])
+    message = refusal([*arguments, *places])
     for words in said:
         assert words in message
     assert len(message.splitlines()) <= 3
@@ -312,7 +321,7 @@ def test_a_mistake_ends_the_program_without_a_traceback(tmp_path, arguments, sai
 
 def test_options_of_the_recipe_and_of_the_generator_may_be_set(tmp_path):
     arguments = ["model=memn2n", "+model.recipe.patience=20", "++task.generator.people=3", "task.source=generated"]
-    config, _ = composed([*arguments, "logger=[csv,wandb]"])
+    config, _ = compose_config([*arguments, "logger=[csv,wandb]"])
     assert config.model.recipe.patience == 20
     assert config.task.generator.people == 3
     assert list(config.logger.targets) == ["csv", "wandb"]
@@ -321,31 +330,31 @@ def test_options_of_the_recipe_and_of_the_generator_may_be_set(tmp_path):
 def test_the_options_listed_are_those_of_the_model_that_was_chosen():
     options = ["memory_size", "dim", "hops", "tying", "encoding", "time", "time_noise", "relu", "init_std"]
     for chosen in ("model=memn2n", "experiment=sukhbaatar2015_memn2n_bow_babi_1k"):
-        message = message_of([chosen, "model.hopps=3"])
+        message = refusal([chosen, "model.hopps=3"])
         assert message.endswith(f"there are: {', '.join(f'model.{name}' for name in options)}")
 
 
 class TestAFolderOfData:
     def test_that_was_named_must_exist(self, tmp_path, monkeypatch):
         nowhere = tmp_path / "nowhere"
-        assert message_of(["task=babi", f"data_dir={nowhere}"]).startswith(f"data_dir={nowhere}: there is no such")
+        assert refusal(["task=babi", f"data_dir={nowhere}"]).startswith(f"data_dir={nowhere}: there is no such")
         monkeypatch.setenv("ZOO_DATA", str(nowhere))
-        assert message_of(["task=babi"]).startswith(f"ZOO_DATA={nowhere}: there is no such folder")
+        assert refusal(["task=babi"]).startswith(f"ZOO_DATA={nowhere}: there is no such folder")
 
     def test_need_not_be_there_where_nothing_is_read_from_it(self, tmp_path):
         for chosen in (("task=babi", "task.source=generated", "task.size=20"), ("model=ntm", "task=copy")):
-            planned([*chosen, f"data_dir={tmp_path / 'nowhere'}", f"cache_dir={tmp_path}"])
+            plan_of([*chosen, f"data_dir={tmp_path / 'nowhere'}", f"cache_dir={tmp_path}"])
 
 
 def test_memory_is_compared_with_that_of_the_machine(monkeypatch, tmp_path):
     given = ["model=memn2n", "task.source=generated", "task.size=20", f"cache_dir={tmp_path}"]
-    planned(given)
+    plan_of(given)
     monkeypatch.setattr(machine, "memory", lambda: 2**10)
-    assert "of memory at least, and this machine has" in message_of(given)
+    assert "of memory at least, and this machine has" in refusal(given)
 
 
 def test_an_interrupted_program_ends_with_130(capsys):
-    with pytest.raises(SystemExit) as stop, explained([]):
+    with pytest.raises(SystemExit) as stop, ends_with_message([]):
         raise KeyboardInterrupt
     assert stop.value.code == 130
     assert "the same command goes on from here" in capsys.readouterr().err
@@ -428,10 +437,10 @@ def test_a_folder_that_cannot_be_written_is_named(world, tmp_path):
 
 def test_what_a_command_adds_and_takes_away_stands_in_its_record():
     arguments = ["model=memn2n", "++cache_dir=elsewhere", "+model.recipe.patience=20", "~model.hops", "restarts=2"]
-    _, labels = composed(arguments)
+    _, labels = compose_config(arguments)
     assert labels["overrides"] == ["model.recipe.patience=20", "restarts=2", "~model.hops"]
     assert labels["command"] == "python run.py model=memn2n +model.recipe.patience=20 '~model.hops' restarts=2"
-    _, again = composed(shlex.split(labels["command"])[2:])
+    _, again = compose_config(shlex.split(labels["command"])[2:])
     assert again == labels
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tasks.babi.tables import read
 from tasks.errors import UserError
 from tasks.lexicon import Lexicon
-from tests.worlds import stories
+from tests.tiny_babi import stories
 
 STORY = b"""1 Mary got the milk there.
 2 John moved to the bedroom.

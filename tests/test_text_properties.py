@@ -12,7 +12,7 @@ from tasks.babi.text import Question, parse, write
 from tasks.batch import NONE
 from tasks.errors import UserError
 from tasks.lexicon import Lexicon
-from tests.worlds import stories
+from tests.tiny_babi import stories
 
 VALID = stories(3, seed=5, sentences=8)  # two-digit IDs, also among the supporting ones
 LINES = VALID.splitlines(keepends=True)

@@ -58,9 +58,9 @@ class DMN(MemoryNetwork):
     )
     memory = "static"
     supervision = "supporting facts"
-    drawn_by = "story"
+    batched_by = "story"
     traces = "gates"
-    repeats = ("hear",)
+    compiled_methods = ("hear",)
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.batch import PAD, Questions, Sequences
-from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least
+from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, at_least
 from zoo.parts.cells import lstm, rows
 
 
@@ -40,9 +40,9 @@ class LSTM(MemoryNetwork):
         "https://arxiv.org/abs/1502.05698",
     )
     memory = "dynamic"
-    drawn_by = "story"
+    batched_by = "story"
     traces = "nothing"
-    repeats = ("hear",)
+    compiled_methods = ("hear",)
     worth_compiling = True
 
     def __init__(
@@ -71,13 +71,12 @@ class LSTM(MemoryNetwork):
             states.append(state)
         return torch.stack(states, dim=1)
 
-    def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
+    def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, None]:
         """O: the state after the question, heard from the state in which it was asked."""
         length, width = memory.shape[1:]
         state = rows(memory.view(-1, width), batch.story * length + (batch.told - 1).clamp(min=0))
         state = self.hear(state, rows(batch.sentences, batch.question), features)
-        nowhere = state.new_zeros(len(state), 0, length)
-        return state[:, : width // 2], Trace(nowhere)
+        return state[:, : width // 2], None
 
     def hear(self, state: Tensor, sentence: Tensor, features: Tensor) -> Tensor:
         """The state after a sentence each, (B, J); where it has ended, the state stays."""
@@ -138,10 +137,9 @@ class SequenceLSTM(SequenceNetwork):
             hidden.append(state[-1, :, :dim])
         return torch.stack(hidden[layers - 1 :], dim=1)
 
-    def read(self, memory: Tensor, features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
+    def read(self, memory: Tensor, features: Tensor, batch: Sequences) -> tuple[Tensor, None]:
         """O: the state; there are no heads."""
-        nothing = memory.new_zeros(*memory.shape[:2], 0)
-        return memory, Tape(nothing[..., None], nothing[..., None], nothing, nothing)
+        return memory, None
 
     def respond(self, recall: Tensor) -> Tensor:
         return recall @ self.answers.T + self.b_answers
