@@ -1,13 +1,13 @@
-"""Every experiment on bAbI: composes, names its published row, and runs."""
+"""Every experiment on bAbI: composes, quotes its paper rightly, and runs."""
 
 import csv
 import re
 
 import pytest
-from zoo.leaderboard.tables import SIGNS, read_published
 
 from tests.configs import EXPERIMENTS as ALL
 from tests.configs import MODELS, ROOT, config
+from zoo.leaderboard.tables import SIGNS, read_published
 from zoo.training.train import train
 
 EXPERIMENTS = [name for name in ALL if "_babi_" in name]

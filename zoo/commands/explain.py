@@ -27,6 +27,7 @@ from zoo.families import family_of
 from zoo.families.board import titled
 from zoo.kinds.attention import example
 from zoo.records import Record
+from zoo.runs.again import check_known
 from zoo.traces import TRACES, traces_of
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
@@ -53,6 +54,7 @@ def load(record: Record, training: str) -> tuple[Ensemble, list[str], Tensor, Si
             f"  to make them here:  zoo repeat run={record.name}{part}\n"
             "  and then ask with:  results_dir=results/repeated"
         )
+    check_known(record)
     stored = torch.load(weights, weights_only=True)[training]
     sizes = Sizes(*stored["sizes"])
     ensemble = Ensemble([build(record.settings["model"], sizes, seed=0)])
