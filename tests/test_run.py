@@ -15,7 +15,7 @@ import pytest
 from tasks import machine
 from tests.configs import ROOT
 from tests.tiny_babi import corpora_of, load_babi, write_release
-from zoo import runner
+from zoo.runs import run as runs
 from zoo.runs.compose import compose_config
 from zoo.runs.messages import ends_with_message, message_of
 from zoo.runs.plan import plan_of
@@ -237,7 +237,7 @@ def refusal(arguments: list[str]) -> str:
         # a plus makes no option of a name that nobody reads
         (["+foo=1"], ["'foo' is not an option", "restarts"]),
         (["++restart=3"], ["'restart' is not an option; did you mean 'restarts'?"]),
-        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts are compared in float32"]),
+        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts share one table"]),
         (["+trainer.worker=2"], ["'trainer.worker' is not an option; did you mean 'trainer.workers'?"]),
         (["+task.foo=1"], ["'task.foo' is not an option", "task.ids"]),
         (["+task.generator.peple=3"], ["'task.generator.peple' is not an option; did you mean", "people"]),
@@ -446,18 +446,18 @@ def test_what_a_command_adds_and_takes_away_stands_in_its_record():
 
 def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, capsys):
     work = tmp_path / "0"
-    assert not runner.begun(work)
+    assert not runs.begun(work)
     (work / "1").mkdir()
-    monkeypatch.setattr(runner.records, "commit", lambda results: {"commit": "another", "dirty": True})
-    assert runner.begun(work)
+    monkeypatch.setattr(runs.records, "commit_of_code", lambda results: {"commit": "another", "dirty": True})
+    assert runs.begun(work)
     assert (work / "1").exists()
-    monkeypatch.setattr(runner.records, "fingerprint", lambda: "another")
-    assert not runner.begun(work)
+    monkeypatch.setattr(runs.records, "fingerprint", lambda: "another")
+    assert not runs.begun(work)
     assert not (work / "1").exists()
     assert "the code, or a version of a library, has changed" in capsys.readouterr().err
     (work / "1").mkdir()
     (work / "code.txt").unlink()  # as where throwing the old work away was interrupted
-    assert not runner.begun(work)
+    assert not runs.begun(work)
     assert not (work / "1").exists()
 
 

@@ -6,6 +6,7 @@ import shlex
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, ListConfig, open_dict
 
+from tasks.errors import UserError
 from zoo.paths import CONF, conf_folders
 from zoo.runs.options import check
 
