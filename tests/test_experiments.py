@@ -4,10 +4,10 @@ import csv
 import re
 
 import pytest
+from zoo.leaderboard.tables import SIGNS, read_published
 
 from tests.configs import EXPERIMENTS as ALL
 from tests.configs import MODELS, ROOT, config
-from zoo.leaderboard.tables import SIGNS, read_published
 from zoo.training.train import train
 
 EXPERIMENTS = [name for name in ALL if "_babi_" in name]

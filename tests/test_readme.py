@@ -5,12 +5,12 @@ import re
 import sys
 
 import torch
+from zoo.leaderboard.tables import as_markdown, rows_of
+from zoo.runner import plan, run
 
 from benchmarks.generator import transfer
 from tests.configs import ROOT, config
 from zoo import records
-from zoo.leaderboard.tables import as_markdown, rows_of
-from zoo.runner import plan, run
 
 README = (ROOT / "README.md").read_text()
 

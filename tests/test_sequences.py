@@ -11,6 +11,8 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from hydra.utils import get_class
+from zoo.pictures import picture, tapes_of
+from zoo.runner import load_data, plan, run
 
 from tasks.batch import Sequences, Widths
 from tasks.errors import UserError
@@ -23,8 +25,6 @@ from zoo.kinds.sequences import evaluation_batches, training_batches
 from zoo.leaderboard import sequences
 from zoo.models.lstm import SequenceLSTM
 from zoo.models.ntm import SequenceNTM
-from zoo.pictures import picture, tapes_of
-from zoo.runner import load_data, plan, run
 from zoo.training.batches import Blocks
 from zoo.training.build import build, options_of
 from zoo.training.ensemble import Ensemble

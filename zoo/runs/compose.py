@@ -4,7 +4,7 @@ import re
 import shlex
 
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, ListConfig, open_dict
+from omegaconf import DictConfig, open_dict
 
 from tasks.errors import UserError
 from zoo.paths import CONF, conf_folders
@@ -52,12 +52,18 @@ def compose_config(arguments: list[str]) -> tuple[DictConfig, dict]:
     job = config.hydra
     with open_dict(config):
         del config["hydra"]
-    return config, labels_of(config, job.runtime.choices, job.overrides.task)
+    return config, labels_of(config, job)
 
 
-def labels_of(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> dict:
-    """Check the names in a configuration; collect the labels of its record: model, experiment, options, command."""
-    check(config, choices)
+def labels_of(config: DictConfig, job: DictConfig) -> dict:
+    """Check a configuration, and collect what a record is labelled with: model, experiment, changed options, command.
+
+    Args:
+        config: as composed.
+        job: what Hydra says of it.
+    """
+    choices, arguments = job.runtime.choices, job.overrides.task
+    check(config, choices, conf_folders())
     keys = [argument.lstrip("+~").partition("=")[0] for argument in arguments]
     changed = [
         argument.lstrip("+")

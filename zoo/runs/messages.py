@@ -1,9 +1,10 @@
-"""Turns what goes wrong at the command line into one message that says what to type instead."""
+"""Errors that the command line has caused → one message that says what to type instead."""
 
 import contextlib
 import dataclasses
 import errno
 import logging
+import os
 import sys
 from collections.abc import Iterator
 
@@ -13,23 +14,26 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tasks.errors import UserError, nearest
-from zoo.paths import CONF
-from zoo.runs.options import GROUPS, declared, names_in, unknown
+from zoo.paths import CONF, choices
+from zoo.runs.options import GROUPS, declared, unknown
 
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # its errors reach us, and are told once
-STOPPED = 130  # exit code of a program that was interrupted, as shells have it
+STOPPED, PIPE_CLOSED = 130, 141  # exit codes, as shells have them
 # what a folder or a disk refuses; all other errors of files are faults of ours
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 @contextlib.contextmanager
 def ends_with_message(arguments: list[str]) -> Iterator[None]:
-    """Ends the program with a message, and without a traceback, for errors that the command line has caused."""
+    """End the program with a message, and without a traceback, for errors that the command line has caused."""
     try:
         yield
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(STOPPED)
+    except BrokenPipeError:  # somebody has read enough, as in `zoo models | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
     except Exception as error:
         if (message := message_of(error, arguments)) is None:
             raise
@@ -37,7 +41,7 @@ def ends_with_message(arguments: list[str]) -> Iterator[None]:
 
 
 def message_of(error: Exception, arguments: list[str]) -> str | None:
-    """What to tell of an error that the command line has caused; None of a fault of ours."""
+    """Explain an error that the command line has caused; None for a fault of ours."""
     cause: BaseException | None = error
     while isinstance(cause, (HydraException, OmegaConfBaseException)):  # Hydra wraps what happens inside instantiate
         cause = cause.__cause__
@@ -56,7 +60,7 @@ def message_of(error: Exception, arguments: list[str]) -> str | None:
 def _of_hydra(error: Exception, arguments: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.partition("/")
-        known = names_in(group) or sorted(error.options)  # the latter of Hydra's own groups
+        known = list(choices(group)) or sorted(error.options)  # the latter of Hydra's own groups
         return (
             f"{group} '{name}' is not known{nearest(name, known)}\n"
             f"  there are: {', '.join(known)}   (one yaml each in conf/{group}/)"
@@ -86,13 +90,13 @@ def _of_hydra(error: Exception, arguments: list[str]) -> str:
 
 
 def _of_choice(argument: str, key: str, value: str, said: str) -> str:
-    """The sentence about an argument that chooses nothing, or several, where one is needed; empty if it is not so."""
+    """Explain an argument that chooses nothing, or several, where one is needed; empty for any other argument."""
     if key not in GROUPS or argument.startswith("+"):
         return ""
     several = value.strip("[]'\"")
     if argument.startswith("~") or value == "" or "Config group override must" in said:
         hint = "; logger=none writes nowhere" if key == "logger" else ""
-        return f"{argument}: expected one of {', '.join(names_in(key))}{hint}"
+        return f"{argument}: expected one of {', '.join(choices(key))}{hint}"
     if "," in several and key == "logger" and not value.startswith("["):
         return f"{argument}: to log to all of them, type logger=[{several}]; for a run with each, -m {argument}"
     if "," in several and key != "logger":
@@ -102,10 +106,10 @@ def _of_choice(argument: str, key: str, value: str, said: str) -> str:
 
 def _beside(parent: str, arguments: list[str]) -> list[str]:
     """The options below a key, as they are for the choices that the arguments make; empty if these choose nothing."""
-    choices = [one for one in arguments if one.partition("=")[0] in (*GROUPS, "experiment")]
+    chosen = [one for one in arguments if one.partition("=")[0] in (*GROUPS, "experiment")]
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            node = OmegaConf.select(compose("config", choices), parent) if parent else None
+            node = OmegaConf.select(compose("config", chosen), parent) if parent else None
     except (HydraException, OmegaConfBaseException, ValueError):
         return []
     return [f"{parent}.{name}" for name in node or () if name not in ("_target_", "recipe")]

@@ -1,19 +1,18 @@
 """The options that conf/ declares; every other name, and every value that cannot be meant, is refused."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from tasks.errors import UserError, nearest, shown
-from zoo.paths import CONF, conf_folders
-from zoo.training.flags import FLAGS, REFUSED
+from zoo.paths import CONF, choices, conf_folders
+from zoo.training.flags import FLAGS, REFUSED, reason_against
 
 GROUPS = ("model", "task", "trainer", "logger")  # a run needs one of each
 UNSET = ("experiment", "campaign")  # groups whose files declare no options of their own
 FOLDERS = {"data_dir": "data", "cache_dir": "~/.cache/memory-zoo", "results_dir": "results"}
-LEFT_TO_OTHERS = "trainer.lightning."
 
 
 def walk(node: DictConfig, prefix: str = "") -> Iterator[str]:
@@ -29,22 +28,15 @@ def walk(node: DictConfig, prefix: str = "") -> Iterator[str]:
 
 def declared() -> dict[str, list[str]]:
     """Every option that the command line can set, for every choice of the groups, and the files that declare it."""
-    keys: dict[str, list[str]] = {key: [] for key in (*walk(OmegaConf.load(CONF / "config.yaml")), "experiment")}
-    for folder in conf_folders():
-        for group in sorted(path for path in folder.iterdir() if path.is_dir() and path.name not in UNSET):
-            name = group.name.removesuffix("_on_task")  # model_on_task sets options of the model
-            keys.setdefault(name, [])
-            for file in sorted(group.rglob("*.yaml")):
-                for key in walk(OmegaConf.load(file), f"{name}."):
-                    keys.setdefault(key, []).append(file.relative_to(folder.parent).as_posix())
-    return keys
-
-
-def names_in(group: str) -> list[str]:
-    """What a group offers, as typed behind its `=`."""
-    homes = [folder / group for folder in conf_folders()]
-    files = {file.relative_to(home).with_suffix("").as_posix() for home in homes for file in home.rglob("*.yaml")}
-    return sorted(files)
+    keys: dict[str, list[str]] = {key: [] for key in walk(OmegaConf.load(CONF / "config.yaml"))}
+    groups = (path for folder in conf_folders() for path in sorted(folder.iterdir()) if path.is_dir())
+    for group in (path for path in groups if path.name not in UNSET):
+        name = group.name.removesuffix("_on_task")  # model_on_task sets options of the model
+        keys.setdefault(name, [])
+        for file in sorted(group.rglob("*.yaml")):
+            for key in walk(OmegaConf.load(file), f"{name}."):
+                keys.setdefault(key, []).append(f"conf/{file.relative_to(group.parent).as_posix()}")
+    return keys | {"experiment": []}
 
 
 def unknown(key: str, known: list[str], everywhere: list[str]) -> str:
@@ -57,36 +49,36 @@ def unknown(key: str, known: list[str], everywhere: list[str]) -> str:
     """
     parent, _, name = key.rpartition(".")
     if parent == "trainer" and name in FLAGS:
-        return f"'{key}' is not an option; type trainer.lightning.{name}="
+        return f"'{key}' is a flag of Lightning's Trainer; type trainer.lightning.{name}="
     if parent == "trainer" and name in REFUSED:
-        return f"'{key}' is not an option: {REFUSED[name]}\n  there are: {', '.join(known)}"
+        return f"'{key}' is not an option: {reason_against(name)}\n  there are: {', '.join(known)}"
     near = nearest(key, known) or nearest(key, everywhere)
     return f"'{key}' is not an option{near}\n  there are: {', '.join(known)}"
 
 
-def check(config: DictConfig, choices: DictConfig) -> None:
+def check(config: DictConfig, picked: DictConfig, folders: list[Path]) -> None:
     """Refuse names that conf/ does not declare, with a plus or without, and values that no run can have.
 
-    Options of the model are left to its class, flags of Lightning to `zoo.training.flags`.
+    Options of the model are left to its class, which knows them all (`zoo.training.build`).
 
     Args:
         config: as composed.
-        choices: the name chosen in each group.
+        picked: the name chosen in each group.
+        folders: where yamls lie: conf/, and those of `hydra.searchpath`.
     """
     for group in GROUPS:
         if not isinstance(config.get(group), DictConfig):
-            raise UserError(f"{group}={shown(config.get(group))}: expected one of {', '.join(names_in(group))}")
+            raise UserError(f"{group}={shown(config.get(group))}: expected one of {', '.join(choices(group))}")
     root = [key for key in OmegaConf.load(CONF / "config.yaml") if key not in ("defaults", "hydra")]
     _check_names(list(config), [*root, *GROUPS])
     _check_present(root, config, "")
     for group in ("task", "trainer", "logger"):
         # several loggers may be chosen, whose options then stand side by side
-        chosen = names_in(group) if group == "logger" else [choices[group]]
-        files = [file for name in chosen for file in _files_of(group, name)]
+        chosen = choices(group) if group == "logger" else [picked[group]]
+        files = [file for name in chosen for file in _files_of(group, name, folders)]
         if files:
             known = [key for file in files for key in walk(OmegaConf.load(file), f"{group}.")]
-            given = [key for key in walk(config[group], f"{group}.") if not key.startswith(LEFT_TO_OTHERS)]
-            _check_names(given, list(dict.fromkeys(known)))
+            _check_names(list(walk(config[group], f"{group}.")), list(dict.fromkeys(known)))
         if group != "logger":
             _check_present([key for file in files for key in OmegaConf.load(file)], config[group], f"{group}.")
     for name, usual in FOLDERS.items():
@@ -103,10 +95,10 @@ def check(config: DictConfig, choices: DictConfig) -> None:
         raise UserError(f"published={config.published}: an experiment sets it, to a row of results/; leave it out")
 
 
-def check_data_dir(config: DictConfig, overrides: Iterable[str]) -> None:
+def check_data_dir(config: DictConfig, overrides: list[str]) -> None:
     """Refuse a folder of data that was named, by `data_dir=` or ZOO_DATA, and that is not there."""
     task = config.task
-    if task.get("source", "generated") == "generated" or task.get("download"):
+    if task.get("source", "generated") == "generated" or task.get("download") or Path(config.data_dir).exists():
         return
     if Path(config.data_dir).expanduser().exists():
         return
@@ -135,11 +127,11 @@ def _check_present(wanted: list[str], given: DictConfig, above: str) -> None:
             raise UserError(f"~{above}{name} takes away what a run needs; leave it out")
 
 
-def _files_of(group: str, name: str) -> list[Path]:
+def _files_of(group: str, name: str, folders: list[Path]) -> list[Path]:
     """The yaml of a choice, and those that its defaults list names; empty if it lies in no folder that we can read."""
-    file = next((found for folder in conf_folders() if (found := folder / group / f"{name}.yaml").exists()), None)
+    file = next((found for folder in folders if (found := folder / group / f"{name}.yaml").exists()), None)
     if file is None:
         return []
     below = [entry for entry in OmegaConf.load(file).get("defaults", []) if isinstance(entry, str)]
     others = [entry.removeprefix(f"/{group}/") for entry in below if entry != "_self_"]
-    return [file, *(found for other in others for found in _files_of(group, other))]
+    return [file, *(found for other in others for found in _files_of(group, other, folders))]

@@ -16,7 +16,7 @@ from zoo.runs.bounds import check_layers, check_networks
 from zoo.runs.compose import compose_config
 from zoo.runs.data import load_data
 from zoo.runs.options import check_data_dir
-from zoo.training.build import check_fits, probe, sketch
+from zoo.training.build import build, check_fits, probe
 from zoo.training.flags import check_flags
 from zoo.training.packing import pack
 from zoo.training.recipe import Recipe
@@ -52,12 +52,12 @@ class Plan(NamedTuple):
 def plan_of(arguments: list[str]) -> Plan:
     """Plan the run that `python run.py` with these arguments would make."""
     config, labels = compose_config(arguments)
+    return plan_config(config, labels, arguments)
+
+
+def plan_config(config: DictConfig, labels: dict, arguments: list[str]) -> Plan:
+    """Plan the run of a configuration that was composed from these arguments."""
     check_data_dir(config, arguments)
-    return plan_config(config, labels)
-
-
-def plan_config(config: DictConfig, labels: dict) -> Plan:
-    """Plan the run of a composed configuration."""
     return plan(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)
 
 
@@ -79,7 +79,8 @@ def plan(config: dict, labels: dict) -> Plan:
     # what was found now is what every worker reads
     config = config | {"task": config["task"] | {"source": data.source, "download": False}}
     kind, family = kind_of_data(data), family_of(data.family)
-    networks = {training: sketch(config["model"], corpus.sizes) for training, corpus in data.trainings.items()}
+    with torch.device("meta"):  # their sizes are asked for, not their weights
+        networks = {name: build(config["model"], corpus.sizes, seed=0) for name, corpus in data.trainings.items()}
     for training, corpus in data.trainings.items():
         check_networks(networks[training], config["restarts"], recipe.batch_size)
         kind.check(data, corpus, networks[training])
@@ -95,7 +96,6 @@ def plan(config: dict, labels: dict) -> Plan:
 
 
 def check(config: dict) -> None:
-    """Refuse values of the run and of the trainer that make no sense."""
     check_whole("restarts", config["restarts"], 1)
     check_whole("seed", config["seed"], 0, 2**31 - 1)
     trainer = config["trainer"]

@@ -19,7 +19,6 @@ from zoo.clock import clock
 from zoo.families import family_of
 from zoo.families.board import read_published
 from zoo.runs.compose import labels_of
-from zoo.runs.options import check_data_dir
 from zoo.runs.plan import Plan, plan_config
 from zoo.runs.progress import Progress
 from zoo.runs.workers import train_all, workers_of
@@ -28,9 +27,7 @@ from zoo.runs.workers import train_all, workers_of
 def start(config: DictConfig) -> None:
     """Make the run of the configuration that Hydra has composed for `python run.py`."""
     job = HydraConfig.get()
-    labels = labels_of(config, job.runtime.choices, job.overrides.task)
-    check_data_dir(config, job.overrides.task)
-    run(plan_config(config, labels))
+    run(plan_config(config, labels_of(config, job), list(job.overrides.task)))
 
 
 def run(plan: Plan) -> Path:

@@ -11,7 +11,7 @@ from tasks.corpus import Data
 from tasks.errors import UserError, check_type, nearest
 from zoo.interface import CAPABILITIES, MemoryNetwork
 from zoo.kinds import kind_of_data, kind_of_model
-from zoo.paths import CONF
+from zoo.paths import choices
 
 SIZES = Sizes._fields + Widths._fields
 
@@ -34,7 +34,7 @@ def options_of(model: type) -> dict[str, inspect.Parameter]:
 
 
 def probe(model: dict) -> MemoryNetwork:
-    """Build the smallest network of a configuration, without weights; this checks its options."""
+    """Build the smallest network of a configuration, without weights, which checks its options."""
     try:
         target = get_class(model["_target_"])
     except (ImportError, ValueError) as error:
@@ -42,13 +42,8 @@ def probe(model: dict) -> MemoryNetwork:
         raise UserError(f"model._target_={model['_target_']}: {why}") from None
     if not issubclass(target, MemoryNetwork):
         raise UserError(f"model._target_={model['_target_']}: expected a MemoryNetwork (zoo/interface.py)")
-    return sketch(model, kind_of_model(target).SMALLEST)
-
-
-def sketch(model: dict, sizes: Sizes | Widths) -> MemoryNetwork:
-    """Build a network whose weights have sizes, and take no memory."""
     with torch.device("meta"):
-        return build(model, sizes, seed=0)
+        return build(model, kind_of_model(target).SMALLEST, seed=0)
 
 
 def check_fits(model: type[MemoryNetwork], data: Data) -> None:
@@ -75,11 +70,14 @@ def _either(names: list[str]) -> str:
 
 def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
     """Load the classes of the models in conf/model/, by name; a model may have another class for a task."""
-    models = {}
-    for file in sorted((CONF / "model").glob("*.yaml")):
-        on_task = CONF / "model_on_task" / task / file.name
-        options = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(on_task) if on_task.exists() else {})
-        models[file.stem] = get_class(options["_target_"])
+    models, on_tasks = {}, choices("model_on_task")
+    for name, file in choices("model").items():
+        own = on_tasks.get(f"{task}/{name}")
+        options = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(own) if own else {})
+        try:
+            models[name] = get_class(options["_target_"])
+        except (ImportError, KeyError, ValueError) as error:
+            raise UserError(f"{file}: its _target_ cannot be loaded ({str(error).splitlines()[0]})") from None
     return models
 
 

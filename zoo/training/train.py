@@ -6,7 +6,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import Logger
 
 from tasks.errors import UserError
 from tasks.files import write_atomically
@@ -80,8 +79,9 @@ def _fit(
     """Train to the end; return the data, moved to the device, and whether programs were compiled."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
     name = "+".join(corpora)
-    opened = _loggers(config, name)
-    flags = trainer_flags(trainer_options.get("lightning", {}), _logs(config) / name)
+    logs = _logs(config)
+    opened = loggers.open_all(config["logger"], str(logs.parent), logs.name, name)
+    flags = trainer_flags(trainer_options.get("lightning", {}), logs / name)
     try:
         trainer = pl.Trainer(
             accelerator=trainer_options["accelerator"],
@@ -119,11 +119,6 @@ def _fit(
 def _logs(config: dict) -> Path:
     """Name the folder of a run's learning curves."""
     return Path(config["results_dir"]) / "logs" / f"{config['run']['name']}-{config['run']['identity']}"
-
-
-def _loggers(config: dict, training: str) -> list[Logger]:
-    logs = _logs(config)
-    return loggers.open_all(config["logger"], str(logs.parent), logs.name, training)
 
 
 def _batches(
