@@ -1,4 +1,4 @@
-"""Every experiment on bAbI: composes, names its published row, and runs."""
+"""Every experiment on bAbI: composes, quotes its paper rightly, and runs."""
 
 import csv
 import re
