@@ -10,7 +10,7 @@ from tasks.babi.official import FOLDER, find, parts_of
 from tasks.babi.sources import Official, Stories, Transfer, questions_of
 from tasks.babi.text import parse, write
 from tasks.errors import UserError
-from tests.test_run import run, the_record
+from tests.runs import run, the_record
 from tests.tiny_babi import load_babi, write_release
 
 

@@ -12,13 +12,13 @@ from tasks.babi.tables import Lexicon, read
 from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
 from tests.configs import MODELS, config
-from tests.test_repeat import again, made
+from tests.runs import again, made
 from tests.tiny_babi import stories
 from zoo import records
-from zoo.runs.plan import plan_of
+from zoo.families.board import setting_of
 from zoo.interface import MemoryNetwork
 from zoo.kinds.stories import evaluation_batches, training_batches
-from zoo.leaderboard import tables
+from zoo.runs.plan import plan_of
 from zoo.training.batches import Blocks
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
@@ -179,18 +179,18 @@ TWO = (
 def test_a_run_records_each_training_of_a_program(tmp_path, capsys):
     file = made(tmp_path, *TWO, "logger=csv")
     record = records.read(file)
-    assert list(record["trainings"]) == ["1", "6"]
-    assert record["settings"]["together"] == [["1", "6"]]
+    assert list(record.trainings) == ["1", "6"]
+    assert record.settings["together"] == [["1", "6"]]
     assert (
-        tables.setting_of(record, ("task.", "model.dim", "restarts"))
+        setting_of(record, ("task.", "model.dim", "restarts"))
         == "default, trainer.max_epochs=4, tasks filled up to one size"
     )
-    with records.arrays(file) as arrays:
-        assert arrays["1/predictions"].shape == (2, 40)
-        assert arrays["6/valid_error"].shape == (4, 2)
-        wrong = arrays["6/predictions"] != arrays["6/answer"]
-        assert list(100 * wrong.mean(1)) == pytest.approx(record["tasks"]["6"]["test_errors"])
-        filled_up = list(arrays["1/words"])
+    arrays = records.arrays(record)
+    assert arrays["1/predictions"].shape == (2, 40)
+    assert arrays["6/valid_error"].shape == (4, 2)
+    wrong = arrays["6/predictions"] != arrays["6/answer"]
+    assert list(100 * wrong.mean(1)) == pytest.approx(record.tasks["6"].test_errors)
+    filled_up = list(arrays["1/words"])
     (metrics,) = (tmp_path / "results/logs").rglob("metrics.csv")
     assert {"train_loss/1/0", "train_loss/1/1", "train_loss/6/0", "train_loss/6/1"} <= set(
         metrics.read_text().splitlines()[0].split(",")

@@ -12,6 +12,7 @@ from tasks.corpus import Corpus, Split
 from tasks.errors import UserError, nearest
 from zoo import records
 from zoo.records import Record
+from zoo.runs.again import check_known
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
 from zoo.training.packing import spoken_words
@@ -27,6 +28,7 @@ def load(record: Record, training: str) -> tuple[Ensemble, list[str], Tensor, Si
             f"  to make them here:  zoo repeat run={record.name}{part}\n"
             "  and then ask with:  results_dir=results/repeated"
         )
+    check_known(record)
     stored = torch.load(weights, weights_only=True)[training]
     sizes = Sizes(*stored["sizes"])
     ensemble = Ensemble([build(record.settings["model"], sizes, seed=0)])

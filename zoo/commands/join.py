@@ -7,7 +7,6 @@ one run. The new record holds the command of every part, by which zoo repeat mak
 parts, whose files are removed.
 """
 
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from tasks.errors import UserError
 from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.records import Record
-from zoo.runs.compose import compose_config
+from zoo.runs.compose import arguments_of, compose_config
 
 GRAMMAR = Grammar(names=("results_dir",), several=True)
 
@@ -129,7 +128,7 @@ def _joined(whole: list[Record]) -> dict:
 
 def _overrides(record: Record, restarts: int) -> list[str]:
     """List the overrides that make so many restarts at once; the label of the row is made from them."""
-    arguments = shlex.split(record.parts[0].command)[2:]  # after python run.py
+    arguments = arguments_of(record.parts[0].command)
     others, arguments = (
         [said for said in of if not said.startswith(("restarts=", "seed="))] for of in (record.overrides, arguments)
     )

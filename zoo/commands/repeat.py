@@ -3,12 +3,13 @@
 Make a run again, or one task of it, and compare. RECORD is a file in results/runs, the beginning of its name
 (run=memn2n-1k) or its experiment; of several that have the task the newest is taken, one of official data first. With
 task=2 it is made for this task alone, unless all tasks share one training, and for tasks that shared its program
-(trainer.together). A joined record is made again run by run, and joined. Further name=value are handed to run.py,
+(trainer.together). A joined record is made again run by run, and joined.
+
+The run follows from the settings of the record, not from its command. Further name=value say where and how it is made,
 data_dir=FOLDER for example. The new record goes to results/repeated. On the same machine, with the same versions, every
 figure and every answer to a test question is the same.
 """
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from zoo.commands import Given, Grammar
 from zoo.commands.join import join
 from zoo.families.board import titled
 from zoo.records import Part, Record
-from zoo.runs.plan import plan_of
+from zoo.runs.again import plan_again
 from zoo.runs.run import run
 
 GRAMMAR = Grammar(names=("run", "task", "results_dir"), required=("run",), bare="run", passes_on=True)
@@ -54,27 +55,25 @@ def _made_again(
     record: Record, part: Part, task: str | None, training: str | None, results: Path, overrides: list[str]
 ) -> Path:
     """Make one of the runs that a record holds, and return the new record; most records hold one."""
-    arguments = shlex.split(part.command)[2:]  # after python run.py
-    if "source" in record.settings["task"] and record.settings["task"].get("ids"):
-        arguments.append(f"task.source={record.source}")  # not what auto would find here
     alone = task is not None and training == task
-    arguments += _compiled(record, part, task if alone else None)
-    arguments += [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"]
-    whole = plan_of(arguments)
-    then = record.settings | {"restarts": part.restarts, "seed": part.seed}
-    # but for compiling, which has just been said
-    for name, was, now in records.changed(*({**of, "compile": None} for of in (then, whole.settings))):
-        print(f"NOTE: {name} is {now} now, and was {was} in the run", file=sys.stderr)
     # beside others its network has other sizes
     beside = next((names for names in record.settings.get("together", []) if task in names), [task])
-    return run(plan_of([*arguments, f"task.ids=[{','.join(map(str, beside))}]"]) if alone else whole)
-
-
-def _compiled(record: Record, part: Part, alone: str | None) -> list[str]:
-    """Say whether programs were compiled, which round otherwise; nothing where trainings of a run differ in it."""
-    trainings = [part.trainings[alone]] if alone else part.trainings.values()
-    was = {training.compiled for training in trainings}
-    return [f"trainer.compile={str(*was).lower()}"] if len(was) == 1 else []
+    trainings = [part.trainings[task]] if alone and task else part.trainings.values()
+    compiled = {of.compiled for of in trainings}
+    again = plan_again(
+        record,
+        part,
+        [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"],
+        [int(name) for name in beside if name] if alone else None,
+        compiled.pop() if len(compiled) == 1 else None,
+    )
+    then = record.settings | {"restarts": part.restarts, "seed": part.seed}
+    # but for compiling, which is as it was, and for tasks, which are chosen
+    then, now = ({**of, "compile": None, "task": {**of["task"], "ids": None}} for of in (then, again.settings))
+    for name, was, is_ in records.changed(then, now):
+        if not (alone and name == "data_sha256"):
+            print(f"NOTE: {name} is {is_} now, and was {was} in the run", file=sys.stderr)
+    return run(again)
 
 
 def _differences(then: Record, now: Record, task: str | None, training: str | None) -> list[str]:

@@ -7,7 +7,6 @@ byte, at a later commit, in a shallow clone and in an archive without git.
 import csv
 import functools
 import io
-import shlex
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,9 +15,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from tasks.errors import UserError
 from zoo import records
 from zoo.records import Part, Record
-from zoo.runs.compose import compose_config
+from zoo.runs.compose import arguments_of, compose_config
 
 IN, GONE, UNKNOWN = "in the history", "no longer in the history", "unknown"
 
@@ -59,10 +59,8 @@ def _changed(then: dict, part: Part) -> list[str]:
 def _settings(command: str) -> dict | None:
     """Compose a command, as records keep settings; None if the configuration no longer knows it."""
     try:
-        config = OmegaConf.to_container(
-            compose_config(shlex.split(command)[2:])[0], resolve=True
-        )  # after python run.py
-    except (HydraException, OmegaConfBaseException):
+        config = OmegaConf.to_container(compose_config(arguments_of(command))[0], resolve=True)
+    except (UserError, HydraException, OmegaConfBaseException):
         return None
     if "ids" in config["task"]:
         config["task"]["ids"].sort()

@@ -1,5 +1,6 @@
 """Arguments of `python run.py` → its configuration, and the labels of its record. Loads no torch."""
 
+import re
 import shlex
 
 from hydra import compose, initialize_config_dir
@@ -8,6 +9,10 @@ from omegaconf import DictConfig, ListConfig, open_dict
 from tasks.errors import UserError
 from zoo.paths import CONF, conf_folders
 
+OPTIONS = (  # that a command may set: top level of the configuration
+    "model", "task", "model_on_task", "trainer", "logger", "experiment", "protocol", "restarts", "seed", "rerun",
+    "data_dir", "cache_dir", "results_dir",
+)  # fmt: skip
 # what changes where and how a run is made, not what comes out
 FOLDERS = ("data_dir", "cache_dir", "results_dir")
 SILENT = (*FOLDERS, "logger", "rerun", "trainer", "model", "task", "experiment", "hydra")
@@ -15,6 +20,27 @@ SILENT_DOTTED = (
     "trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "trainer.lightning", "task.source",
     "task.download", "task.ids",
 )  # fmt: skip
+
+
+def arguments_of(command: str) -> list[str]:
+    """Read the arguments of a record's command, which somebody else may have written.
+
+    Only options of the configuration are let through: no option of Hydra, which could import packages or read files,
+    no `_target_`, and no value that is looked up elsewhere.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    for word in words[2:]:
+        name, equals, _ = word.partition("=")
+        known = re.fullmatch(r"[+~]?[A-Za-z_][\w./]*", name) and name.lstrip("+~").split(".")[0] in OPTIONS
+        is_said = equals or word.startswith("~")
+        if not known or not is_said or any(hidden in word for hidden in ("_target_", "${", "..")):
+            raise UserError(f"the command of a record holds '{word[:100]}', which is no option of a run")
+    if words[:2] != ["python", "run.py"]:
+        raise UserError(f"the command of a record is '{command[:100]}', expected python run.py …")
+    return words[2:]
 
 
 def compose_config(arguments: list[str]) -> tuple[DictConfig, dict]:
