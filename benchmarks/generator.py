@@ -12,10 +12,10 @@ from itertools import chain
 from pathlib import Path
 
 from tasks.babi import TASKS
-from tasks.babi.checker import readings
-from tasks.babi.generator import World, cast_of, generate
+from tasks.babi.generator import BabiWorld, cast_of, generate
 from tasks.babi.official import find, parts_of
-from tasks.babi.text import Asked, Story, parse, write
+from tasks.babi.oracle import readings
+from tasks.babi.text import Question, Story, parse, write
 from tasks.errors import UserError
 from tasks.files import write_atomically
 from zoo import records
@@ -38,7 +38,7 @@ def released(release: dict[str, dict[str, bytes]], task: int) -> tuple[list[Stor
 
 def plain(task: int, line: str) -> str:
     """A statement or question without its people, places and objects."""
-    cast = {word: role for role, words in cast_of(task, World())._asdict().items() for word in words}
+    cast = {word: role for role, words in cast_of(task, BabiWorld())._asdict().items() for word in words}
     cast |= {word.lower(): role for word, role in cast.items()}
     if not cast:
         return line
@@ -89,8 +89,8 @@ def fidelity(release: dict[str, dict[str, bytes]]) -> tuple[list[tuple[str, ...]
     divergences, means = [], []
     for task in TASKS:
         official, subset = released(release, task)
-        asked = sum(isinstance(line, Asked) for story in official for line in story)
-        ours = measured(task, generate(task, {"train": asked}, 0, World())["train"])
+        asked = sum(isinstance(line, Question) for story in official for line in story)
+        ours = measured(task, generate(task, {"train": asked}, 0, BabiWorld())["train"])
         theirs = measured(task, official)
         half = len(official) // 2
         one, other = measured(task, official[:half]), measured(task, official[half:])
@@ -119,7 +119,7 @@ def second_reading(release: dict[str, dict[str, bytes]]) -> list[tuple[str, ...]
                 for story in parse(text.data, text.name):
                     official += _judged(task, story)
         ours = Counter()
-        for story in generate(task, {"train": 5000}, 1, World())["train"]:
+        for story in generate(task, {"train": 5000}, 1, BabiWorld())["train"]:
             ours += _judged(task, story)
         rows.append(
             (
@@ -184,7 +184,7 @@ def speed() -> tuple[float, float]:
     for _ in range(3):
         began = time.perf_counter()
         for task in TASKS:
-            for part in generate(task, {"train": 1000, "test": 1000}, 0, World()).values():
+            for part in generate(task, {"train": 1000, "test": 1000}, 0, BabiWorld()).values():
                 write(part)
         best = min(best, time.perf_counter() - began)
     return len(TASKS) * 2000 / best, best
@@ -215,7 +215,7 @@ def page(release: dict[str, dict[str, bytes]], results: Path) -> str:
         "we have not found; in task 5 it asks, twice in a thousand questions, what somebody gave somebody to whom he "
         "has given something else since, which we leave out.",
         "## A second reading",
-        "The answer checker (`tasks/babi/checker.py`) reads the sentences without knowing how they came about. "
+        "The answer checker (`tasks/babi/oracle.py`) reads the sentences without knowing how they came about. "
         "*Undecided*: the sentences allow several answers, or none. *Otherwise*: the answer given is none of them. "
         "*Facts*: other supporting facts than the checker's. Official are all files of `en` and `en-10k`, "
         "of which the second begin with the first; generated are 5,000 questions a task.",

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks import page
 from benchmarks.measure import config, finish, options, peak_memory
-from tasks.wikimovies.generator import HELD, World, generate
+from tasks.wikimovies.generator import HELD, FilmWorld, generate
 from tasks.wikimovies.tables import Store, read
 from zoo.interface import MemoryNetwork
 from zoo.training.build import build
@@ -38,7 +38,7 @@ def measure(plan: Plan) -> dict:
     torch.set_num_threads(1)
     asked = plan.questions + WARM_UP
     began = time.perf_counter()
-    files = generate(World(plan.triples, HELD * asked))
+    files = generate(FilmWorld(plan.triples, HELD * asked))
     made = time.perf_counter() - began
     texts = [line[2:].partition("\t")[0] for line in files["test"].decode().splitlines()][:asked]
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are on the disk whole or not at all."""
 
 import os
 import tempfile
@@ -8,7 +8,12 @@ from typing import IO
 
 
 def write_atomically(file: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Calls `write` with a stream whose bytes replace `file` in one step, when all of them are on the disk."""
+    """Replace a file in one step, once all of its bytes are on the disk; its folder is made if it is missing.
+
+    Args:
+        file: the file to replace.
+        write: is called with a stream that takes the bytes.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:

@@ -1,4 +1,4 @@
-"""Every experiment on bAbI: composes, quotes its paper rightly, and runs."""
+"""Every experiment on bAbI: composes, names its published row, and runs."""
 
 import csv
 import re
@@ -45,19 +45,17 @@ def test_every_model_has_its_paper_at_both_sizes():
 
 
 @pytest.mark.parametrize("name", [name for name in EXPERIMENTS if config(f"experiment={name}")["published"]])
-def test_published_figures_are_those_of_the_table(name):
+def test_the_published_row_is_of_the_model_the_size_and_the_protocol(name):
     given = config(f"experiment={name}")
-    published = given["published"]
-    row = PUBLISHED[published["key"]]
-    assert published["mean_error"] == float(row["mean_error"])
-    assert published["failed_tasks"] == (int(row["failed_tasks"]) if row["failed_tasks"] else None)
-    assert len(published["errors"]) == 20
-    for task, error in enumerate(published["errors"], start=1):
-        printed = row[f"error_{task}"]
-        assert (error is None) == (printed == "")
-        assert error is None or error == float(printed)
+    row = PUBLISHED[given["published"]["key"]]
     assert (given["task"]["size"], given["protocol"]) == (row["size"], row["protocol"])
     assert row["model"] == given["model"]["_target_"].split(".")[2]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_experiment_names_its_published_row_and_repeats_no_figure(name):
+    published = config(f"experiment={name}")["published"]
+    assert published is None or list(published) == ["key"]
 
 
 def test_every_published_figure_has_a_run_to_stand_beside():

@@ -7,7 +7,7 @@ import torch
 
 from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus
-from tasks.wikimovies.generator import World, generate
+from tasks.wikimovies.generator import FilmWorld, generate
 from tasks.wikimovies.tables import corpus_of, read
 from tests.reference.compare import questions
 from tests.configs import config
@@ -91,7 +91,7 @@ def hashed_away(network: OpenMemNN, batch) -> bool:
 
 @pytest.fixture(scope="module")
 def films() -> Corpus:
-    files = generate(World(triples=1000, questions=100))
+    files = generate(FilmWorld(triples=1000, questions=100))
     return corpus_of(*read(files, {role: role for role in files}, slots=20, frequency=1000))
 
 

@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks import machine
 from tests.configs import ROOT
 from tests.tiny_babi import corpora_of, load_babi, write_release
 from zoo import runner
 from zoo.runs.compose import compose_config
+from zoo.runs.messages import ends_with_message, message_of as explain_
+from zoo.runs.plan import plan_of
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
 PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
@@ -181,7 +184,15 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
     assert not list((results / "unfinished").glob("memn2n-*/"))
 
 
-@pytest.mark.slow
+def message_of(arguments: list[str]) -> str:
+    """What `python run.py` says of these arguments before it begins."""
+    with pytest.raises(Exception) as caught:
+        planned(arguments)
+    message = explain(caught.value, arguments)
+    assert message is not None, f"a traceback: {caught.value!r}"
+    return message
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -223,6 +234,55 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["model.recipe=5"], ["model.recipe=5: expected optimizer, learning_rate"]),
         (["published=5"], ["published=5: an experiment sets it"]),
         (["task.ids=5"], ["task.ids=5: expected a list, as in task.ids=[5]"]),
+        # a plus makes no option of a name that nobody reads
+        (["+foo=1"], ["'foo' is not an option", "restarts"]),
+        (["++restart=3"], ["'restart' is not an option; did you mean 'restarts'?"]),
+        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts are compared in float32"]),
+        (["+trainer.worker=2"], ["'trainer.worker' is not an option; did you mean 'trainer.workers'?"]),
+        (["+task.foo=1"], ["'task.foo' is not an option", "task.ids"]),
+        (["+task.generator.peple=3"], ["'task.generator.peple' is not an option; did you mean", "people"]),
+        (["model=ntm", "task=copy", "+task.ids=[1]"], ["'task.ids' is not an option", "task.epoch"]),
+        (["+model.foo=1"], ["model.foo is not an option of GatedMemN2N"]),
+        (["+logger.foo=1"], ["'logger.foo' is not an option"]),
+        # several where one is expected
+        (["task.ids=1,2"], ["task.ids=1,2: expected one value; for a list: task.ids=[1,2]"]),
+        (["model=memn2n,lstm"], ["model=memn2n,lstm: a run has one model", "-m model=memn2n,lstm"]),
+        (["model=[memn2n,lstm]"], ["a run has one model", "-m model=memn2n,lstm"]),
+        (["logger=csv,wandb"], ["type logger=[csv,wandb]"]),
+        # nothing, or something of another kind
+        (["model=null"], ["model=null: expected one of dmn, "]),
+        (["~model"], ["~model: expected one of dmn, "]),
+        (["trainer=5"], ["trainer=5: expected one of cpu, gpu"]),
+        (["logger=null"], ["logger=null: expected one of csv", "logger=none writes nowhere"]),
+        (["~task.size"], ["~task.size takes away what a run needs"]),
+        (["model._target_="], ["model._target_=: expected a module and a name"]),
+        (["model._target_=zoo.models.none.None"], ["model._target_=zoo.models.none.None: ", "No module named"]),
+        (["model._target_=torch.nn.Linear"], ["expected a MemoryNetwork"]),
+        (["task._target_=tasks.none.load"], ["Error loading 'tasks.none.load'"]),
+        (["model.time_noise=nan"], ["model.time_noise=nan: expected a finite number"]),
+        (["task.ids=[1.0]"], ["task.ids=[1.0]: expected different numbers from 1 to 20, which 1.0 is not"]),
+        (["task.ids="], ["task.ids=: expected a list, as in task.ids=[1]"]),
+        (["results_dir=null"], ["results_dir=null: expected a folder, as in results_dir=results"]),
+        (["results_dir=5"], ["results_dir=5: expected a folder"]),
+        (["results_dir="], ["results_dir=: expected a folder"]),
+        (["restarts="], ["restarts=: expected a whole number"]),
+        (["restarts=null"], ["restarts=null: expected a whole number"]),
+        (["task.download=5"], ["task.download=5: expected bool"]),
+        # no machine has room for it
+        (["restarts=1000000000"], ["restarts=1000000000, ", "and this machine has"]),
+        (["model.hops=100000"], ["model.hops=100000: expected a whole number from 1 to 1,000"]),
+        (["model.dim=1000000000"], ["more weights than can be counted"]),
+        (["model.recipe.batch_size=100000000000"], ["batch_size=100000000000", "and this machine has"]),
+        (
+            ["task.source=generated", "task.generator.sentences=1000000000"],
+            ["sentences=1000000000", "and this machine has"],
+        ),
+        (["task.source=generated", "task.size=999999k"], ["task.size=999999000: that takes", "and this machine has"]),
+        (
+            ["model=ntm", "task=copy", "task.test=[{length: 1000000000}]"],
+            ["length=1000000000", "and this machine has"],
+        ),
+        (["model=ntm", "task=copy", "task.valid_size=10000000000"], ["task.valid_size=", "and this machine has"]),
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
         (
             ["+trainer.lightning.precision=16"],
@@ -231,15 +291,73 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["trainer.lightning.profiler=simpel"], ["expected simple or advanced or pytorch; did you mean 'simple'?"]),
     ],
 )
-def test_a_mistake_gets_one_clear_message(tmp_path, arguments, said):
-    done = run(tmp_path / "no data", tmp_path / "results", *arguments)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    assert "Error executing job" not in done.stderr
+def test_a_mistake_gets_one_clear_message(tmp_path, capfd, arguments, said):
+    named = {argument.partition("=")[0] for argument in arguments}
+    places = [f"{name}={tmp_path}" for name in ("data_dir", "cache_dir", "results_dir") if name not in named]
+    message = message_of([*arguments, *places])
     for words in said:
-        assert words in done.stderr
+        assert words in message
+    assert len(message.splitlines()) <= 3
+    assert capfd.readouterr().err == ""  # nor does Hydra say it once more
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["model=gated_memn2"], "model 'gated_memn2' is not known; did you mean 'gated_memn2n'?"),
+        (["+trainer.precision=16"], "'trainer.precision' is not an option"),
+    ],
+)
+def test_a_mistake_ends_the_program_without_a_traceback(tmp_path, arguments, said):
+    done = run(tmp_path, tmp_path / "results", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert "Error executing job" not in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 3
-    assert not (tmp_path / "results" / "runs").exists()
+    assert not (tmp_path / "results").exists()
+
+
+def test_options_of_the_recipe_and_of_the_generator_may_be_set(tmp_path):
+    arguments = ["model=memn2n", "+model.recipe.patience=20", "++task.generator.people=3", "task.source=generated"]
+    config, _ = composed([*arguments, "logger=[csv,wandb]"])
+    assert config.model.recipe.patience == 20
+    assert config.task.generator.people == 3
+    assert list(config.logger.targets) == ["csv", "wandb"]
+
+
+def test_the_options_listed_are_those_of_the_model_that_was_chosen():
+    options = ["memory_size", "dim", "hops", "tying", "encoding", "time", "time_noise", "relu", "init_std"]
+    for chosen in ("model=memn2n", "experiment=sukhbaatar2015_memn2n_bow_babi_1k"):
+        message = message_of([chosen, "model.hopps=3"])
+        assert message.endswith(f"there are: {', '.join(f'model.{name}' for name in options)}")
+
+
+class TestAFolderOfData:
+    def test_that_was_named_must_exist(self, tmp_path, monkeypatch):
+        nowhere = tmp_path / "nowhere"
+        assert message_of(["task=babi", f"data_dir={nowhere}"]).startswith(f"data_dir={nowhere}: there is no such")
+        monkeypatch.setenv("ZOO_DATA", str(nowhere))
+        assert message_of(["task=babi"]).startswith(f"ZOO_DATA={nowhere}: there is no such folder")
+
+    def test_need_not_be_there_where_nothing_is_read_from_it(self, tmp_path):
+        for chosen in (("task=babi", "task.source=generated", "task.size=20"), ("model=ntm", "task=copy")):
+            planned([*chosen, f"data_dir={tmp_path / 'nowhere'}", f"cache_dir={tmp_path}"])
+
+
+def test_memory_is_compared_with_that_of_the_machine(monkeypatch, tmp_path):
+    given = ["model=memn2n", "task.source=generated", "task.size=20", f"cache_dir={tmp_path}"]
+    planned(given)
+    monkeypatch.setattr(machine, "memory", lambda: 2**10)
+    assert "of memory at least, and this machine has" in message_of(given)
+
+
+def test_an_interrupted_program_ends_with_130(capsys):
+    with pytest.raises(SystemExit) as stop, explained([]):
+        raise KeyboardInterrupt
+    assert stop.value.code == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -273,7 +391,7 @@ def test_a_run_that_is_told_to_stop_says_so_and_one_with_a_damaged_checkpoint_be
         time.sleep(0.002)
     process.terminate()
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "stopped; the same command goes on from here" in said
     found[0].write_bytes(found[0].read_bytes()[:5000])
     done = run(world, results, *arguments)

@@ -8,9 +8,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from tasks.babi.tables import Lexicon, read
+from tasks.babi.tables import read
 from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
+from tasks.lexicon import Lexicon
 from tests.configs import MODELS, config
 from tests.runs import again, made
 from tests.tiny_babi import stories

@@ -13,3 +13,12 @@ def conf_folders() -> list[Path]:
     """List the folders of configuration: the zoo's own, then `conf/` of the working folder, for models of your own."""
     own = Path.cwd() / "conf"
     return [CONF, own] if own.is_dir() and own.resolve() != CONF.resolve() else [CONF]
+
+
+def choices(group: str) -> dict[str, Path]:
+    """Find the files of a group of the configuration, by the names that stand behind its `=`."""
+    return {
+        file.relative_to(folder / group).with_suffix("").as_posix(): file
+        for folder in conf_folders()
+        for file in sorted((folder / group).rglob("*.yaml"))
+    }

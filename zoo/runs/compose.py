@@ -4,10 +4,11 @@ import re
 import shlex
 
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, ListConfig, open_dict
+from omegaconf import DictConfig, open_dict
 
 from tasks.errors import UserError
 from zoo.paths import CONF, conf_folders
+from zoo.runs.options import check
 
 OPTIONS = (  # that a command may set: top level of the configuration
     "model", "task", "model_on_task", "trainer", "logger", "experiment", "protocol", "restarts", "seed", "rerun",
@@ -51,13 +52,18 @@ def compose_config(arguments: list[str]) -> tuple[DictConfig, dict]:
     job = config.hydra
     with open_dict(config):
         del config["hydra"]
-    return config, labels_of(config, job.runtime.choices, job.overrides.task)
+    return config, labels_of(config, job)
 
 
-def labels_of(config: DictConfig, choices: DictConfig, arguments: ListConfig) -> dict:
-    """Collect what a record is labelled with: model, experiment, changed options, command."""
-    if not isinstance(config.published, DictConfig | None):
-        raise UserError(f"published={config.published}: an experiment sets it, with its paper's figures; leave it out")
+def labels_of(config: DictConfig, job: DictConfig) -> dict:
+    """Check a configuration, and collect what a record is labelled with: model, experiment, changed options, command.
+
+    Args:
+        config: as composed.
+        job: what Hydra says of it.
+    """
+    choices, arguments = job.runtime.choices, job.overrides.task
+    check(config, choices, conf_folders())
     keys = [argument.lstrip("+~").partition("=")[0] for argument in arguments]
     changed = [
         argument.lstrip("+")

@@ -27,7 +27,7 @@ from zoo.runs.workers import train_all, workers_of
 def start(config: DictConfig) -> None:
     """Make the run of the configuration that Hydra has composed for `python run.py`."""
     job = HydraConfig.get()
-    run(plan_config(config, labels_of(config, job.runtime.choices, job.overrides.task)))
+    run(plan_config(config, labels_of(config, job), list(job.overrides.task)))
 
 
 def run(plan: Plan) -> Path:

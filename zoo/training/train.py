@@ -6,8 +6,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import get_method
-from pytorch_lightning.loggers import Logger
 
 from tasks.errors import UserError
 from tasks.files import write_atomically
@@ -81,14 +79,15 @@ def _fit(
     """Train to the end; return the data, moved to the device, and whether programs were compiled."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
     name = "+".join(corpora)
-    logger = _logger(config, name)
-    flags = trainer_flags(trainer_options.get("lightning", {}), _logs(config) / name)
+    logs = _logs(config)
+    opened = loggers.open_all(config["logger"], str(logs.parent), logs.name, name)
+    flags = trainer_flags(trainer_options.get("lightning", {}), logs / name)
     try:
         trainer = pl.Trainer(
             accelerator=trainer_options["accelerator"],
             devices=1,
             max_epochs=recipe.all_epochs,
-            logger=logger or False,
+            logger=opened or False,
             plugins=[AtomicCheckpoints()],
             callbacks=[
                 Checkpoint(checkpoint, trainer_options["checkpoint_seconds"]),
@@ -112,7 +111,7 @@ def _fit(
     except SystemExit:  # Lightning ends the process itself, on SIGTERM even as if all had gone well
         raise KeyboardInterrupt from None
     finally:
-        loggers.close(logger)
+        loggers.close(opened)
     training.to(device)
     return corpora, compiled
 
@@ -120,13 +119,6 @@ def _fit(
 def _logs(config: dict) -> Path:
     """Name the folder of a run's learning curves."""
     return Path(config["results_dir"]) / "logs" / f"{config['run']['name']}-{config['run']['identity']}"
-
-
-def _logger(config: dict, training: str) -> Logger | None:
-    options = {key: value for key, value in config["logger"].items() if key != "_target_"}
-    open_logger = get_method(config["logger"]["_target_"])  # called directly, so that its errors arrive as they are
-    logs = _logs(config)
-    return open_logger(save_dir=str(logs.parent), run=logs.name, training=training, **options)
 
 
 def _batches(
