@@ -7,17 +7,17 @@ import tarfile
 
 import pytest
 import torch
+from zoo.leaderboard.tables import rows_of
 
 from tasks.batch import PAD
 from tasks.corpus import Corpus
 from tasks.dialog import official as release_of
 from tasks.errors import UserError
 from tests.configs import EXPERIMENTS, MODELS, ROOT, config
-from tests.tiny_dialog import load_dialogs, write_dialogs
 from tests.test_run import arrays, run, the_record
+from tests.tiny_dialog import load_dialogs, write_dialogs
 from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.leaderboard import dialog as board
-from zoo.leaderboard.tables import rows_of
 from zoo.parts import encoders
 from zoo.training.build import build, check_fits, registered
 from zoo.training.ensemble import Ensemble

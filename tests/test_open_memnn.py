@@ -9,8 +9,8 @@ from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus
 from tasks.wikimovies.generator import FilmWorld, generate
 from tasks.wikimovies.tables import corpus_of, read
-from tests.reference.compare import questions
 from tests.configs import config
+from tests.reference.compare import questions
 from tests.reference.open_memnn import PlainOpen
 from zoo.models.memnn import MemNN
 from zoo.models.open_memnn import PRIME, OpenMemNN, cluster

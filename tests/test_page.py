@@ -146,7 +146,9 @@ def test_a_joined_record_tells_how_each_of_its_runs_was_made(results, tmp_path):
         for seed, commit in ((0, "f125"), (1, "5ec0d"))
     ]
     rewrite(file, raw(file) | {"parts": parts})
-    runs = data_of(tmp_path, {"f125": provenance.GONE, "5ec0d": provenance.IN})["tables"][0]["rows"][0]["record"]["runs"]
+    runs = data_of(tmp_path, {"f125": provenance.GONE, "5ec0d": provenance.IN})["tables"][0]["rows"][0]["record"][
+        "runs"
+    ]
     assert [(run["seed"], run["commit"], run["history"]) for run in runs] == [
         (0, "f125", provenance.GONE),
         (1, "5ec0d", provenance.IN),

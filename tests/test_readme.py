@@ -1,17 +1,17 @@
 """What the README shows works."""
 
-import importlib
 import re
 import sys
 
 import torch
 
 from benchmarks.generator import transfer
-from tests.configs import ROOT, config
+from tests.configs import ROOT
+from tests.records import rows_of
 from zoo import records
-from zoo.leaderboard.tables import as_markdown, rows_of
-from zoo.runner import plan, run
+from zoo.runs.run import run
 
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text()
 
 

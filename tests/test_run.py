@@ -13,57 +13,27 @@ import numpy as np
 import pytest
 
 from tasks import machine
-from tests.configs import ROOT
+from tasks.errors import UserError
+from tests.configs import ROOT, config
+from tests.records import add
+from tests.runs import arrays, command, environment, figures, made, run, the_record
 from tests.tiny_babi import corpora_of, load_babi, write_release
-from zoo import runner
+from zoo import records
+from zoo.families import FAMILIES
+from zoo.runs import messages
 from zoo.runs.compose import compose_config
-from zoo.runs.messages import ends_with_message, message_of as explain_
+from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
+from zoo.runs.run import begun, show
+from zoo.training.train import train
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
 PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
 QUICK = ("model=memn2n", "task=babi", "task.ids=[1,2]", "restarts=2", "trainer.max_epochs=20", "model.dim=6", *PATIENT)
 
 
-def command(release: Path, results: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "run.py", *arguments, f"data_dir={release}", f"results_dir={results}"]
-
-
-def environment(results: Path) -> dict[str, str]:
-    # a leaked WANDB or ZOO variable of the developer must not decide a test
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "ZOO", "HYDRA"))}
-    return own | {"ZOO_CACHE": str(results.parent / "cache"), "HOME": str(results.parent), "COLUMNS": "120"}
-
-
-def run(release: Path, results: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command(release, results, *arguments), cwd=ROOT, env=environment(results), capture_output=True, text=True,
-        timeout=240, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
-def the_record(results: Path) -> dict:
-    (file,) = (results / "runs").glob("*.json")
+def the_record_of(file: Path) -> dict:
     return json.loads(file.read_text())
-
-
-def arrays(results: Path) -> dict[str, np.ndarray]:
-    (file,) = (results / "runs").glob("*.npz")
-    with np.load(file) as stored:
-        return dict(stored)
-
-
-TIMES = ("train_seconds", "wall_seconds", "resumed", "examples_per_second", "environment", "commit", "dirty")
-
-
-def figures(record: dict) -> dict:
-    """A record without what differs between two runs of the same: times and the machine."""
-    kept = {key: value for key, value in record.items() if key not in TIMES}
-    kept["trainings"] = {
-        name: {key: value for key, value in training.items() if key != "seconds"}
-        for name, training in record["trainings"].items()
-    }
-    return kept
 
 
 @pytest.fixture(scope="module")
@@ -117,47 +87,80 @@ class TestRun:
         assert "this run has been made" in again.stdout
         assert sorted((results / "runs").iterdir()) == before
 
-    def test_is_recorded_beside_the_first_when_made_again(self, world, finished, tmp_path):
-        results = tmp_path / "results"
+    def test_is_recorded_beside_the_first_when_made_again(self, world, tmp_path):
         for _ in range(2):
-            done = run(world, results, "model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", "rerun=true")
-            assert done.returncode == 0, done.stderr
-        first, second = (json.loads(f.read_text()) for f in sorted((results / "runs").glob("*.json")))
+            short = ("model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", "trainer.workers=1")
+            made(tmp_path, *short, "rerun=true", f"data_dir={world}")
+        first, second = map(the_record_of, sorted((tmp_path / "results/runs").glob("*.json")))
         assert figures(first) == figures(second)
 
     def test_joint_training_is_tested_task_by_task(self, world, tmp_path):
-        results = tmp_path / "results"
-        done = run(
-            world, results, "model=gated_memn2n", "task=babi_joint", "task.ids=[1,2]", "restarts=2",
-            "trainer.max_epochs=3", "logger=none",
+        file = made(
+            tmp_path, "model=gated_memn2n", "task=babi_joint", "task.ids=[1,2]", "restarts=2", "trainer.max_epochs=3",
+            "logger=none", "trainer.workers=1", f"data_dir={world}",
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        record = the_record(results)
-        assert record["settings"]["protocol"] == "joint"
-        assert list(record["tasks"]) == ["1", "2"]
-        assert list(record["trainings"]) == ["joint"]
+        record = records.read(file)
+        assert record.protocol == "joint"
+        assert list(record.trainings) == ["joint"]
+        stored = records.arrays(record)
+        wrong = stored["joint/predictions"] != stored["joint/answer"]
+        assert list(record.tasks) == ["1", "2"]
+        for task, got in record.tasks.items():  # each of its own questions
+            assert (100 * wrong[:, stored["joint/task"] == int(task)].mean(1)).tolist() == pytest.approx(
+                got.test_errors, abs=1e-3
+            )
+        assert record.tasks["1"].test_errors != record.tasks["2"].test_errors
 
-    @pytest.mark.parametrize("logger", ["csv", "tensorboard", "wandb"])
-    def test_loggers_write_without_asking(self, world, tmp_path, logger):
+    def test_loggers_write_without_asking(self, world, tmp_path):
         results = tmp_path / "results"
-        done = run(
-            world, results, "model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", f"logger={logger}"
-        )
+        short = ("model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2")
+        done = run(world, results, *short, "logger=[csv,tensorboard,wandb]")
         assert done.returncode == 0, done.stderr
         written = [f.name for f in (results / "logs").rglob("*") if f.is_file()]
-        expected = {"csv": "metrics.csv", "tensorboard": "events.out", "wandb": ".wandb"}[logger]
-        assert any(expected in name for name in written), written
+        for expected in ("metrics.csv", "events.out", ".wandb"):
+            assert any(expected in name for name in written), written
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("workers", "kills"),
-    [(1, ["1/last.ckpt", "1/figures.pt", "2/last.ckpt"]), (2, ["2/last.ckpt", "1/figures.pt"])],
-)
-def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, workers, kills):
+def test_a_training_that_stops_goes_on_as_an_undisturbed_one(corpus, tmp_path):
+    """In one process: the best epochs and the schedule are part of the checkpoint."""
+    given = config(
+        "model=memn2n", "restarts=2", "trainer.max_epochs=20", "model.dim=6", *PATIENT, "logger=none",
+        "trainer.checkpoint_seconds=0", "results_dir=nowhere",
+    )  # fmt: skip
+    given |= {"run": {"name": "stopped", "identity": "x"}}
+
+    def until(epoch: int, folder: str) -> dict:
+        def report(name: str, state: dict) -> None:
+            reached.append(state["epoch"])
+            if state["epoch"] == epoch:
+                raise KeyboardInterrupt
+
+        reached: list[int] = []
+        try:
+            return train(given, {"1": corpus}, tmp_path / folder, report)["1"] | {"reached": reached}
+        except KeyboardInterrupt:
+            return {"reached": reached}
+
+    whole = until(0, "whole")
+    assert min(whole["best_epoch"]) < 15  # so what was best comes from before the last stop
+    for stop in (9, 16):
+        assert until(stop, "stopped")["reached"][-1] == stop
+    continued = until(0, "stopped")
+    assert continued["reached"][0] > 1
+    for name in ("weights", "best_epoch"):
+        assert continued[name].equal(whole[name]), name
+    assert continued["selected"] == whole["selected"]
+    for name, curve in whole["curves"].items():
+        np.testing.assert_array_equal(continued["curves"][name], curve, err_msg=name)
+    assert continued["predictions"]["test"].equal(whole["predictions"]["test"])
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path):
     results = tmp_path / "results"
-    arguments = (*QUICK, f"trainer.workers={workers}", "trainer.checkpoint_seconds=0")
-    for awaited in kills:
+    arguments = (*QUICK, "trainer.workers=2", "trainer.checkpoint_seconds=0")
+    for awaited in ("2/last.ckpt", "1/figures.pt"):
         process = subprocess.Popen(
             command(world, results, *arguments), cwd=ROOT, env=environment(results), stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True,
@@ -187,8 +190,8 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
 def message_of(arguments: list[str]) -> str:
     """What `python run.py` says of these arguments before it begins."""
     with pytest.raises(Exception) as caught:
-        planned(arguments)
-    message = explain(caught.value, arguments)
+        plan_of(arguments)
+    message = messages.message_of(caught.value, arguments)
     assert message is not None, f"a traceback: {caught.value!r}"
     return message
 
@@ -321,7 +324,7 @@ def test_a_mistake_ends_the_program_without_a_traceback(tmp_path, arguments, sai
 
 def test_options_of_the_recipe_and_of_the_generator_may_be_set(tmp_path):
     arguments = ["model=memn2n", "+model.recipe.patience=20", "++task.generator.people=3", "task.source=generated"]
-    config, _ = composed([*arguments, "logger=[csv,wandb]"])
+    config, _ = compose_config([*arguments, "logger=[csv,wandb]"])
     assert config.model.recipe.patience == 20
     assert config.task.generator.people == 3
     assert list(config.logger.targets) == ["csv", "wandb"]
@@ -343,37 +346,35 @@ class TestAFolderOfData:
 
     def test_need_not_be_there_where_nothing_is_read_from_it(self, tmp_path):
         for chosen in (("task=babi", "task.source=generated", "task.size=20"), ("model=ntm", "task=copy")):
-            planned([*chosen, f"data_dir={tmp_path / 'nowhere'}", f"cache_dir={tmp_path}"])
+            plan_of([*chosen, f"data_dir={tmp_path / 'nowhere'}", f"cache_dir={tmp_path}"])
 
 
 def test_memory_is_compared_with_that_of_the_machine(monkeypatch, tmp_path):
     given = ["model=memn2n", "task.source=generated", "task.size=20", f"cache_dir={tmp_path}"]
-    planned(given)
+    plan_of(given)
     monkeypatch.setattr(machine, "memory", lambda: 2**10)
     assert "of memory at least, and this machine has" in message_of(given)
 
 
 def test_an_interrupted_program_ends_with_130(capsys):
-    with pytest.raises(SystemExit) as stop, explained([]):
+    with pytest.raises(SystemExit) as stop, ends_with_message([]):
         raise KeyboardInterrupt
     assert stop.value.code == 130
     assert "the same command goes on from here" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_missing_and_damaged_data_are_named(world, tmp_path):
-    missing = run(tmp_path / "nowhere", tmp_path / "results", "task=babi", "task.source=official")
-    assert missing.returncode != 0
-    assert "task.download=true" in missing.stderr
-    assert "nowhere" in missing.stderr
+def test_missing_and_damaged_data_are_named(tmp_path):
+    empty, cache = tmp_path / "nowhere", f"cache_dir={tmp_path / 'cache'}"
+    empty.mkdir()
+    missing = message_of(["task=babi", "task.source=official", f"data_dir={empty}", cache])
+    assert "task.download=true" in missing
+    assert "nowhere" in missing
 
     folder = write_release(tmp_path / "damaged")
     file = folder / "tasks_1-20_v1-2/en/qa2_little-world_train.txt"
     file.write_text(file.read_text().replace("\n4 ", "\n5 ", 1))
-    damaged = run(folder, tmp_path / "results", "task=babi", "task.ids=[1,2]")
-    assert damaged.returncode != 0
-    assert "qa2_little-world_train.txt, line 4" in damaged.stderr
-    assert "Traceback" not in damaged.stderr
+    damaged = message_of(["task=babi", "task.ids=[1,2]", f"data_dir={folder}", cache])
+    assert "qa2_little-world_train.txt, line 4" in damaged
 
 
 @pytest.mark.slow
@@ -415,24 +416,29 @@ def test_a_sweep_goes_on_after_a_pair_that_does_not_fit(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_never_had_a_finite_loss_leaves_no_record(world, tmp_path):
-    results = tmp_path / "results"
     wild = ("model=memn2n", "model.recipe.learning_rate=1e30", "model.recipe.clip=1e30", "trainer.max_epochs=2")
-    done = run(world, results, *wild, "task=babi", "restarts=2")
-    assert done.returncode == 1
-    assert "after no epoch was the loss on validation a finite number" in done.stderr.splitlines()[-1]
-    assert "model.recipe.learning_rate=1e+30" in done.stderr
-    assert not (results / "runs").exists()
+    with pytest.raises(UserError, match="after no epoch was the loss on validation a finite number") as caught:
+        made(tmp_path, *wild, "task=babi", "restarts=2", "logger=none", "trainer.workers=1", f"data_dir={world}")
+    assert "model.recipe.learning_rate=1e+30" in str(caught.value)
+    assert not (tmp_path / "results/runs").exists()
 
 
-@pytest.mark.slow
-def test_a_folder_that_cannot_be_written_is_named(world, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(world, tmp_path, capsys):
     file = tmp_path / "file"
     file.touch()
-    done = run(world, file / "results", "model=memn2n", "task=babi")
-    assert done.returncode != 0
-    assert done.stderr.splitlines()[-1].startswith(f"{file}/")
-    assert "results_dir=" in done.stderr
-    assert "Traceback" not in done.stderr
+    with pytest.raises(SystemExit) as stop, ends_with_message([]):
+        made(file, "model=memn2n", "task=babi", f"data_dir={world}", f"cache_dir={tmp_path}")
+    assert str(stop.value).startswith(f"{file}/")
+    assert "results_dir=" in str(stop.value)
+
+
+def test_a_run_shows_its_figures_and_the_paper_s(tmp_path, capsys):
+    record = records.read(add(tmp_path, shift=3.0, restarts=1))  # all errors are 5.0, which is not failed
+    show(record)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "mean, 0 of 20 failed" in said
+    assert FAMILIES["babi"].measure.name in said
+    assert "mean test error, in percent: ours 5.00, published 13.9" in said
 
 
 def test_what_a_command_adds_and_takes_away_stands_in_its_record():
@@ -446,27 +452,25 @@ def test_what_a_command_adds_and_takes_away_stands_in_its_record():
 
 def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, capsys):
     work = tmp_path / "0"
-    assert not runner.begun(work)
+    assert not begun(work)
     (work / "1").mkdir()
-    monkeypatch.setattr(runner.records, "commit", lambda results: {"commit": "another", "dirty": True})
-    assert runner.begun(work)
+    monkeypatch.setattr(records, "commit_of_code", lambda results: {"commit": "another", "dirty": True})
+    assert begun(work)
     assert (work / "1").exists()
-    monkeypatch.setattr(runner.records, "fingerprint", lambda: "another")
-    assert not runner.begun(work)
+    monkeypatch.setattr(records, "fingerprint", lambda: "another")
+    assert not begun(work)
     assert not (work / "1").exists()
     assert "the code, or a version of a library, has changed" in capsys.readouterr().err
     (work / "1").mkdir()
     (work / "code.txt").unlink()  # as where throwing the old work away was interrupted
-    assert not runner.begun(work)
+    assert not begun(work)
     assert not (work / "1").exists()
 
 
 @pytest.mark.slow
-def test_help_lists_what_there_is_and_answers_at_once(tmp_path):
-    began = time.monotonic()
+def test_help_lists_what_there_is_and_loads_no_torch(tmp_path):
     shown = subprocess.run([sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert time.monotonic() - began < 10
-    for name in ("gated_memn2n", "babi_joint", "sukhbaatar2015_memn2n_babi_1k", "python -m zoo.leaderboard"):
+    for name in ("gated_memn2n", "babi_joint", "sukhbaatar2015_memn2n_babi_1k", "zoo leaderboard"):
         assert name in shown.stdout
     check = (
         "import sys; sys.argv=['run.py','--help']; import runpy\ntry: runpy.run_path('run.py', run_name='__main__')\n"

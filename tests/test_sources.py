@@ -127,7 +127,10 @@ def test_the_official_part_of_task_3_is_found_in_the_release(official, tmp_path)
         ({"source": "official", "size": 500}, "the release has task.size=1k and task.size=10k"),
         ({"generator": {"sentences": 9}}, "task.generator.sentences is about generated stories"),
         ({"source": "generated", "generator": {"peple": 9}}, "task.generator.peple is not an option.*'people'"),
-        ({"source": "generated", "generator": {"seed": -1}}, "task.generator.seed=-1: expected a whole number of at least 0"),
+        (
+            {"source": "generated", "generator": {"seed": -1}},
+            "task.generator.seed=-1: expected a whole number of at least 0",
+        ),
         ({"source": "generated", "generator": {"places": 9, "people": 1}}, "people=1: expected 2 to"),
         ({"fill_missing": "zeros"}, r"task.fill_missing=zeros is not known .*\(generated\)"),
         ({"protocol": "both"}, "protocol=both is not known"),

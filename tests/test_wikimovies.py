@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 import torch
+from zoo.leaderboard.tables import rows_of
 
 from tasks.batch import NONE, PAD
 from tasks.corpus import Data
@@ -19,10 +20,9 @@ from tasks.wikimovies.task import load
 from tasks.wikimovies.text import Names, read_entities, read_knowledge, read_questions
 from tests.configs import EXPERIMENTS, ROOT, config
 from tests.test_run import run, the_record
-from zoo.runs.plan import plan_of
 from zoo.kinds.stories import training_batches
 from zoo.leaderboard import wikimovies as board
-from zoo.leaderboard.tables import rows_of
+from zoo.runs.plan import plan_of
 from zoo.training.build import build, check_fits, registered
 from zoo.training.ensemble import Ensemble
 from zoo.training.train import train

@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from tasks.errors import UserError, nearest, shown
-from zoo.paths import CONF
+from zoo.paths import CONF, choices, conf_folders
 from zoo.training.flags import FLAGS, REFUSED, reason_against
 
 GROUPS = ("model", "task", "trainer", "logger")  # a run needs one of each
@@ -56,14 +56,14 @@ def unknown(key: str, known: list[str], everywhere: list[str]) -> str:
     return f"'{key}' is not an option{near}\n  there are: {', '.join(known)}"
 
 
-def check(config: DictConfig, choices: DictConfig, folders: list[Path]) -> None:
+def check(config: DictConfig, picked: DictConfig, folders: list[Path]) -> None:
     """Refuse names that conf/ does not declare, with a plus or without, and values that no run can have.
 
     Options of the model are left to its class, which knows them all (`zoo.training.build`).
 
     Args:
         config: as composed.
-        choices: the name chosen in each group.
+        picked: the name chosen in each group.
         folders: where yamls lie: conf/, and those of `hydra.searchpath`.
     """
     for group in GROUPS:
@@ -74,7 +74,7 @@ def check(config: DictConfig, choices: DictConfig, folders: list[Path]) -> None:
     _check_present(root, config, "")
     for group in ("task", "trainer", "logger"):
         # several loggers may be chosen, whose options then stand side by side
-        chosen = choices(group) if group == "logger" else [choices[group]]
+        chosen = choices(group) if group == "logger" else [picked[group]]
         files = [file for name in chosen for file in _files_of(group, name, folders)]
         if files:
             known = [key for file in files for key in walk(OmegaConf.load(file), f"{group}.")]
