@@ -33,7 +33,7 @@ CELL, MARGIN, LINE, WIDEST = 6, 24, 20, 640  # points; a long sequence has narro
 
 
 def picture(tape: dict[str, np.ndarray], title: str) -> str:
-    """An SVG of one sequence: what was shown, added and written on the left, what came out and was read on the right.
+    """Draw an SVG of one sequence: inputs, additions and writing on the left; outputs, targets and reading right.
 
     Args:
         tape: (T, width) each; weightings are (T, heads, N). Those of a network without heads are empty.
@@ -67,7 +67,7 @@ def picture(tape: dict[str, np.ndarray], title: str) -> str:
 
 
 def _png(values: np.ndarray) -> str:
-    """A grey picture of a table, white at its least value and black at its greatest, as the address of an image."""
+    """Encode a table as a grey picture, white at its least value and black at its greatest, in a data URL."""
     least, greatest = values.min(), values.max()
     grey = (255 - 255 * (values - least) / max(greatest - least, 1e-9)).astype(np.uint8)
     height, width = grey.shape

@@ -1,11 +1,12 @@
 """zoo explain run=RECORD task=15 [story=FILE] [results_dir=results]
 
 Show where a network looked when it answered. RECORD is a file in results/runs, the beginning of its name
-(run=memn2n-1k) or its experiment; of several that have the task the newest is taken, one of official data first.
-Without a story the questions are shown that the record keeps. story=FILE asks others, and story=- those that you type:
-one sentence per line; a line that ends with a question mark is answered. A question may be followed by a tab and its
-answer, and by a tab and the numbers of the lines with the supporting facts. That needs the weights, which lie in
-results/weights where the run was made.
+(run=memn2n-1k) or its experiment. Of several records that have the task, the newest on official data is taken.
+
+Without story= the questions are shown that the record keeps. story=FILE asks the questions of a file, and story=- those
+that you type: one sentence per line; a line that ends with a question mark is answered. A question may be followed by a
+tab and its answer, and by a tab and the numbers of the lines with the supporting facts. A story needs the weights,
+which lie in results/weights where the run was made.
 """
 
 import sys
