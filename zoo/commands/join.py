@@ -1,10 +1,11 @@
 """zoo join RECORD RECORD … [results_dir=results]
 
-Make one record of runs that differ in nothing but their seeds. So restarts can be added to a run, or be made on several
+Make one record of runs that differ in their seeds only. So restarts can be added to a run, or be made on several
 machines: a run with restarts=3 and one with seed=3 restarts=7 are ten restarts together. RECORD is a file in
-results/runs, or the beginning of its name, of which the newest is taken. Validation selects among all restarts, as in
-one run. The new record holds the command of every part, by which zoo repeat makes it again, and takes the place of the
-parts, whose files are removed.
+results/runs, or the beginning of its name; of several records the newest is taken.
+
+Validation selects among all restarts, as in one run. The new record holds the command of every part, by which zoo
+repeat makes it again. It takes the place of the parts, whose files are removed.
 """
 
 from pathlib import Path
@@ -99,7 +100,7 @@ def _check(whole: list[Record], arrays: list[dict[str, np.ndarray]]) -> None:
 
 
 def _comparable(record: Record) -> dict:
-    """The settings without `compile`: every part says whether it had compiled programs, which only round otherwise."""
+    """Drop `compile` from the settings: compiled programs only round otherwise, and every part names its own."""
     return {name: value for name, value in record.settings.items() if name != "compile"}
 
 
@@ -113,7 +114,7 @@ def _fields(record: Record) -> dict:
 
 
 def _joined(whole: list[Record]) -> dict:
-    """Everything but the figures."""
+    """Collect everything but the figures."""
     first, newest = whole[0], max(whole, key=lambda record: record.environment.finished)
     raw = first.model_dump(by_alias=True, exclude_unset=True)
     compiled = [record.settings.get("compile") for record in whole]

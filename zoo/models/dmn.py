@@ -37,7 +37,7 @@ TIME_NOISE = 0.1  # share of empty memories among the sentences in training
 
 
 class DMN(MemoryNetwork):
-    """Reads a story word by word, then its facts in passes, each with gates that know what the last pass has found.
+    """A GRU that reads a story word by word, then its facts in passes. The gates of a pass depend on the pass before.
 
     Args:
         vocabulary: V of the task.
@@ -102,8 +102,8 @@ class DMN(MemoryNetwork):
         self.W_a = uniform(vocabulary - 1, dim)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: W x + b of every word for the GRU of the story or, where that hears sentences, each distinct one heard,
-        (U, d); and each as a question, (U, d)."""
+        """I: W x + b of every word for the GRU of the story, or with `hears: sentences` each distinct sentence, (U, d);
+        and each sentence as a question, (U, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
         told = self.inputs(self.words, 0)
         if self.times is not None:
@@ -126,11 +126,11 @@ class DMN(MemoryNetwork):
         return torch.stack(facts, dim=1)
 
     def hear(self, sentence: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
-        """The state after one more sentence of a story, (B, d)."""
+        """Compute the state after one more sentence of a story, (B, d)."""
         return hear(sentence, words, h, U)
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
-        """O: the episodes. Returns m and q, and, as the trace, the gates of the passes that were made."""
+        """O: the episodes. Returns m and q; the trace has the gates of the passes that were made."""
         passes = None if self.supervise else torch.full_like(batch.told, self.passes)
         recall, scores, made = self.episodes(memory, features, batch, self.passes, passes)
         gates = torch.where(made[..., None], self.gates(scores), 0.0)
@@ -184,7 +184,7 @@ class DMN(MemoryNetwork):
         return torch.cat([m, q], dim=-1), torch.stack(scores, dim=1), torch.stack(made, dim=1)
 
     def gates(self, scores: Tensor) -> Tensor:
-        """g, of the end vector last: each by itself, or all that sum to one."""
+        """Compute the gates g, the end vector's last: each by itself, or all with a sum of one."""
         return torch.sigmoid(scores) if self.by_gru else scores.softmax(dim=-1)
 
     def episode(self, c: Tensor, g: Tensor) -> Tensor:
@@ -197,7 +197,7 @@ class DMN(MemoryNetwork):
         return h
 
     def compare(self, c: Tensor, mapped: Tensor, v: Tensor, columns: tuple[Tensor, ...]) -> Tensor:
-        """The part of W_1 z that has v: v, c * v, |c - v| and c^T W v, each with its columns of W_1, (N, T + 1, d)."""
+        """The part of W_1 z with v: v, c * v, |c - v| and c^T W v, each with its columns of W_1, (N, T + 1, d)."""
         itself, times, minus, bilinear = columns
         v = v[:, None]
         with_c = (mapped * v).sum(-1, keepdim=True)

@@ -28,7 +28,7 @@ from zoo.parts.encoders import position_encoding
 
 
 class DMNPlus(MemoryNetwork):
-    """Reads facts with a GRU in both directions, then passes over them, each pass led by what the last has found.
+    """A GRU in both directions over the facts, then passes over them. Each pass depends on the pass before.
 
     Args:
         vocabulary: V of the task.
@@ -126,7 +126,7 @@ class DMNPlus(MemoryNetwork):
         )
 
     def compare(self, f: Tensor, v: Tensor, times: Tensor, minus: Tensor) -> Tensor:
-        """The part of W_1 z_i that has v: f_i * v and |f_i - v|, each with its columns of W_1, (B, T, d)."""
+        """Compute the part of W_1 z_i with v: f_i * v and |f_i - v|, each with its columns of W_1, (B, T, d)."""
         v = v[:, None]
         return (f * v) @ times.T + (f - v).abs() @ minus.T
 

@@ -27,7 +27,7 @@ from zoo.parts.encoders import masked_sum
 
 
 class EntNet(MemoryNetwork):
-    """Slots that are all rewritten, each by a gate of its own, with every sentence.
+    """Slots with a gate each. Every sentence rewrites all of them.
 
     Args:
         vocabulary: V of the task.
@@ -105,7 +105,7 @@ class EntNet(MemoryNetwork):
         return torch.stack(states, dim=1), torch.stack(gates, dim=1)
 
     def step(self, h: Tensor, key_part: Tensor, s: Tensor, Ws: Tensor, sw: Tensor) -> tuple[Tensor, Tensor]:
-        """The slots after one more sentence, (B, slots, d), and the gates that let it in, (B, slots)."""
+        """Compute the slots after one more sentence, (B, slots, d), and the gates that let it in, (B, slots)."""
         g = torch.sigmoid((h @ s[:, :, None])[..., 0] + sw)  # eq. 2
         candidate = self.phi(h @ self.U.T + key_part + Ws[:, None])  # eq. 3
         h = h + g[..., None] * candidate  # eq. 4

@@ -23,7 +23,7 @@ from zoo.parts.cells import lstm, rows
 
 
 class LSTM(MemoryNetwork):
-    """Reads the story word by word, then the question, and answers from its last state.
+    """An LSTM over the words of the story and of the question; its last state answers.
 
     Args:
         vocabulary: V of the task.

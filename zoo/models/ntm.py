@@ -42,7 +42,7 @@ class State(NamedTuple):
 class Machine(MemoryNetwork):
     """A controller that reads and writes the rows of a memory through heads, by what they hold and by where they are.
 
-    What it hears in a step, and what becomes of its output, is left to the classes below.
+    The classes below say what it hears in a step, and what becomes of its output.
 
     Args:
         hears: width of the vectors that it hears.
@@ -106,7 +106,7 @@ class Machine(MemoryNetwork):
         )
 
     def step(self, x: Tensor, state: State) -> State:
-        """Hears `x`, (B, gates d), addresses with every head, reads, then writes."""
+        """Hear `x`, (B, gates d), address with every head, read, then write."""
         h, controller = self.control(x + state.reads.flatten(1) @ self.W_r.T + self.b, state.controller)
         weights = self.address(h, state)
         reads = weights[:, : self.read_heads] @ state.memory.transpose(1, 2)  # eq. 2: r = sum_i w(i) M(i)
@@ -120,7 +120,7 @@ class Machine(MemoryNetwork):
         return State(h, controller, memory, weights, reads)
 
     def control(self, x: Tensor, controller: Tensor) -> tuple[Tensor, Tensor]:
-        """The controller's output and its next state."""
+        """Compute the controller's output and its next state."""
         if self.U is None:
             return torch.tanh(x), controller
         states = []
@@ -131,12 +131,12 @@ class Machine(MemoryNetwork):
         return states[-1][:, : self.dim], torch.stack(states, dim=1)
 
     def erase_and_add(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """e and a of every write head, (..., heads, W) each, from outputs of the controller, (..., d)."""
+        """Compute e and a of every write head, (..., heads, W) each, from outputs of the controller, (..., d)."""
         e, a = (h @ self.W_write.T + self.b_write).unflatten(-1, (-1, 2 * self.width)).chunk(2, dim=-1)
         return torch.sigmoid(e), torch.tanh(a)
 
     def address(self, h: Tensor, state: State) -> Tensor:
-        """The weighting of every head, (B, heads, N)."""
+        """Compute the weighting of every head, (B, heads, N)."""
         k, beta, g, s, gamma = (
             (h @ self.W_head.T + self.b_head)
             .view(len(h), self.heads, self.width + 6)
@@ -190,7 +190,7 @@ class SequenceNTM(Machine, SequenceNetwork):
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 
     def encode(self, batch: Sequences) -> Tensor:
-        """I: what the controller hears in every step, (B, T, gates d)."""
+        """I: the controller's input in every step, (B, T, gates d)."""
         return batch.inputs @ self.W_x.T
 
     def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
@@ -203,7 +203,7 @@ class SequenceNTM(Machine, SequenceNetwork):
         return outputs, reads, weights
 
     def read(self, memory: tuple[Tensor, Tensor, Tensor], features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
-        """O: the controller's output and what was read, in every step."""
+        """O: the controller's output and the vectors that were read, in every step."""
         outputs, reads, weights = memory
         adds = self.erase_and_add(outputs)[1].sum(-2)
         tape = Tape(weights[:, :, : self.read_heads], weights[:, :, self.read_heads :], reads.sum(2), adds)
@@ -258,13 +258,13 @@ class NTM(Machine):
         self.answers = uniform(vocabulary - 1, dim + read_heads * width)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: what the controller hears of every distinct sentence, or of every word, and of every distinct question."""
+        """I: the controller's input for every distinct sentence, or every word, and for every distinct question."""
         sentences = position_encoding(batch.sentences, self.words)
         heard = sentences if self.hears == "sentences" else self.words
         return heard @ self.W_x.T, sentences @ self.W_q.T
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Tensor]:
-        """G: all that the machine holds after each sentence, (B, T, ...), and what each wrote where, (B, T, N)."""
+        """G: the machine's state after each sentence, (B, T, ...), and what each one wrote to each row, (B, T, N)."""
         state = self.begin(len(batch.stories))
         states, written = [], []
         for sentence in batch.stories.unbind(1):
@@ -290,7 +290,7 @@ class NTM(Machine):
     def read(
         self, memory: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions
     ) -> tuple[Tensor, Trace]:
-        """O: one more step, with the question; the controller's output and what it reads."""
+        """O: one more step, with the question: the controller's output and the vectors that are read."""
         states, written = memory
         length = states.shape[1]
         flat = rows(states.flatten(0, 1), batch.story * length + (batch.told - 1).clamp(min=0))

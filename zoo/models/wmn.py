@@ -33,7 +33,7 @@ from zoo.parts.slots import time_with_gaps, times_told
 
 
 class WMN(MemoryNetwork):
-    """Attends with several heads, hop after hop, and reasons over pairs of what the hops have found.
+    """Several heads per hop, and a relation network over all pairs of the hops' outputs.
 
     Args:
         vocabulary: V of the task.
@@ -122,11 +122,11 @@ class WMN(MemoryNetwork):
         return self.relate(torch.stack(buffer, dim=1), q), Trace(torch.stack(attention, dim=1))
 
     def t(self, o: Tensor) -> Tensor:
-        """The next query: two linear layers."""
+        """Compute the next query by two linear layers."""
         return (o @ self.t_down.T + self.t_down_bias) @ self.t_up.T + self.t_up_bias
 
     def relate(self, buffer: Tensor, q: Tensor) -> Tensor:
-        """sum over i, j of g([o_i; o_j; q]): the first layer is a sum of a part for each of the three."""
+        """Sum g([o_i; o_j; q]) over i, j; the first layer is a sum of a part for each of the three."""
         first, second, asked = self.g_1.split(self.dim, dim=1)
         x = (buffer @ first.T)[:, :, None] + (buffer @ second.T)[:, None] + (q @ asked.T)[:, None, None]
         x = (x + self.g_bias[0]).relu().flatten(1, 2)

@@ -7,7 +7,7 @@ from tasks.batch import PAD
 
 
 def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
-    """A step of an LSTM.
+    """Compute a step of an LSTM.
 
     Args:
         x: (..., 4d) W x + b of the input, forget and output gate and of the candidate.
@@ -26,7 +26,7 @@ def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
 
 
 def gru(x: Tensor, h: Tensor, U: Tensor) -> Tensor:
-    """A step of a GRU: z and r, then the candidate tanh(W x + b + r * (U h)), then (1 - z) candidate + z h.
+    """Compute a step of a GRU: z and r, then the candidate tanh(W x + b + r * (U h)), then (1 - z) candidate + z h.
 
     Args:
         x: (..., 3d) W x + b of the update gate, the reset gate and the candidate.
@@ -42,7 +42,7 @@ def gru(x: Tensor, h: Tensor, U: Tensor) -> Tensor:
 
 
 def hear(sentences: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
-    """The state of a GRU after the words of a sentence each; where a sentence has ended, the state stays.
+    """Compute the state of a GRU after the words of a sentence each; behind the end of a sentence the state stays.
 
     Args:
         sentences: (B, J) word ids.
@@ -56,13 +56,13 @@ def hear(sentences: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
 
 
 def rows(table: Tensor, index: Tensor) -> Tensor:
-    """Rows of a table (U, d) by an index of any shape, (..., d): a gather, whose gradient adds up fast under vmap."""
+    """Gather rows of a table (U, d) by an index of any shape, (..., d); the gradient adds up fast under vmap."""
     d = table.shape[-1]
     return table.gather(0, index.reshape(-1, 1).expand(-1, d)).view(*index.shape, d)
 
 
 def attention_gru(x: Tensor, h: Tensor, U: Tensor, gate: Tensor) -> Tensor:
-    """A step of DMN+'s GRU, whose update gate is given: r, then tanh(W x + b + r * (U h)), let in by `gate`.
+    """Compute a step of DMN+'s GRU, whose update gate is given: r, then tanh(W x + b + r * (U h)), let in by `gate`.
 
     Args:
         x: (..., 2d) W x + b of the reset gate and of the candidate.
