@@ -1,0 +1,156 @@
+// What the kernels share: tensors as Operator hands them over, vectors, products, and the usual nonlinear functions.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+// A tensor of R restarts, or of one network: `step` numbers lie between restarts, none where they share it.
+struct Tensor {
+    void* data;
+    int64_t step;
+    int64_t size[5];  // without the axis of restarts
+    float* floats(int64_t restart) const { return data ? (float*)data + restart * step : nullptr; }
+    const int64_t* ints(int64_t restart) const { return data ? (const int64_t*)data + restart * step : nullptr; }
+    const bool* bools(int64_t restart) const { return data ? (const bool*)data + restart * step : nullptr; }
+};
+
+// Calls f(r) for every restart; a thread has every `threads`-th of them, so no sum depends on how many there are.
+template <typename F> static void each_restart(int64_t restarts, int64_t threads, F f) {
+    if (threads > restarts) threads = restarts;
+    auto some = [&](int64_t first) { for (int64_t r = first; r < restarts; r += threads) f(r); };
+    std::vector<std::thread> others;
+    for (int64_t k = 1; k < threads; k++) others.emplace_back(some, k);
+    some(0);
+    for (auto& one : others) one.join();
+}
+
+#if defined(__AVX512F__)
+constexpr int W = 16;  // floats of a vector
+#else
+constexpr int W = 8;
+#endif
+typedef float vec __attribute__((vector_size(W * 4), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(W * 4), aligned(4), may_alias));
+static inline vec all(float x) { return vec{} + x; }
+static inline vec& at(float* x) { return *(vec*)x; }
+static inline const vec& at(const float* x) { return *(const vec*)x; }
+static inline float sum(vec v) { float s = 0; for (int i = 0; i < W; i++) s += v[i]; return s; }
+static inline int64_t padded(int64_t d) { return (d + W - 1) / W * W; }
+
+// Numbers on 64-byte borders, zero at first.
+struct Buffer {
+    float* data;
+    size_t size;
+    explicit Buffer(size_t n) : data((float*)aligned_alloc(64, (n * 4 + 127) / 64 * 64)), size(n) { clear(); }
+    ~Buffer() { free(data); }
+    Buffer(const Buffer&) = delete;
+    void clear() { memset(data, 0, size * 4); }
+    operator float*() { return data; }
+};
+
+// Copies rows of width d to rows of width ld, or back.
+static inline void pack(float* to, int64_t ld, const float* from, int64_t d, int64_t n) {
+    for (int64_t i = 0; i < n; i++) memcpy(to + i * ld, from + i * d, d * 4);
+}
+static inline void unpack(float* to, int64_t d, const float* from, int64_t ld, int64_t n) {
+    for (int64_t i = 0; i < n; i++) memcpy(to + i * d, from + i * ld, d * 4);
+}
+// Copies the transpose of (n, d) to (d, ld).
+static inline void pack_transposed(float* to, int64_t ld, const float* from, int64_t d, int64_t n) {
+    for (int64_t i = 0; i < n; i++) for (int64_t k = 0; k < d; k++) to[k * ld + i] = from[i * d + k];
+}
+
+#if defined(__AVX512F__)
+constexpr int COLUMNS = 4, ROWS = 6;  // of vectors that stay in registers
+#else
+constexpr int COLUMNS = 2, ROWS = 5;
+#endif
+// c (P, C vectors) += sum_k a[m * am + k * ak] b[k]
+template <int P, int C>
+static inline void block(const float* __restrict a, int64_t am, int64_t ak, const float* __restrict b, int64_t ldb,
+                         float* __restrict c, int64_t ldc, int64_t K) {
+    vec sums[P][C];
+    for (int m = 0; m < P; m++) for (int v = 0; v < C; v++) sums[m][v] = at(c + m * ldc + v * W);
+    for (int64_t k = 0; k < K; k++) {
+        vec row[C];
+        for (int v = 0; v < C; v++) row[v] = at(b + k * ldb + v * W);
+#pragma GCC unroll 6
+        for (int m = 0; m < P; m++) {
+            vec x = all(a[m * am + k * ak]);
+#pragma GCC unroll 4
+            for (int v = 0; v < C; v++) sums[m][v] += x * row[v];
+        }
+    }
+    for (int m = 0; m < P; m++) for (int v = 0; v < C; v++) at(c + m * ldc + v * W) = sums[m][v];
+}
+template <int C>
+static void column(const float* a, int64_t am, int64_t ak, const float* b, int64_t ldb, float* c, int64_t ldc,
+                   int64_t M, int64_t K) {
+    int64_t m = 0;
+    for (; m + ROWS <= M; m += ROWS) block<ROWS, C>(a + m * am, am, ak, b, ldb, c + m * ldc, ldc, K);
+    for (; m + 2 <= M; m += 2) block<2, C>(a + m * am, am, ak, b, ldb, c + m * ldc, ldc, K);
+    for (; m < M; m++) block<1, C>(a + m * am, am, ak, b, ldb, c + m * ldc, ldc, K);
+}
+static void product(const float* a, int64_t am, int64_t ak, const float* b, int64_t ldb, float* c, int64_t ldc,
+                    int64_t M, int64_t N, int64_t K) {
+    int64_t n = 0;
+    for (; n + COLUMNS * W <= N; n += COLUMNS * W) column<COLUMNS>(a, am, ak, b + n, ldb, c + n, ldc, M, K);
+    for (; n < N; n += W) column<1>(a, am, ak, b + n, ldb, c + n, ldc, M, K);
+}
+// c (M, N) += a (M, K) b (K, N); N is a multiple of W, b and c have rows of that width or more
+static inline void gemm(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t M,
+                        int64_t N, int64_t K) {
+    product(a, lda, 1, b, ldb, c, ldc, M, N, K);
+}
+// c (M, N) += sum over K rows of a (K, M) and b (K, N), each row of a times each of b
+static inline void outer(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t M,
+                         int64_t N, int64_t K) {
+    product(a, 1, lda, b, ldb, c, ldc, M, N, K);
+}
+
+// Keeps the compiler from reordering sums across it, which -fassociative-math allows.
+static inline vec settled(vec x) {
+#if defined(__AVX512F__)
+    asm("" : "+v"(x));
+#elif defined(__AVX__)
+    asm("" : "+x"(x));
+#endif
+    return x;
+}
+static inline vec smaller(vec x, vec y) { return x < y ? x : y; }
+static inline vec larger(vec x, vec y) { return x > y ? x : y; }
+static inline vec exp_(vec x) {
+    x = smaller(larger(x, all(-87.3f)), all(88.7f));
+    vec t = x * 1.44269504f;
+    ivec n = __builtin_convertvector(t + (t > 0 ? all(0.5f) : all(-0.5f)), ivec);
+    vec whole = __builtin_convertvector(n, vec);
+    vec r = settled(x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+    vec p = all(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    // in two steps, because 2^128 is not a number
+    ivec half = n >> 1;
+    ivec first = (half + 127) << 23, second = (n - half + 127) << 23;
+    return p * (vec)first * (vec)second;
+}
+static inline vec sigmoid(vec x) { return 1.0f / (1.0f + exp_(-x)); }
+static inline vec tanh_(vec x) {
+    vec square = x * x;
+    vec p = all(-5.70498872745e-3f);  // where |x| < 0.625
+    p = p * square + 2.06390887954e-2f;
+    p = p * square - 5.37397155531e-2f;
+    p = p * square + 1.33314422036e-1f;
+    p = p * square - 3.33332819422e-1f;
+    p = p * square * x + x;
+    vec far = 1.0f - 2.0f / (exp_(2.0f * x) + 1.0f);
+    return square < 0.390625f ? p : far;
+}
+static inline float exp_(float x) { return exp_(all(x))[0]; }
+static inline float sigmoid(float x) { return sigmoid(all(x))[0]; }
