@@ -6,14 +6,14 @@ and in double precision the plain form runs.
 
 A new kernel is a file `NAME.cpp` with the functions `NAME_forward` and `NAME_backward`, and an `Operator`:
 
-    encode = Operator(
-        "encode",
-        inputs={"sentences": 2, "words": 2, "masks": 2},
-        outputs=("sums",),
-        shapes=lambda sentences, words, masks: [(sentences[0], words[1])],
-        gradients=("words", "masks"),
+    _hear = Operator(
+        "hear",
+        inputs={"sentences": 2, "words": 2, "U": 2},
+        outputs=("state", "states"),
+        shapes=lambda sentences, words, U: [(sentences[0], U[1]), (*sentences, U[1])],
+        gradients=("words", "U"),
     )
-    sums = encode(sentences, words, masks)
+    state = _hear(sentences, words, U)
 """
 
 import ctypes
@@ -192,14 +192,12 @@ class Operator:
     def _backward_shapes(self, *given: object) -> list[Tensor]:
         """Of all restarts also for inputs that they share."""
         restarts = self._restarts(given[: self.count])
-        gradients = []
+        lead = () if restarts is None else (restarts,)
+        gradients, like = [], given[self.count]  # an output
         for number in self.graded:
             one, axes = given[number], self.axes[number]
-            lead = () if restarts is None else (restarts,)
-            some = next(t for t in given if t is not None) if one is None else one
-            gradients.append(
-                some.new_empty(0) if one is None else one.new_zeros(lead + tuple(one.shape[one.dim() - axes :]))
-            )
+            shape = (0,) if one is None else tuple(one.shape[one.dim() - axes :])
+            gradients.append(like.new_zeros(lead + shape))
         return gradients
 
     def _backward(self, *given: object) -> Tensor | tuple[Tensor, ...]:

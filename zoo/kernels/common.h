@@ -1,5 +1,6 @@
 // What the kernels share: tensors as Operator hands them over, vectors, products, and the usual nonlinear functions.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -63,11 +64,6 @@ static inline void pack_transposed(float* to, int64_t ld, const float* from, int
     for (int64_t i = 0; i < n; i++) for (int64_t k = 0; k < d; k++) to[k * ld + i] = from[i * d + k];
 }
 
-#if defined(__AVX512F__)
-constexpr int COLUMNS = 4, ROWS = 6;  // of vectors that stay in registers
-#else
-constexpr int COLUMNS = 2, ROWS = 5;
-#endif
 // c (P, C vectors) += sum_k a[m * am + k * ak] b[k]
 template <int P, int C>
 static inline void block(const float* __restrict a, int64_t am, int64_t ak, const float* __restrict b, int64_t ldb,
@@ -89,16 +85,23 @@ static inline void block(const float* __restrict a, int64_t am, int64_t ak, cons
 template <int C>
 static void column(const float* a, int64_t am, int64_t ak, const float* b, int64_t ldb, float* c, int64_t ldc,
                    int64_t M, int64_t K) {
+#if defined(__AVX512F__)
+    constexpr int P = C == 4 ? 6 : C == 3 ? 8 : 10;  // rows whose sums stay in registers
+#else
+    constexpr int P = C > 1 ? 12 / C : 10;
+#endif
     int64_t m = 0;
-    for (; m + ROWS <= M; m += ROWS) block<ROWS, C>(a + m * am, am, ak, b, ldb, c + m * ldc, ldc, K);
-    for (; m + 2 <= M; m += 2) block<2, C>(a + m * am, am, ak, b, ldb, c + m * ldc, ldc, K);
+    for (; m + P <= M; m += P) block<P, C>(a + m * am, am, ak, b, ldb, c + m * ldc, ldc, K);
+    for (; m + 3 <= M; m += 3) block<3, C>(a + m * am, am, ak, b, ldb, c + m * ldc, ldc, K);
     for (; m < M; m++) block<1, C>(a + m * am, am, ak, b, ldb, c + m * ldc, ldc, K);
 }
 static void product(const float* a, int64_t am, int64_t ak, const float* b, int64_t ldb, float* c, int64_t ldc,
                     int64_t M, int64_t N, int64_t K) {
-    int64_t n = 0;
-    for (; n + COLUMNS * W <= N; n += COLUMNS * W) column<COLUMNS>(a, am, ak, b + n, ldb, c + n, ldc, M, K);
-    for (; n < N; n += W) column<1>(a, am, ak, b + n, ldb, c + n, ldc, M, K);
+    int64_t n = 0, left = N / W;
+    for (; left > 5 || left == 4; left -= 4, n += 4 * W) column<4>(a, am, ak, b + n, ldb, c + n, ldc, M, K);
+    for (; left >= 3; left -= 3, n += 3 * W) column<3>(a, am, ak, b + n, ldb, c + n, ldc, M, K);
+    for (; left >= 2; left -= 2, n += 2 * W) column<2>(a, am, ak, b + n, ldb, c + n, ldc, M, K);
+    for (; left >= 1; left--, n += W) column<1>(a, am, ak, b + n, ldb, c + n, ldc, M, K);
 }
 // c (M, N) += a (M, K) b (K, N); N is a multiple of W, b and c have rows of that width or more
 static inline void gemm(const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t M,
