@@ -123,8 +123,9 @@ static inline vec settled(vec x) {
 #endif
     return x;
 }
-static inline vec smaller(vec x, vec y) { return x < y ? x : y; }
-static inline vec larger(vec x, vec y) { return x > y ? x : y; }
+// Of two numbers the smaller or larger one; x where it is not a number.
+static inline vec smaller(vec x, vec y) { return y < x ? y : x; }
+static inline vec larger(vec x, vec y) { return y > x ? y : x; }
 static inline vec exp_(vec x) {
     x = smaller(larger(x, all(-87.3f)), all(88.7f));
     vec t = x * 1.44269504f;

@@ -95,7 +95,7 @@ def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
     """
     length, dim = sentences.shape[-1], words.shape[-1]
     if kernels.usable(words):
-        return _encode_each(sentences, words, _position_weights(length, dim))
+        return _encode_each(sentences, words, position_weights(length, dim))
     j = torch.arange(1, length + 1, dtype=words.dtype, device=words.device)
     k = torch.arange(1, dim + 1, dtype=words.dtype, device=words.device)
     tilt = (j - (length + 1) / 2) / length, 4 / dim * (k - (dim + 1) / 2)
@@ -122,7 +122,7 @@ def _encode_each(sentences: Tensor, words: Tensor, constant: Tensor | None) -> T
 
 
 @cache
-def _position_weights(length: int, dim: int) -> Tensor:
+def position_weights(length: int, dim: int) -> Tensor:
     """l of the position encoding, (J, d)."""
     with torch.inference_mode(False):  # it is kept, and others may need a gradient
         j, k = torch.arange(1.0, length + 1), torch.arange(1.0, dim + 1)
