@@ -104,20 +104,20 @@ def rows(table: Tensor, index: Tensor) -> Tensor:
     return table.gather(0, index.reshape(-1, 1).expand(-1, d)).view(*index.shape, d)
 
 
-def let_in(x: Tensor, stories: Tensor, U: Tensor, gate: Tensor) -> Tensor:
+def let_in(x: Tensor, there: Tensor, U: Tensor, gate: Tensor) -> Tensor:
     """The last state of a GRU whose new states gates let in, (B, d): h + gate (GRU(x, h) - h), from zero.
 
     Args:
         x: (B, T, 3d) W x + b of every fact for `gru`, or (B, T, 2d) for `attention_gru`.
-        stories: (B, T) PAD where there is no fact; the gate is closed there.
+        there: (B, T) where there is a fact; elsewhere the gate is closed.
         U: (3d, d) or (2d, d).
         gate: (B, T) in [0, 1].
     """
-    (count, length), d = stories.shape, U.shape[1]
+    (count, length), d = there.shape, U.shape[1]
     h = x.new_zeros(count, d)
     if kernels.usable(x, U, gate):
-        numbers = torch.arange(stories.numel(), device=x.device).view(count, length)
-        return _recur(x.flatten(0, 1), torch.where(stories == PAD, -1, numbers), after_words(stories), h, U, gate)
+        numbers = torch.arange(there.numel(), device=x.device).view(count, length)
+        return _recur(x.flatten(0, 1), torch.where(there, numbers, -1), after_words(there), h, U, gate)
     for fact, open_ in zip(x.unbind(1), gate.unbind(1), strict=True):
         if len(U) == 2 * d:
             h = attention_gru(fact, h, U, open_)
