@@ -217,7 +217,8 @@ extern "C" void recur_backward(int64_t restarts, int64_t threads, const Tensor* 
         for (int64_t n = 0; n < s.N; n++) {
             const float* from = t[9].floats(r) + n * s.S;
             float* to = grads + plan.asked[n] * s.row();
-            for (int64_t i = 0; i < s.S; i++) to[i / s.d * s.D + i % s.d] += from[i];
+            for (int64_t part = 0; part < s.S / s.d; part++)
+                for (int64_t i = 0; i < s.d; i++) to[part * s.D + i] += from[part * s.d + i];
         }
         of_kind(s, [&](auto lstm, auto updates, auto gated) {
             learn<lstm, updates, gated>(s, plan, t[4].floats(r), t[5].floats(r), t[7].floats(r), t[8].floats(r),
