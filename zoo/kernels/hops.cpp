@@ -21,12 +21,29 @@ struct Layout {
 
 struct Slot { int64_t sentence, time; };
 
+// N vectors in registers.
+template <int N> struct Row {
+    vec v[N];
+    Row() { for (int k = 0; k < N; k++) v[k] = vec{}; }
+    explicit Row(const float* x) { for (int k = 0; k < N; k++) v[k] = at(x + k * W); }
+    void store(float* x) const { for (int k = 0; k < N; k++) at(x + k * W) = v[k]; }
+    void add(float* x) const { for (int k = 0; k < N; k++) at(x + k * W) += v[k]; }
+    Row& operator+=(const Row& other) { for (int k = 0; k < N; k++) v[k] += other.v[k]; return *this; }
+    friend Row operator*(float a, const Row& b) { Row c; for (int k = 0; k < N; k++) c.v[k] = a * b.v[k]; return c; }
+    friend Row operator*(const Row& a, const Row& b) { Row c; for (int k = 0; k < N; k++) c.v[k] = a.v[k] * b.v[k]; return c; }
+    float dot(const Row& other) const {
+        vec s = v[0] * other.v[0];
+        for (int k = 1; k < N; k++) s += v[k] * other.v[k];
+        return sum(s);
+    }
+};
+
 // (weights (P,), layout, sentences (U, J), stories (B, T), noise (B, window) or none, told, question, answer (B,),
 //  linear (), constant (J, d) or none) -> loss (), gradient (P,)
-extern "C" void hops_forward(int64_t restarts, int64_t threads, const Tensor* t, const int64_t*) {
-    const Layout z(t[1].ints(0));
+template <int N> static void step(int64_t restarts, int64_t threads, const Tensor* t, const Layout& z) {
     const int64_t P = t[0].size[0], U = t[2].size[0], J = t[2].size[1], B = t[3].size[0], T = t[3].size[1];
-    const int64_t d = z.d, V = z.V, ld = padded(d), wide = padded(V), K = z.hops, noise_width = t[4].size[1];
+    const int64_t d = z.d, V = z.V, wide = padded(V), K = z.hops, noise_width = t[4].size[1];
+    constexpr int64_t ld = N * W;  // of N vectors
     each_restart(restarts, threads, [&](int64_t r) {
         const float* weights = t[0].floats(r);
         const int64_t *sentences = t[2].ints(r), *stories = t[3].ints(r), *noise = t[4].ints(r), *told = t[5].ints(r);
@@ -34,7 +51,7 @@ extern "C" void hops_forward(int64_t restarts, int64_t threads, const Tensor* t,
         const bool linear = *t[8].bools(r);
         float* gradient = t[11].floats(r);
 
-        // the slots of each question that hold something
+        // the slots of each question that hold something: where the rows of its sentence and time begin
         std::vector<Slot> slots;
         std::vector<int64_t> begin(B + 1), used(U, 0);
         slots.reserve(B * T);
@@ -42,7 +59,7 @@ extern "C" void hops_forward(int64_t restarts, int64_t threads, const Tensor* t,
             for (int64_t i = 0; i < T; i++) {
                 const int64_t sentence = stories[b * T + i];
                 const int64_t time = !z.times ? 0 : noise ? noise[b * noise_width + i] : std::max<int64_t>(told[b] - i, 0);
-                if (sentence) slots.push_back({sentence, time});
+                if (sentence) slots.push_back({sentence * ld, time * ld});
                 used[sentence] = 1;
             }
             used[question[b]] = 1;
@@ -59,14 +76,13 @@ extern "C" void hops_forward(int64_t restarts, int64_t threads, const Tensor* t,
             pack(times + (k * (z.window + 1) + 1) * ld, ld, weights + z.time[k], d, z.window);
         for (int64_t i = 0; i < J * ld; i++) constant[i] = 1;
         if (t[9].data) pack(constant, ld, t[9].floats(r), d, J);
-        auto each_word = [&](auto f) {
-            for (int64_t u = 1; u < U; u++) if (used[u])
-                for (int64_t j = 0; j < J; j++) if (const int64_t word = sentences[u * J + j])
-                    for (int64_t k = 0; k < z.encoded; k++) f((k * U + u) * ld, j * ld, (k * V + word) * ld);
-        };
-        each_word([&](int64_t u, int64_t j, int64_t word) {
-            for (int64_t i = 0; i < ld; i += W) at(features + u + i) += at(constant + j + i) * at(words + word + i);
-        });
+        for (int64_t s = 1; s < U; s++) if (used[s])
+            for (int64_t k = 0; k < z.encoded; k++) {
+                Row<N> all_words;
+                for (int64_t j = 0; j < J; j++) if (const int64_t word = sentences[s * J + j])
+                    all_words += Row<N>(constant + j * ld) * Row<N>(words + (k * V + word) * ld);
+                all_words.store(features + (k * U + s) * ld);
+            }
 
         // the hops, each of all questions
         const int64_t state = B * ld, most = slots.size() + W;
@@ -82,12 +98,11 @@ extern "C" void hops_forward(int64_t restarts, int64_t threads, const Tensor* t,
                 const int64_t first = begin[b], end = begin[b + 1];
                 const float empty = z.counts_empty ? T - (end - first) : 0;
                 float highest = empty ? 0 : -INFINITY;
+                const Row<N> ub(uk + b * ld);
                 for (int64_t i = first; i < end; i++) {
-                    const float *mi = m + slots[i].sentence * ld, *ti = tm + slots[i].time * ld;
-                    vec dot{};
-                    if (z.times) for (int64_t l = 0; l < ld; l += W) dot += at(uk + b * ld + l) * (at(mi + l) + at(ti + l));
-                    else for (int64_t l = 0; l < ld; l += W) dot += at(uk + b * ld + l) * at(mi + l);
-                    pk[i] = sum(dot);
+                    Row<N> slot(m + slots[i].sentence);
+                    if (z.times) slot += Row<N>(tm + slots[i].time);
+                    pk[i] = ub.dot(slot);
                     highest = std::max(highest, pk[i]);
                 }
                 if (!linear && end > first) {
@@ -98,11 +113,13 @@ extern "C" void hops_forward(int64_t restarts, int64_t threads, const Tensor* t,
                     }
                     for (int64_t i = first; i < end; i++) pk[i] /= total;
                 }
+                Row<N> read;
                 for (int64_t i = first; i < end; i++) {
-                    const float *ci = c + slots[i].sentence * ld, *ti = tc + slots[i].time * ld;
-                    if (z.times) for (int64_t l = 0; l < ld; l += W) at(ok + b * ld + l) += pk[i] * (at(ci + l) + at(ti + l));
-                    else for (int64_t l = 0; l < ld; l += W) at(ok + b * ld + l) += pk[i] * at(ci + l);
+                    Row<N> slot(c + slots[i].sentence);
+                    if (z.times) slot += Row<N>(tc + slots[i].time);
+                    read += pk[i] * slot;
                 }
+                read.store(ok + b * ld);
             }
             if (z.update != ADD) {
                 pack(weight + k * d * ld, ld, weights + hop.weight, d, d);
@@ -202,51 +219,61 @@ extern "C" void hops_forward(int64_t restarts, int64_t threads, const Tensor* t,
             float *dtm = of_times + hop.time_input * (z.window + 1) * ld, *dtc = of_times + hop.time_output * (z.window + 1) * ld;
             for (int64_t b = 0; b < B; b++) {
                 const int64_t first = begin[b], end = begin[b + 1];
-                const float *dob = of_o + b * ld, *ub = uk + b * ld;
-                float *nb = next + b * ld, mean = 0;
+                const Row<N> of_read(of_o + b * ld), ub(uk + b * ld);
+                float mean = 0;
                 for (int64_t i = first; i < end; i++) {
-                    const int64_t s = slots[i].sentence * ld, time = slots[i].time * ld;
-                    vec dot{};
-                    for (int64_t l = 0; l < ld; l += W) {
-                        const vec grad = pk[i] * at(dob + l);
-                        vec ci = at(c + s + l);
-                        if (z.times) {
-                            ci += at(tc + time + l);
-                            at(dtc + time + l) += grad;
-                        }
-                        dot += at(dob + l) * ci;
-                        at(dc + s + l) += grad;
+                    const auto [sentence, time] = slots[i];
+                    const Row<N> grad = pk[i] * of_read;
+                    Row<N> slot(c + sentence);
+                    grad.add(dc + sentence);
+                    if (z.times) {
+                        slot += Row<N>(tc + time);
+                        grad.add(dtc + time);
                     }
-                    dots[i] = sum(dot);
+                    dots[i] = of_read.dot(slot);
                     mean += pk[i] * dots[i];
                 }
+                Row<N> of_u(next + b * ld);
                 for (int64_t i = first; i < end; i++) {
-                    const int64_t s = slots[i].sentence * ld, time = slots[i].time * ld;
-                    const float grad = linear ? dots[i] : pk[i] * (dots[i] - mean);
-                    for (int64_t l = 0; l < ld; l += W) {
-                        const vec of_slot = grad * at(ub + l);
-                        vec mi = at(m + s + l);
-                        if (z.times) {
-                            mi += at(tm + time + l);
-                            at(dtm + time + l) += of_slot;
-                        }
-                        at(nb + l) += grad * mi;
-                        at(dm + s + l) += of_slot;
+                    const auto [sentence, time] = slots[i];
+                    const float of_score = linear ? dots[i] : pk[i] * (dots[i] - mean);
+                    const Row<N> grad = of_score * ub;
+                    Row<N> slot(m + sentence);
+                    grad.add(dm + sentence);
+                    if (z.times) {
+                        slot += Row<N>(tm + time);
+                        grad.add(dtm + time);
                     }
+                    of_u += of_score * slot;
                 }
+                of_u.store(next + b * ld);
             }
             std::swap(du.data, next.data);
         }
-        for (int64_t b = 0; b < B; b++)
-            for (int64_t i = 0; i < ld; i += W) at(of_features + (z.question * U + question[b]) * ld + i) += at(du + b * ld + i);
-        each_word([&](int64_t u_, int64_t j, int64_t word) {
-            for (int64_t i = 0; i < ld; i += W) at(of_words + word + i) += at(constant + j + i) * at(of_features + u_ + i);
-        });
+        for (int64_t b = 0; b < B; b++) Row<N>(du + b * ld).add(of_features + (z.question * U + question[b]) * ld);
+        for (int64_t s = 1; s < U; s++) if (used[s])
+            for (int64_t k = 0; k < z.encoded; k++) {
+                const Row<N> grad(of_features + (k * U + s) * ld);
+                for (int64_t j = 0; j < J; j++) if (const int64_t word = sentences[s * J + j])
+                    (Row<N>(constant + j * ld) * grad).add(of_words + (k * V + word) * ld);
+            }
         for (int64_t k = 0; k < z.tables; k++)
             unpack(gradient + z.table[k] + d, d, of_words + (k * V + 1) * ld, ld, V - 1);
         for (int64_t k = 0; k < z.times; k++)
             unpack(gradient + z.time[k], d, of_times + (k * (z.window + 1) + 1) * ld, ld, z.window);
     });
+}
+
+extern "C" void hops_forward(int64_t restarts, int64_t threads, const Tensor* t, const int64_t*) {
+    const Layout z(t[1].ints(0));
+    switch ((z.d + W - 1) / W) {
+    case 1: return step<1>(restarts, threads, t, z);
+    case 2: return step<2>(restarts, threads, t, z);
+    case 3: return step<3>(restarts, threads, t, z);
+    case 4: return step<4>(restarts, threads, t, z);
+    case 5: case 6: return step<6>(restarts, threads, t, z);
+    default: return step<8>(restarts, threads, t, z);
+    }
 }
 
 // (the inputs, the outputs, grad of the loss) -> grad of the weights
