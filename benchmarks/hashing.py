@@ -18,7 +18,7 @@ from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus
 from zoo.models.memnn import CHOSEN, QUESTION
 from zoo.models.open_memnn import OpenMemNN
-from zoo.runner import load_data
+from zoo.runs.data import load_data
 from zoo.training.build import build
 from zoo.training.train import train
 

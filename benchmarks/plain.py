@@ -34,7 +34,7 @@ from zoo.models.memnn import ANSWER_CHOSEN, ANSWER_LAST, ANSWER_QUESTION, CANDID
 from zoo.models.ntm import NTM, Machine
 from zoo.models.transformer import Transformer
 from zoo.models.wmn import WMN
-from zoo.training.recipe import Recipe
+from zoo.training.recipe import OPTIMIZERS, Recipe
 
 
 class Padded(NamedTuple):
@@ -103,8 +103,7 @@ def plain_of(network: MemoryNetwork) -> Plain:
 
 
 def optimizer_of(plain: Plain, recipe: Recipe) -> torch.optim.Optimizer:
-    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[recipe.optimizer]
-    return kind(plain.parameters(), lr=recipe.learning_rate)
+    return OPTIMIZERS[recipe.optimizer](plain.parameters(), lr=recipe.learning_rate)
 
 
 def step(plain: Plain, batch: Padded, optimizer: torch.optim.Optimizer, clip: float) -> None:

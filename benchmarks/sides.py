@@ -18,15 +18,16 @@ from benchmarks.plain import loader_of, optimizer_of, plain_of, step
 from benchmarks.without import GATHERED, read_for_each_question, told_apart
 from tasks.batch import PAD, Questions, Sequences
 from tasks.corpus import Corpus
+from zoo.kinds.stories import evaluation_batches, predict, training_batches
 from zoo.models.ntm import SequenceNTM
-from zoo.runner import load_data
+from zoo.runs.data import load_data
+from zoo.training.batches import DRAWN_AT_ONCE, TrainingBatches
 from zoo.training.build import build
-from zoo.training.data import DRAWN_AT_ONCE, EvaluationBatches, TrainingBatches, training_batches
+from zoo.training.callbacks import Report
 from zoo.training.ensemble import Ensemble
 from zoo.training.loggers import csv
-from zoo.training.module import EnsembleTraining, predict
+from zoo.training.module import EnsembleTraining
 from zoo.training.recipe import Recipe
-from zoo.training.train import Report
 
 Asked = dict[str, Callable[[], "Rate | float"]]
 
@@ -108,7 +109,7 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
     )
     # an epoch ends with its validation; here of one story, the time of which is taken off
     shortest = int(corpus.valid.lengths.argmin())
-    brief = EvaluationBatches(corpus, corpus.valid.stories(shortest, shortest + 1), ensemble.network)
+    brief = evaluation_batches(corpus, corpus.valid.stories(shortest, shortest + 1), ensemble.network)
     recipe = replace(Recipe.from_config(config["model"]["recipe"]), linear_start_epochs=0, epochs=1000)
     training, folder = Timed(ensemble, recipe), tempfile.TemporaryDirectory(prefix="zoo-benchmark-")
 
@@ -126,7 +127,7 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
         whole = clock.stepped - clock.began + (end + drawing) * len(drawn)
         return Rate(sum(map(questions_in, drawn)), whole, 1 - training.model.seconds / whole)
 
-    evaluation = EvaluationBatches(corpus, corpus.valid, ensemble.network)
+    evaluation = evaluation_batches(corpus, corpus.valid, ensemble.network)
     often = times_in(seconds, lambda: predict(ensemble, evaluation))
 
     def evaluate() -> Rate:

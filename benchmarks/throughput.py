@@ -19,7 +19,7 @@ from benchmarks.plain import PLAIN
 from benchmarks.sides import Rate, of_copying, of_plain, of_zoo, switched
 from tasks.errors import UserError
 from zoo import records
-from zoo.runner import load_data
+from zoo.runs.data import load_data
 
 
 class Plan(NamedTuple):

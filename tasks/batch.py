@@ -52,6 +52,11 @@ class Questions(NamedTuple):
     golds: Tensor | None = None
     unseen: Tensor | None = None  # (V,) words that nothing has which the task is learned from; None: nobody knows
 
+    @property
+    def rows(self) -> int:
+        """The number of stories, of each restart if there are several."""
+        return self.stories.shape[-2]
+
     def right(self, said: Tensor) -> Tensor:
         """Whether answers, (..., N), are right."""
         return is_right(said, self.answer, self.golds)
@@ -68,6 +73,11 @@ class Sequences(NamedTuple):
     inputs: Tensor  # (B, T, I)
     targets: Tensor  # (B, T, O) bits, 0 or 1
     mask: Tensor  # (B, T) true in the steps whose targets are asked for
+
+    @property
+    def rows(self) -> int:
+        """The number of sequences, of each restart if there are several."""
+        return self.inputs.shape[-3]
 
     @property
     def asked(self) -> Tensor:

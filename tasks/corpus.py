@@ -177,6 +177,7 @@ class Data:
     family: str = "babi"  # of tasks: it decides how figures are taken, recorded and tabled
     label: str = ""  # its conditions within the family, as part of a file name
     title: str = ""  # for people
+    needs: tuple[str, ...] = ()  # capabilities that a model must have, see zoo.interface.CAPABILITIES
     recall: dict[str, float] = field(default_factory=dict)  # percent of questions with an answer in reach, by part
 
 

@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from tasks.babi.tables import Lexicon, read
 from tasks.corpus import Corpus
-from tests.worlds import stories, write_release
+from tests.tiny_babi import stories, write_release
 
 torch.set_num_threads(1)
 settings.register_profile("same every time", derandomize=True, deadline=None, max_examples=200)

@@ -11,7 +11,7 @@ from tasks.algorithmic.task import Algorithm
 from tasks.batch import Sequences
 from tasks.errors import UserError
 from tests.configs import config
-from zoo.runner import load_data
+from zoo.runs.data import load_data
 
 NAMES = sorted(TASKS)
 FORMS = {  # small ones

@@ -20,7 +20,7 @@ from zoo.training.recipe import Recipe
 
 CLASSES = {name: get_class(config(f"model={name}")["model"]["_target_"]) for name in MODELS}
 WITH_PLAIN = [name for name in MODELS if CLASSES[name] in PLAIN]
-BY_STORY = [name for name in MODELS if CLASSES[name].drawn_by == "story"]
+BY_STORY = [name for name in MODELS if CLASSES[name].batched_by == "story"]
 
 
 @pytest.fixture(params=WITH_PLAIN)
@@ -68,7 +68,7 @@ def test_sentences_told_apart_change_no_answer(name, uneven):
     networks = [build(config(f"model={name}")["model"], uneven.sizes, seed).double() for seed in (1, 2)]
     ensemble = Ensemble(networks)
     number = torch.tensor([[0, 2, 1], [1, 0, 2]])
-    if networks[0].drawn_by == "story":
+    if networks[0].batched_by == "story":
         batch = uneven.by_story(uneven.train, number)
     else:
         batch = uneven.by_question(uneven.train, number, networks[0].window)

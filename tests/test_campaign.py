@@ -14,10 +14,10 @@ from filelock import FileLock
 from tasks.errors import UserError
 from tests.configs import ROOT, config
 from tests.test_run import environment
-from tests.worlds import write_release
+from tests.tiny_babi import write_release
 from zoo import records
 from zoo.campaign import Run, figure_of, left, main, read, work_of
-from zoo.command import planned
+from zoo.runs.plan import plan_of
 from zoo.mistakes import explained
 from zoo.training.recipe import Recipe
 
@@ -36,12 +36,12 @@ def test_every_run_of_a_campaign_on_babi_can_be_planned(file, release):
     for arguments in read(file):
         with explained(arguments):
             # the little world has no 10k, nor 20 tasks
-            plan = planned([*arguments, f"data_dir={release}", "task.ids=[1]", "task.source=generated", "task.size=50"])
+            plan = plan_of([*arguments, f"data_dir={release}", "task.ids=[1]", "task.source=generated", "task.size=50"])
         assert plan.recipe.epochs > 0
 
 
 def test_how_long_a_run_takes_is_told_by_the_nearest_run_that_was_made():
-    plan = planned(["experiment=graves2014_ntm_copy"])
+    plan = plan_of(["experiment=graves2014_ntm_copy"])
     pace = {("algorithmic", "lstm"): 1.0}
     assert work_of(plan, pace) is None
     nearer = [("algorithmic", "ntm"), ("algorithmic", "ntm", 100), ("ntm-copy-fresh",), ("ntm-copy-fresh", 100)]
@@ -51,14 +51,14 @@ def test_how_long_a_run_takes_is_told_by_the_nearest_run_that_was_made():
 
 
 def test_when_the_rest_is_finished_is_told_by_the_cores_and_by_the_longest_run(monkeypatch):
-    plan = planned(["experiment=graves2014_ntm_copy"])  # one training keeps one core busy
+    plan = plan_of(["experiment=graves2014_ntm_copy"])  # one training keeps one core busy
     pace = {("algorithmic", "ntm"): 3600 / plan.examples}
     monkeypatch.setattr(time, "monotonic", lambda: 2400.0)
     begun = Run("begun", plan, None, 1, 0.0)
     assert left([plan] * 4, [], pace, 2).startswith("4 left: about 2:00:00, until ")
     assert left([plan], [], pace, 2).startswith("1 left: about 1:00:00, until ")
     assert left([plan] * 2, [begun], pace, 2).startswith("3 left: about 1:10:00, until ")
-    lstm = planned(["experiment=graves2014_lstm_copy"])
+    lstm = plan_of(["experiment=graves2014_lstm_copy"])
     assert left([lstm], [begun], pace, 2).endswith(", and 1 of models that have no record yet")
     assert left([lstm], [], pace, 2) == "1 left: no telling yet"
 
@@ -188,7 +188,7 @@ def test_as_many_runs_are_made_at_once_as_there_are_cores_and_one_that_fails_sto
     runs = [f"model=memn2n {common}", f"model=kv_memnn {common} task.ids=[1,2]", f"model=memn2n {common} model.dim=10"]
     (tmp_path / "mine.yaml").write_text("runs:\n" + "".join(f"  - {line}\n" for line in runs))
     world = [f"data_dir={tmp_path / 'data'}", f"results_dir={tmp_path / 'results'}", f"cache_dir={tmp_path / 'cache'}"]
-    first = planned([*runs[0].split(), *world])
+    first = plan_of([*runs[0].split(), *world])
     (tmp_path / "results/unfinished").mkdir(parents=True)
     monkeypatch.setattr(records, "cores", lambda: 2)
     with (

@@ -6,7 +6,7 @@ import torch
 from tasks.babi.tables import Lexicon, read
 from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus, join, only_used
-from tests.worlds import stories
+from tests.tiny_babi import stories
 
 
 def plain_question(split, n, window):

@@ -13,17 +13,17 @@ from tasks.corpus import Corpus
 from tasks.dialog import official as release_of
 from tasks.errors import UserError
 from tests.configs import EXPERIMENTS, MODELS, ROOT, config
-from tests.dialogs import load_dialogs, write_dialogs
+from tests.tiny_dialog import load_dialogs, write_dialogs
 from tests.test_run import arrays, run, the_record
+from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.leaderboard import dialog as board
 from zoo.leaderboard.tables import rows_of
 from zoo.parts import encoders
 from zoo.training.build import build, check_fits, registered
-from zoo.training.data import EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.train import train
 
-RANKING = [name for name, model in registered().items() if model.ranks]
+RANKING = [name for name, model in registered().items() if model.ranks_candidates]
 
 
 @pytest.fixture(scope="module")
@@ -289,9 +289,9 @@ def test_words_looked_up_add_up_as_counted_ones(little, monkeypatch):
 
 def test_evaluation_batches_with_a_small_table_say_the_same(little, monkeypatch):
     network = network_of("memn2n", little)
-    monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 5)
+    monkeypatch.setattr("zoo.kinds.stories.EVALUATED_AT_ONCE", 5)
     monkeypatch.setattr("tasks.corpus.ROUNDED", 1)
-    batches = list(EvaluationBatches(little, little.test, network))
+    batches = list(evaluation_batches(little, little.test, network))
     assert all(2 * len(batch.sentences) <= len(little.sentences) for batch in batches)
     whole = little.by_question(little.test, torch.arange(len(little.test)), network.window)
     torch.testing.assert_close(torch.cat([network(batch).scores for batch in batches]), network(whole).scores)

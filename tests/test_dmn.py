@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tasks.batch import NONE
-from tests.by_hand import questions
+from tests.reference.compare import questions
 from tests.reference.dmn import Plain
 from zoo.models.dmn import DMN
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.by_hand import compare
+from tests.reference.compare import compare
 from tests.reference import dmn_plus as reference
 from zoo.models.dmn_plus import DMNPlus
 

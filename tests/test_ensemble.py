@@ -10,14 +10,18 @@ from benchmarks.copying import BATCH, COPY, sequences
 from tasks.batch import NONE, PAD, Questions
 from tasks.corpus import only_used
 from tests.configs import MODELS, config
+from zoo import kinds
+from zoo.kinds import stories
+from zoo.kinds.attention import finds_facts
+from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.models.lstm import SequenceLSTM
 from zoo.models.ntm import SequenceNTM
+from zoo.training.batches import Blocks
 from zoo.training.build import build
-from zoo.training.data import Blocks, EvaluationBatches, training_batches
+from zoo.training.compiled import is_compiled
 from zoo.training.ensemble import Ensemble
-from zoo.training.module import Best, EnsembleTraining, finds
-from zoo.training.recipe import Recipe, Schedule
-from zoo.training.train import _is_compiled
+from zoo.training.module import Best, EnsembleTraining
+from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
 
 
 def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTraining:
@@ -31,7 +35,7 @@ def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTrai
     ).fit(
         training,
         Blocks(training_batches(corpus, ensemble.network, seeds, recipe.batch_size, by_length=True)),
-        EvaluationBatches(corpus, corpus.valid, ensemble.network),
+        evaluation_batches(corpus, corpus.valid, ensemble.network),
     )  # fmt: skip
     return training
 
@@ -142,13 +146,13 @@ def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order
     assert orders[0] != orders[1] != orders[2]
 
 
-def test_rates_of_restarts_hold_for_adam_too(corpus):
-    """With its own rate a restart goes where an Adam of that rate would take it."""
-    recipe = Recipe(optimizer="adam", learning_rate=0.003, batch_size=16, epochs=3, anneal_every=2, clip=1e9)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_restart_goes_where_an_optimizer_of_its_own_rate_takes_it(name, corpus):
+    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=16, epochs=3, anneal_every=2, clip=1e9)
     together = trained("entnet", corpus, [3], recipe)
     network = build(config("model=entnet")["model"], corpus.sizes, 3).double()
     batches = training_batches(corpus, network, [3], recipe.batch_size)
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    optimizer = OPTIMIZERS[name](network.parameters(), lr=recipe.learning_rate)
     for epoch in range(3):
         batches.set_epoch(epoch)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * 0.5 ** (epoch // 2)
@@ -292,10 +296,10 @@ class TestSelection:
 def test_facts_are_found_where_they_get_most_attention():
     attention = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]])  # two hops of a question over three sentences
     support = torch.tensor([[0, 2], [2, NONE], [1, NONE], [0, 1], [NONE, NONE]])
-    got = finds(attention.expand(5, 2, 3), support)
+    got = finds_facts(attention.expand(5, 2, 3), support)
     # the best hops give 0.5, 0.3 and 0.7
     assert got.tolist() == [True, True, False, False, False]
-    assert finds(attention.flip(0).expand(4, 5, 2, 3), support).equal(got.expand(4, 5))
+    assert finds_facts(attention.flip(0).expand(4, 5, 2, 3), support).equal(got.expand(4, 5))
 
 
 @pytest.mark.slow
@@ -382,31 +386,34 @@ def test_every_model_can_be_compiled(name, corpus):
     ],
 )
 def test_long_trainings_are_compiled_where_that_pays(name, wish, steps, able, compiled, corpus, monkeypatch):
-    monkeypatch.setattr("zoo.training.train.can_compile", lambda: able)
+    monkeypatch.setattr("zoo.training.compiled.can_compile", lambda: able)
     network = build(config(f"model={name}")["model"], corpus.sizes, 1)
-    assert _is_compiled(wish, network, {"1": corpus}, steps, "cpu") is compiled
+    pays = stories.repays_compiling(network, {"1": corpus}, steps)
+    assert is_compiled(wish, network, pays, "cpu") is compiled
 
 
 @pytest.mark.parametrize("steps", [499, 500])
 def test_fewer_batches_of_sequences_repay_a_program(steps, monkeypatch):
-    monkeypatch.setattr("zoo.training.train.can_compile", lambda: True)
-    assert _is_compiled("auto", SequenceNTM(*COPY.widths), {}, steps, "cpu") is (steps == 500)
-    assert not _is_compiled("auto", SequenceLSTM(*COPY.widths), {}, steps, "cpu")  # names no step
+    monkeypatch.setattr("zoo.training.compiled.can_compile", lambda: True)
+    for network, repays in ((SequenceNTM(*COPY.widths), steps == 500), (SequenceLSTM(*COPY.widths), False)):
+        pays = kinds.sequences.repays_compiling(network, {}, steps)  # the LSTM names no step
+        assert is_compiled("auto", network, pays, "cpu") is repays
 
 
 def test_of_a_large_task_only_steps_are_compiled(corpus, monkeypatch):
-    monkeypatch.setattr("zoo.training.train.can_compile", lambda: True)
-    monkeypatch.setattr("zoo.training.train.COMPILED_SENTENCES", len(corpus.sentences) - 1)
+    monkeypatch.setattr("zoo.training.compiled.can_compile", lambda: True)
+    monkeypatch.setattr("zoo.kinds.stories.COMPILED_SENTENCES", len(corpus.sentences) - 1)
     for name in ("memn2n", "entnet"):
         network = build(config(f"model={name}")["model"], corpus.sizes, 1)
-        assert _is_compiled("auto", network, {"1": corpus}, 10_000, "cpu") is (name == "entnet")
+        pays = stories.repays_compiling(network, {"1": corpus}, 10_000)
+        assert is_compiled("auto", network, pays, "cpu") is (name == "entnet")
 
 
 def test_without_a_compiler_it_says_what_is_missing(corpus, monkeypatch):
-    monkeypatch.setattr("zoo.training.train.can_compile", lambda: False)
+    monkeypatch.setattr("zoo.training.compiled.can_compile", lambda: False)
     network = build(config("model=memn2n")["model"], corpus.sizes, 1)
     with pytest.raises(ValueError, match=r"a C\+\+ compiler and Python's headers .* type trainer.compile=false"):
-        _is_compiled(True, network, {"1": corpus}, 1, "cpu")
+        is_compiled(True, network, False, "cpu")
 
 
 def test_a_model_without_a_step_of_its_own_is_not_compiled_for_every_length():

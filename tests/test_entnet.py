@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.by_hand import compare
+from tests.reference.compare import compare
 from tests.reference import entnet as reference
 from zoo.models.entnet import EntNet
 

@@ -9,13 +9,13 @@ from rich.console import Console
 
 from tasks.batch import Sizes
 from tests.configs import ROOT, config
-from tests.worlds import write_release
+from tests.tiny_babi import write_release
 from zoo import explain, records, repeat
-from zoo.command import planned
+from zoo.runs.plan import plan_of
+from zoo.kinds.attention import example
 from zoo.runner import run
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
-from zoo.training.look import look
 
 STORY = "Ada went to the attic.\nBen ran to the barn.\nWhere is Ada?\n\nAda walked to the yard.\nWhere is Ada?\n"
 
@@ -27,7 +27,7 @@ def results(tmp_path_factory) -> Path:
     write_release(folder / "data")
     results = folder / "results"
     threads = torch.get_num_threads()
-    run(planned([
+    run(plan_of([
         "model=memn2n", "task=babi", "restarts=2", "logger=none", "trainer.workers=1", "model.recipe.batch_size=8",
         f"data_dir={folder / 'data'}", f"cache_dir={folder / 'cache'}", f"results_dir={results}",
     ]))  # fmt: skip
@@ -153,7 +153,7 @@ def test_a_story_may_be_longer_than_those_of_training(model):
     for told in (2, 4):  # as long, and longer
         story = [*["Ada ran to the attic."] * told, "Where is Ada?"]
         (corpus,) = explain.asked(story, words, torch.ones(len(words), dtype=torch.bool), sizes)
-        shown = look(ensemble, 0, corpus, corpus.test, 0)
+        shown = example(ensemble, 0, corpus, corpus.test, 0)
         assert len(shown["story"]) == (told if model == "dmn" else 2)  # the others see their window
 
 

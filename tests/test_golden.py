@@ -13,9 +13,10 @@ from omegaconf import OmegaConf
 from tasks.corpus import Data
 from tests.configs import ROOT
 from zoo import records
-from zoo.command import composed
-from zoo.leaderboard.__main__ import check
-from zoo.runner import load_data
+from zoo.families import FAMILIES
+from zoo.leaderboard.generate import check
+from zoo.runs.compose import compose_config
+from zoo.runs.data import load_data
 
 RUNS = ROOT / "results" / "runs"
 RECORDS = {file.stem: json.loads(file.read_text()) for file in sorted(RUNS.glob("*.json"))}
@@ -36,7 +37,8 @@ def test_there_are_records():
 @pytest.mark.parametrize("name", RECORDS)
 def test_identity_follows_from_the_settings(name):
     record = RECORDS[name]
-    assert records.identity(record["settings"], record.get("family", "babi")) == record["identity"]
+    kind = FAMILIES[record.get("family", "babi")].kind
+    assert records.identity_of(record["settings"], kind) == record["identity"]
     assert name.split("-")[-2] == record["identity"]
 
 
@@ -44,7 +46,7 @@ def test_identity_follows_from_the_settings(name):
 def test_command_still_means_the_settings_of_its_record(name):
     record = RECORDS[name]
     for command, then in commands_of(record):
-        config, labels = composed(shlex.split(command)[2:])
+        config, labels = compose_config(shlex.split(command)[2:])
         data = Data(
             {}, source=record["source"], fingerprint=then["data_sha256"], filled=record.get("filled", {}),
             family=record.get("family", "babi"),
@@ -60,7 +62,7 @@ def test_generated_data_are_the_same_to_the_byte(name, tmp_path):
     record = RECORDS[name]
     command, then = commands_of(record)[0]
     source = [] if record["family"] == "algorithmic" else [f"task.source={record['source']}"]
-    config, _ = composed([*shlex.split(command)[2:], *source, f"cache_dir={tmp_path}"])
+    config, _ = compose_config([*shlex.split(command)[2:], *source, f"cache_dir={tmp_path}"])
     assert load_data(OmegaConf.to_container(config, resolve=True)).fingerprint == then["data_sha256"]
 
 

@@ -11,7 +11,7 @@ from tasks.errors import UserError
 from tests.test_repeat import QUICK, again, made
 from tests.test_sequences import LITTLE, SHORT, SMALL
 from zoo import join, records
-from zoo.command import planned
+from zoo.runs.plan import plan_of
 from zoo.leaderboard import history
 from zoo.leaderboard.tables import rows_of
 
@@ -81,7 +81,7 @@ def test_answers_and_curves_are_those_of_the_parts_and_give_the_errors(folder, w
 
 
 def test_stands_in_the_place_of_the_run_that_makes_all_restarts_at_once(folder, whole):
-    plan = planned([*STORIES, "seed=3", "restarts=3", f"results_dir={folder / 'results'}"])
+    plan = plan_of([*STORIES, "seed=3", "restarts=3", f"results_dir={folder / 'results'}"])
     assert plan.recorded() == [whole]
     (row,) = rows_of(folder / "results")
     assert row.restarts == 3
@@ -91,8 +91,8 @@ def test_stands_in_the_place_of_the_run_that_makes_all_restarts_at_once(folder, 
 
 def test_its_parts_are_not_made_again_either(folder, whole):
     at = f"results_dir={folder / 'results'}"
-    assert planned([*STORIES, "seed=5", "restarts=1", at]).recorded() == [whole]
-    assert planned([*STORIES, "seed=5", "restarts=2", at]).recorded() == []
+    assert plan_of([*STORIES, "seed=5", "restarts=1", at]).recorded() == [whole]
+    assert plan_of([*STORIES, "seed=5", "restarts=2", at]).recorded() == []
 
 
 def test_its_weights_are_those_of_the_selected_restarts(folder, whole):

@@ -4,20 +4,19 @@ import pytest
 import torch
 
 from tests.configs import MODELS, config
+from zoo.kinds.attention import example, examples
+from zoo.kinds.stories import evaluation_batches, predict
 from zoo.training.build import build
-from zoo.training.data import EvaluationBatches
 from zoo.training.ensemble import Ensemble
-from zoo.training.look import look, looks
-from zoo.training.module import predict
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_shows_the_question_as_it_was_answered(name, uneven):
     torch.manual_seed(4)
     ensemble = Ensemble([build(config(f"model={name}")["model"], uneven.sizes, seed) for seed in (1, 2)])
-    said, _ = predict(ensemble, EvaluationBatches(uneven, uneven.test, ensemble.network))
+    said, _ = predict(ensemble, evaluation_batches(uneven, uneven.test, ensemble.network))
     for number in range(len(uneven.test)):
-        shown = look(ensemble, 1, uneven, uneven.test, number)
+        shown = example(ensemble, 1, uneven, uneven.test, number)
         split = uneven.test
         assert shown["said"] == uneven.words[said[1, number]]
         assert shown["answer"] == uneven.words[split.answer[number]]
@@ -33,8 +32,8 @@ def test_shows_the_question_as_it_was_answered(name, uneven):
 
 def test_keeps_right_and_wrong_answers(corpus):
     ensemble = Ensemble([build(config("model=memn2n")["model"], corpus.sizes, 1)])
-    said, _ = predict(ensemble, EvaluationBatches(corpus, corpus.test, ensemble.network))
+    said, _ = predict(ensemble, evaluation_batches(corpus, corpus.test, ensemble.network))
     said = torch.where(torch.arange(len(said[0])) % 3 == 0, corpus.test.answer, said[0])
-    kept = looks(ensemble, 0, corpus, said)
+    kept = examples(ensemble, 0, corpus, said)
     assert len(kept) == 4
     assert {shown["task"] for shown in kept} == {1}

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.by_hand import compare
+from tests.reference.compare import compare
 from tests.reference import lstm as reference
 from zoo.models.lstm import LSTM
 

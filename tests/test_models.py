@@ -7,14 +7,13 @@ from hydra.utils import get_class
 from tasks.batch import NONE, PAD
 from tests.configs import MODELS, config
 from zoo.interface import TRACES, MemoryNetwork
+from zoo.kinds.stories import evaluation_batches, predict
 from zoo.training.build import build, options_of
-from zoo.training.data import EvaluationBatches
 from zoo.training.ensemble import Ensemble
-from zoo.training.module import predict
-from zoo.training.recipe import Recipe
+from zoo.training.recipe import OPTIMIZERS, Recipe
 
 CLASSES = {name: get_class(config(f"model={name}")["model"]["_target_"]) for name in MODELS}
-CUT = [name for name, target in CLASSES.items() if target.drawn_by == "question" and not target.counts_empty]
+CUT = [name for name, target in CLASSES.items() if target.batched_by == "question" and not target.counts_empty]
 
 
 @pytest.fixture(params=MODELS)
@@ -28,14 +27,13 @@ def network_of(model: dict, corpus, seed: int = 1) -> MemoryNetwork:
 
 def some(corpus, network, numbers=(0, 1, 2, 3, 4, 5, 6, 7)):
     """Questions, or, for a model that reads by story, stories with all of theirs."""
-    if network.drawn_by == "story":
+    if network.batched_by == "story":
         return corpus.by_story(corpus.train, torch.tensor(numbers))
     return corpus.by_question(corpus.train, torch.tensor(numbers), network.window)
 
 
 def optimizer_of(recipe: Recipe, network, faster: float = 1.0) -> torch.optim.Optimizer:
-    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[recipe.optimizer]
-    return kind(network.parameters(), lr=faster * recipe.learning_rate)
+    return OPTIMIZERS[recipe.optimizer](network.parameters(), lr=faster * recipe.learning_rate)
 
 
 def test_yaml_says_every_option_and_no_other(model):
@@ -54,7 +52,7 @@ def test_class_states_its_facts(model):
     assert target.paper.link.startswith("https://")
     assert target.memory in ("static", "dynamic")
     assert target.supervision in ("answers", "supporting facts")
-    assert target.drawn_by in ("question", "story")
+    assert target.batched_by in ("question", "story")
     assert target.traces in TRACES
     assert model["_target_"].split(".")[:2] == ["zoo", "models"]
 
@@ -92,7 +90,7 @@ def test_trace_has_the_documented_form(model, uneven):
     assert (attention.shape[1] > 0) == (network.traces != "nothing")
     if network.traces == "weights":
         torch.testing.assert_close(asked.sum(-1), torch.ones(asked.shape[:2]))
-    if network.drawn_by == "story":  # nobody looks at what has not been told
+    if network.batched_by == "story":  # nobody looks at what has not been told
         untold = torch.arange(batch.stories.shape[1]) >= batch.told[batch.answer != PAD][:, None]
         assert (asked.transpose(0, 1)[:, untold] == 0).all()
 
@@ -154,7 +152,7 @@ def test_learns_eight_by_heart(model, corpus):
     network = network_of(model, corpus)
     recipe = Recipe.from_config(model["recipe"])
     batch = some(corpus, network)
-    by_question = network.drawn_by == "question"
+    by_question = network.batched_by == "question"
     optimizer = optimizer_of(recipe, network, faster=5 if recipe.optimizer == "sgd" else 1)
     known = 0  # for how many steps on end
     for _ in range(600 if by_question else 300):
@@ -175,7 +173,7 @@ def test_finite_through_200_steps_of_the_recipe(model, corpus):
     linear = getattr(network, "linear", None)
     generator = torch.Generator().manual_seed(0)
     optimizer = optimizer_of(recipe, network)
-    rows = len(corpus.train.lengths) if network.drawn_by == "story" else len(corpus.train)
+    rows = len(corpus.train.lengths) if network.batched_by == "story" else len(corpus.train)
     for step in range(200):
         if linear is not None:
             network.linear.fill_(step < 100)
@@ -211,9 +209,9 @@ def test_state_grows_with_the_story_only_if_memory_is_static(model, corpus):
 
 
 def test_evaluation_batches_hold_every_question_once(model, uneven, monkeypatch):
-    monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 5)
+    monkeypatch.setattr("zoo.kinds.stories.EVALUATED_AT_ONCE", 5)
     network = network_of(model, uneven)
-    batches = EvaluationBatches(uneven, uneven.test, network)
+    batches = evaluation_batches(uneven, uneven.test, network)
     assert batches.order.sort().values.equal(torch.arange(len(uneven.test)))
     for name in ("told", "answer"):
         held = torch.cat([getattr(batch, name)[batch.answer != PAD] for batch in batches])
@@ -225,16 +223,16 @@ def test_evaluation_batches_hold_every_question_once(model, uneven, monkeypatch)
 
 
 def test_predictions_are_those_of_the_questions_in_order(model, uneven, monkeypatch):
-    monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 5)
+    monkeypatch.setattr("zoo.kinds.stories.EVALUATED_AT_ONCE", 5)
     network = network_of(model, uneven)
     ensemble = Ensemble([network, network_of(model, uneven, 2)])
-    got, found = predict(ensemble, EvaluationBatches(uneven, uneven.test, network))
+    got, found = predict(ensemble, evaluation_batches(uneven, uneven.test, network))
     assert (found is not None) == (network.traces in ("weights", "gates"))
     if found is not None:
         assert found.shape == got.shape
     assert got.shape == (2, len(uneven.test))
     for n in range(len(uneven.test)):
-        if network.drawn_by == "question":
+        if network.batched_by == "question":
             batch, place = uneven.by_question(uneven.test, torch.tensor([n]), network.window), 0
         else:
             story = uneven.test.story[n : n + 1]

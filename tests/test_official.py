@@ -15,7 +15,7 @@ from tasks.babi import official, tables
 from tasks.babi.official import find
 from tasks.corpus import join
 from tasks.errors import UserError
-from tests.worlds import corpora_of, load_babi
+from tests.tiny_babi import corpora_of, load_babi
 
 
 def load(data_dir: Path, cache_dir: Path, ids: list[int], size: str, variant: str, download: bool):

@@ -9,7 +9,7 @@ from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus
 from tasks.wikimovies.generator import World, generate
 from tasks.wikimovies.tables import corpus_of, read
-from tests.by_hand import questions
+from tests.reference.compare import questions
 from tests.configs import config
 from tests.reference.open_memnn import PlainOpen
 from zoo.models.memnn import MemNN

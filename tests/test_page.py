@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from tests.configs import ROOT
 from tests.test_leaderboard import PUBLISHED, add
 from zoo import records
-from zoo.command import composed
+from zoo.runs.compose import compose_config
 from zoo.leaderboard import history
 from zoo.leaderboard.__main__ import check, write
 from zoo.leaderboard.compare import interval, signed_rank
@@ -160,7 +160,7 @@ def test_code_that_left_the_history_is_marked(results):
 
 def test_settings_that_changed_since_are_marked():
     command = "python run.py model=memn2n task=babi task.ids=[2,1] task.size=10k restarts=3 logger=none"
-    config = composed(shlex.split(command)[2:])[0]
+    config = compose_config(shlex.split(command)[2:])[0]
     settings = {
         "model": OmegaConf.to_container(config.model),
         "task": {"ids": [1, 2], "size": "10k", "source": "official"},

@@ -2,7 +2,8 @@
 
 import time
 
-from zoo.progress import Measure, Progress
+from zoo.families.board import Measure
+from zoo.runs.progress import Progress
 
 
 def started(seconds_ago: float) -> Progress:

@@ -10,7 +10,7 @@ import torch
 
 from tests.test_sequences import LITTLE, SHORT, SMALL
 from zoo import records, repeat
-from zoo.command import planned
+from zoo.runs.plan import plan_of
 from zoo.runner import run
 
 QUICK = (
@@ -21,7 +21,7 @@ QUICK = (
 
 def made(folder: Path, *arguments: str) -> Path:
     threads = torch.get_num_threads()
-    file = run(planned([*arguments, f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"]))
+    file = run(plan_of([*arguments, f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"]))
     torch.set_num_threads(threads)
     return file
 

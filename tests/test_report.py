@@ -1,16 +1,16 @@
 """results/README.md: numbers of records alone, and remarks that somebody wrote."""
 
 import csv
-import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.test_leaderboard import PUBLISHED, add
-from zoo.leaderboard import dialog, history, sequences, tables
-from zoo.leaderboard.__main__ import check, write
-from zoo.leaderboard.report import MISSING, _behind, as_report
+from tests.records import PUBLISHED, add, as_dialog, as_sequences, markdown, raw, read_all, rewrite
+from zoo.families import FAMILIES
+from zoo.leaderboard import provenance
+from zoo.leaderboard.generate import check, write
+from zoo.leaderboard.report import MISSING, as_report, behind_of
 
 TABLE = "bAbI 1k, official data, one training a task"
 
@@ -22,7 +22,8 @@ def results(tmp_path) -> Path:
 
 
 def report(results: Path, commits: dict[str, str] | None = None) -> str:
-    return as_report(tables.lines_of(tables.rows_of(results)), results, commits or {})
+    rows = FAMILIES["babi"].rows(read_all(results), results)
+    return as_report([FAMILIES["babi"].line(row) for row in rows], results, commits or {})
 
 
 def line_of(text: str, model: str) -> list[str]:
@@ -70,12 +71,41 @@ def test_failed_tasks_fall_short_too(results):
     assert MISSING not in report(results)
 
 
-def test_dialogs_fall_short_with_unknown_words_and_on_task_6():
-    accuracy = {(figure, task): 80.0 for figure in dialog.FIGURES for task in range(1, 7)}
-    published = dict.fromkeys(accuracy, "80.9") | {("response_oov", 1): "90.0†", ("response", 6): "81.5‡"}
-    row = dialog.Row("memn2n", "default", False, "", 1, accuracy, published, (), 100, 30.0, "static", "name", ())
-    (line,) = dialog.lines_of([row])
-    assert _behind(line) == ["unknown words 80 against 82.72†", "task 6 80 against 81.5‡"]
+DIALOG, FIGURES = FAMILIES["dialog"], ("response", "dialog", "response_oov", "dialog_oov")
+
+
+def dialog_row(results: Path, tasks: range | tuple[int, ...], published: dict[tuple[str, int], str], **accuracy: float):
+    """A row of dialogs with published figures, signs behind them; `accuracy` is by task, `oov_4` of unknown words."""
+    file = add(results, tasks=tasks, restarts=2, published="k")
+    as_dialog(file)
+    record = raw(file)
+    for task, got in record["tasks"].items():
+        for name, of in (("test_errors", "task"), ("oov_errors", "oov")):
+            if name in got:
+                error = 100 - accuracy.get(f"{of}_{task}", accuracy.get("every", 80.0))
+                got[name] = [error, error]
+    rewrite(file, record)
+    standing = {"†": "recalled", "‡": "quoted"}
+    lines = []
+    for figure in FIGURES:
+        signs = {text[-1] for (of, _), text in published.items() if of == figure and text[-1] in standing}
+        line: dict[str, Any] = {"key": "k", "model": "memn2n", "match": "no", "figure": figure, "source": "a table"}
+        line |= {f"task_{task}": published.get((figure, task), "").rstrip("†‡") for task in range(1, 7)}
+        lines.append(line | {"standing": standing[signs.pop()] if signs else "verified"})
+    with (results / "published_dialog.csv").open("w") as stream:
+        writer = csv.DictWriter(stream, lines[0])
+        writer.writeheader()
+        writer.writerows(lines)
+    (row,) = DIALOG.rows(read_all(results), results)
+    return row
+
+
+def test_dialogs_fall_short_with_unknown_words_and_on_task_6(results):
+    published = {(figure, task): "80.9" for figure in FIGURES for task in range(1, 7)}
+    published |= {("response_oov", task): "80.9†" for task in range(1, 7)}
+    published |= {("response_oov", 1): "90.0†", ("response", 6): "81.5"}
+    line = DIALOG.line(dialog_row(results, range(1, 7), published))
+    assert behind_of(line) == ["unknown words 80 against 82.72†", "task 6 80 against 81.5"]
 
 
 def test_a_remark_of_no_run_is_listed(results):
@@ -89,14 +119,14 @@ def test_a_remark_of_no_run_is_listed(results):
 
 def test_code_that_cannot_be_had_again_is_marked(results):
     add(results, dirty=True)
-    text = report(results, {"abc": history.GONE})
+    text = report(results, {"abc": provenance.GONE})
     assert line_of(text, "memn2n")[11] == "`abc`; uncommitted code; code no longer in the history"
 
 
 def test_runs_that_were_interrupted_or_had_several_processes_say_so(results):
     for model, facts in (("first", {"resumed": True}), ("second", {"workers": 2})):
-        file = add(results, model=model, identity=model)
-        file.write_text(json.dumps(json.loads(file.read_text()) | facts))
+        file = add(results, model=model, identity="1" if model == "first" else "2")
+        rewrite(file, raw(file) | facts)
     text = report(results)
     assert line_of(text, "first")[8] == "interrupted"
     assert line_of(text, "second")[8] == "0:20, 2 processes"
@@ -120,14 +150,16 @@ def test_a_readme_of_somebody_else_is_left_alone(results):
 
 
 def test_words_of_a_paper_stand_beside_bits(results):
-    tests = {"length=10": {"bits": [8.0, 4.0]}, "length=120": {"bits": [80.0, 41.5]}}
-    row = sequences.Row(
-        "ntm", "default", "copy", "", 2, 1, {"length": [1, 20]}, tests, 2.0, 100, 30.0,
-        {"said": "near-perfect copies", "standing": "recalled"}, "name", (),
-    )  # fmt: skip
-    (line,) = sequences.lines_of([row])
+    file = add(results, model="ntm", tasks=(1,), published="copied")
+    as_sequences(file)
+    (results / "published_sequences.csv").write_text(
+        "key,task,model,name,parameters,said,standing,source\n"
+        "copied,copy,ntm,NTM,17162,near-perfect copies,recalled,section 4.1\n"
+    )
+    (row,) = FAMILIES["algorithmic"].rows(read_all(results), results)
+    line = FAMILIES["algorithmic"].line(row)
     assert line.measure == "bits a sequence at length=10, of the restart that validation selected"
-    assert (line.ours, line.published) == (4.0, None)
+    assert (line.headline.ours, line.headline.published) == (4.0, None)
     assert line.besides.split("; ") == [
         "median of the restarts 6.00",
         "41.50 at length=120 (median 60.75)",
@@ -135,15 +167,13 @@ def test_words_of_a_paper_stand_beside_bits(results):
     ]
 
 
-def test_dialogs_without_a_mean_stand_task_by_task():
-    published = {(figure, task): "90.0" for figure in dialog.FIGURES for task in range(1, 7)}
-    some = dialog.Row(
-        "memn2n", "default", False, "", 1, {("response", 4): 60.5, ("response_oov", 4): 60.0, ("response", 6): 40.0},
-        published, (), 100, 30.0, "static", "name", (),
-    )  # fmt: skip
-    means = {(figure, task): 80.0 for figure in dialog.FIGURES for task in range(1, 6)}
-    (line,), (whole,) = (dialog.lines_of([row]) for row in (some, replace(some, accuracy=means)))
-    assert (line.ours, line.published) == (None, None)
+def test_dialogs_without_a_mean_stand_task_by_task(results, tmp_path_factory):
+    published = {(figure, task): "90.0" for figure in FIGURES for task in range(1, 7)}
+    some = dialog_row(results, (4, 6), published, task_4=60.5, oov_4=60.0, task_6=40.0)
+    line = DIALOG.line(some)
+    assert (line.headline.ours, line.headline.published) == (None, None)
     assert line.besides == "task 4 60.5 (published 90.0); task 6 40.0 (published 90.0)"
-    assert "| static | – | – | – | – | 1 |" in dialog.as_markdown([some])
-    assert (whole.ours, whole.published, whole.besides) == (80.0, 90.0, "unknown words 80.0 (published 90.0)")
+    assert "| – | – | – | – | 2 | 100 | 0:30 | static | tasks 4, 6 only |" in markdown([some], "dialog")
+    whole = DIALOG.line(dialog_row(tmp_path_factory.mktemp("whole"), range(1, 6), published))
+    assert (whole.headline.ours, whole.headline.published) == (80.0, 90.0)
+    assert whole.besides == "unknown words 80.0 (published 90.0)"

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tests.configs import ROOT
-from tests.worlds import corpora_of, load_babi, write_release
+from tests.tiny_babi import corpora_of, load_babi, write_release
 from zoo import runner
-from zoo.command import composed
+from zoo.runs.compose import compose_config
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
 PATIENT = ("model.recipe.linear_start_epochs=40", "model.recipe.linear_start_patience=1")
@@ -215,12 +215,20 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, work
         (["protocol=jiont"], ["protocol=jiont", "did you mean 'joint'?"]),
         (["memn2n"], ["expected name=value"]),
         (["model.recipe.epochs=many"], ["model.recipe.epochs=many: expected int"]),
-        (["model=lstm", "model.recipe.optimizer=adamm"], ["model.recipe.optimizer=adamm: expected sgd or adam"]),
+        (
+            ["model=lstm", "model.recipe.optimizer=adamm"],
+            ["model.recipe.optimizer=adamm: expected sgd, adam, adamw", "did you mean 'adam"],
+        ),
         (["model.recipe.batch_size=0"], ["model.recipe.batch_size=0: expected at least 1"]),
         (["model.recipe=5"], ["model.recipe=5: expected optimizer, learning_rate"]),
         (["published=5"], ["published=5: an experiment sets it"]),
         (["task.ids=5"], ["task.ids=5: expected a list, as in task.ids=[5]"]),
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
+        (
+            ["+trainer.lightning.precision=16"],
+            ["trainer.lightning.precision is not an option: restarts share"],
+        ),
+        (["trainer.lightning.profiler=simpel"], ["expected simple or advanced or pytorch; did you mean 'simple'?"]),
     ],
 )
 def test_a_mistake_gets_one_clear_message(tmp_path, arguments, said):
@@ -311,10 +319,10 @@ def test_a_folder_that_cannot_be_written_is_named(world, tmp_path):
 
 def test_what_a_command_adds_and_takes_away_stands_in_its_record():
     arguments = ["model=memn2n", "++cache_dir=elsewhere", "+model.recipe.patience=20", "~model.hops", "restarts=2"]
-    _, labels = composed(arguments)
+    _, labels = compose_config(arguments)
     assert labels["overrides"] == ["model.recipe.patience=20", "restarts=2", "~model.hops"]
     assert labels["command"] == "python run.py model=memn2n +model.recipe.patience=20 '~model.hops' restarts=2"
-    _, again = composed(shlex.split(labels["command"])[2:])
+    _, again = compose_config(shlex.split(labels["command"])[2:])
     assert again == labels
 
 

@@ -18,13 +18,15 @@ from tests.configs import EXPERIMENTS, ON_TASKS, ROOT, config
 from tests.reference import lstm as lstm_reference
 from tests.reference import ntm as ntm_reference
 from zoo.interface import SequenceNetwork, bits, wrong_bits
+from zoo.kinds import stories
+from zoo.kinds.sequences import evaluation_batches, training_batches
 from zoo.leaderboard import sequences
 from zoo.models.lstm import SequenceLSTM
 from zoo.models.ntm import SequenceNTM
 from zoo.pictures import picture, tapes_of
 from zoo.runner import load_data, plan, run
+from zoo.training.batches import Blocks
 from zoo.training.build import build, options_of
-from zoo.training.data import Blocks, EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import EnsembleTraining
 from zoo.training.recipe import Recipe
@@ -128,7 +130,7 @@ def test_restart_k_is_the_single_run_with_its_seed(pair):
         ).fit(
             training,
             Blocks(training_batches(algorithm, ensemble.network, seeds, recipe.batch_size)),
-            EvaluationBatches(algorithm, algorithm.valid, ensemble.network),
+            evaluation_batches(algorithm, algorithm.valid, ensemble.network),
         )  # fmt: skip
         return training
 
@@ -235,7 +237,7 @@ def test_sequences_grow_over_the_epochs_that_the_recipe_says():
 def test_stories_do_not_grow(corpus):
     network = build(config("model=memn2n")["model"], corpus.sizes, 0)
     with pytest.raises(UserError, match=r"model.recipe.grow_epochs=3: expected 0"):
-        training_batches(corpus, network, [0], 32, grow_epochs=3)
+        stories.training_batches(corpus, network, [0], 32, grow_epochs=3)
 
 
 def test_costs_are_those_of_the_bits_that_are_asked_for():

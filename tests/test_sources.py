@@ -11,7 +11,7 @@ from tasks.babi.sources import Official, Stories, Transfer, questions_of
 from tasks.babi.text import parse, write
 from tasks.errors import UserError
 from tests.test_run import run, the_record
-from tests.worlds import load_babi, write_release
+from tests.tiny_babi import load_babi, write_release
 
 
 def test_generated_stories_are_those_that_the_generator_tells(tmp_path):

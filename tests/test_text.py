@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tasks.babi.tables import Lexicon, read
 from tasks.errors import UserError
-from tests.worlds import stories
+from tests.tiny_babi import stories
 
 STORY = b"""1 Mary got the milk there.
 2 John moved to the bedroom.

@@ -11,7 +11,7 @@ from tasks.babi.tables import Lexicon, read
 from tasks.babi.text import Asked, parse, write
 from tasks.batch import NONE
 from tasks.errors import UserError
-from tests.worlds import stories
+from tests.tiny_babi import stories
 
 VALID = stories(3, seed=5, sentences=8)  # two-digit IDs, also among the supporting ones
 LINES = VALID.splitlines(keepends=True)

@@ -13,17 +13,18 @@ from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
 from tests.configs import MODELS, config
 from tests.test_repeat import again, made
-from tests.worlds import stories
+from tests.tiny_babi import stories
 from zoo import records
-from zoo.command import planned
+from zoo.runs.plan import plan_of
 from zoo.interface import MemoryNetwork
+from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.leaderboard import tables
+from zoo.training.batches import Blocks
 from zoo.training.build import build
-from zoo.training.data import Blocks, EvaluationBatches, training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import EnsembleTraining
+from zoo.training.packing import PackedBatches, pack, pad_to_one_size, side_by_side, spoken_words
 from zoo.training.recipe import Recipe
-from zoo.training.together import Together, of_one_size, programs, side_by_side, spoken_words
 from zoo.training.train import train
 
 SEEDS = [3, 4]
@@ -57,7 +58,7 @@ def trained(name: str, tasks: dict[str, Corpus], sizes, learned: list[str], reci
     ensemble = Ensemble([build(model, sizes, seed).double() for _ in learned for seed in SEEDS])
     training = EnsembleTraining(ensemble, recipe)
     train = [training_batches(tasks[task], ensemble.network, SEEDS, recipe.batch_size) for task in learned]
-    valid = [EvaluationBatches(tasks[task], tasks[task].valid, ensemble.network) for task in learned]
+    valid = [evaluation_batches(tasks[task], tasks[task].valid, ensemble.network) for task in learned]
     assert len({len(batches) for batches in train}) == 1
     together = len(learned) > 1
     pl.Trainer(
@@ -65,20 +66,20 @@ def trained(name: str, tasks: dict[str, Corpus], sizes, learned: list[str], reci
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
     ).fit(
         training,
-        Blocks(Together(train, len(SEEDS)) if together else train[0]),
-        Together(valid, len(SEEDS)) if together else valid[0],
+        Blocks(PackedBatches(train, len(SEEDS)) if together else train[0]),
+        PackedBatches(valid, len(SEEDS)) if together else valid[0],
     )  # fmt: skip
     return training
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_each_task_is_learned_as_it_is_alone(name, tasks, monkeypatch):
-    monkeypatch.setattr("zoo.training.data.EVALUATED_AT_ONCE", 10)  # so that validation has several batches
+    monkeypatch.setattr("zoo.kinds.stories.EVALUATED_AT_ONCE", 10)  # so that validation has several batches
     recipe = Recipe(
         optimizer="adam", learning_rate=0.01, batch_size=9, epochs=4, anneal_every=2, clip=2.0,
         linear_start_epochs=2,
     )  # fmt: skip
-    sizes, tasks = of_one_size(tasks)
+    sizes, tasks = pad_to_one_size(tasks)
     both = trained(name, tasks, sizes, ["1", "2"], recipe)
     for place, task in enumerate(tasks):
         alone = trained(name, tasks, sizes, [task], recipe)
@@ -92,7 +93,7 @@ def test_each_task_is_learned_as_it_is_alone(name, tasks, monkeypatch):
 
 
 def test_side_by_side_pads_to_the_largest(tasks):
-    sizes, tasks = of_one_size(tasks)
+    sizes, tasks = pad_to_one_size(tasks)
     assert tuple(sizes) == (23, 10, 10)
     assert all(corpus.sizes[:2] == (23, 10) for corpus in tasks.values())
     network = build(config("model=memn2n")["model"], sizes, 1)
@@ -124,18 +125,18 @@ def test_programs_hold_trainings_of_equally_many_steps(tasks):
     corpora = {"1": one, "2": two, "3": longer, "4": two, "5": one}
     assert [-(-len(corpus.train) // 9) for corpus in corpora.values()] == [4, 4, 3, 4, 4]
     networks = alone(corpora, "model=kv_memnn")
-    assert programs(corpora, networks, 9, most=20) == [["1", "2", "4", "5"], ["3"]]
-    assert programs(corpora, networks, 9, most=3) == [["1", "2", "4"], ["3"], ["5"]]
-    assert programs(corpora, networks, 9, most=1) == [["1"], ["2"], ["3"], ["4"], ["5"]]
+    assert pack(corpora, networks, 9, most=20) == [["1", "2", "4", "5"], ["3"]]
+    assert pack(corpora, networks, 9, most=3) == [["1", "2", "4"], ["3"], ["5"]]
+    assert pack(corpora, networks, 9, most=1) == [["1"], ["2"], ["3"], ["4"], ["5"]]
 
 
 def test_programs_hold_networks_whose_memories_are_alike(tasks):
-    assert programs(tasks, alone(tasks, "model=transformer"), 9, most=20) == [["1", "2"]]
+    assert pack(tasks, alone(tasks, "model=transformer"), 9, most=20) == [["1", "2"]]
     # an empty slot counts in the softmax, and a task with longer stories has more of them
-    assert programs(tasks, alone(tasks, "model=memn2n"), 9, most=20) == [["1"], ["2"]]
-    assert programs(tasks, alone(tasks, "model=memn2n", "model.memory_size=4"), 9, most=20) == [["1", "2"]]
+    assert pack(tasks, alone(tasks, "model=memn2n"), 9, most=20) == [["1"], ["2"]]
+    assert pack(tasks, alone(tasks, "model=memn2n", "model.memory_size=4"), 9, most=20) == [["1", "2"]]
     # a slot for each word
-    assert programs(tasks, alone(tasks, "model=entnet", "model.keys=tied"), 9, most=20) == [["1"], ["2"]]
+    assert pack(tasks, alone(tasks, "model=entnet", "model.keys=tied"), 9, most=20) == [["1"], ["2"]]
 
 
 def test_each_training_has_the_figures_of_its_own_networks(tasks, tmp_path):
@@ -144,7 +145,7 @@ def test_each_training_has_the_figures_of_its_own_networks(tasks, tmp_path):
         "logger=none", "results_dir=nowhere",
     )  # fmt: skip
     given |= {"run": {"name": "together", "identity": "x"}}
-    _, filled = of_one_size(tasks)  # but for the longest story, which changes nothing in this model
+    _, filled = pad_to_one_size(tasks)  # but for the longest story, which changes nothing in this model
     both, states = watched(given, filled, tmp_path / "both")
     for name, corpus in filled.items():
         alone, states_alone = watched(given, {name: corpus}, tmp_path / name)
@@ -200,14 +201,14 @@ def test_a_run_records_each_training_of_a_program(tmp_path, capsys):
 
 
 def test_what_is_trained_alone_is_not_recorded_as_together():
-    usual = planned([*TWO[:-1], "logger=none"])
+    usual = plan_of([*TWO[:-1], "logger=none"])
     assert "together" not in usual.settings
-    assert planned([*TWO, "task.ids=[6]"]).identity == planned([*TWO[:-1], "task.ids=[6]"]).identity
+    assert plan_of([*TWO, "task.ids=[6]"]).identity == plan_of([*TWO[:-1], "task.ids=[6]"]).identity
     joint = ("task=babi_joint", "model=memn2n")
-    assert planned([*TWO, *joint]).identity == planned([*TWO[:-1], *joint]).identity
+    assert plan_of([*TWO, *joint]).identity == plan_of([*TWO[:-1], *joint]).identity
     assert config("trainer=gpu")["trainer"]["together"] == 20
     with pytest.raises(ValueError, match=r"trainer\.together=0: expected a whole number of at least 1"):
-        planned([*TWO[:-1], "trainer.together=0"])
+        plan_of([*TWO[:-1], "trainer.together=0"])
 
 
 @pytest.mark.parametrize(("together", "said"), [(20, r"2 × 2 .* trainer\.together=1,"), (1, r"1 × 2 .*batch_size,")])

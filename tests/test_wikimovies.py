@@ -19,15 +19,15 @@ from tasks.wikimovies.task import load
 from tasks.wikimovies.text import Names, read_entities, read_knowledge, read_questions
 from tests.configs import EXPERIMENTS, ROOT, config
 from tests.test_run import run, the_record
-from zoo.command import planned
+from zoo.runs.plan import plan_of
+from zoo.kinds.stories import training_batches
 from zoo.leaderboard import wikimovies as board
 from zoo.leaderboard.tables import rows_of
 from zoo.training.build import build, check_fits, registered
-from zoo.training.data import training_batches
 from zoo.training.ensemble import Ensemble
 from zoo.training.train import train
 
-SEARCHING = [name for name, model in registered("wikimovies").items() if model.searches]
+SEARCHING = [name for name, model in registered("wikimovies").items() if model.unordered]
 FROM_ANSWERS = [name for name in SEARCHING if registered("wikimovies")[name].supervision == "answers"]
 LITTLE = {"triples": 1000, "questions": 500, "seed": 0}
 
@@ -362,9 +362,9 @@ def test_others_are_refused_in_one_sentence():
 def test_a_model_is_shown_all_that_recall_counts(tmp_path):
     films = "task=wikimovies", "task.source=generated", "task.generator.triples=1000", f"results_dir={tmp_path}"
     for name in FROM_ANSWERS:
-        assert planned([f"model={name}", *films, "task.slots=7"]).config["model"]["memory_size"] == 7
+        assert plan_of([f"model={name}", *films, "task.slots=7"]).config["model"]["memory_size"] == 7
     with pytest.raises(UserError, match=r"model\.memory_size=5: a question has up to 7 .* type task\.slots=5"):
-        planned(["model=kv_memnn", *films, "task.slots=7", "model.memory_size=5"])
+        plan_of(["model=kv_memnn", *films, "task.slots=7", "model.memory_size=5"])
 
 
 def network_of(name: str, corpus, seed: int = 1):

@@ -1,4 +1,4 @@
-"""The contract between a memory network and everything around it: I, G, O, R (Weston et al., 2015, section 2)."""
+"""The interface of a memory network: the four functions I, G, O, R of Weston et al. (2015), section 2."""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,36 +14,49 @@ from zoo.parts.candidates import score_candidates
 
 
 class Paper(NamedTuple):
+    """A publication: authors, year, title, link."""
+
     authors: str
     year: int
     title: str
     link: str
 
 
-TRACES = {  # what the trace of a model is, MemoryNetwork.traces, in words
-    "weights": "share of the attention at each hop",
-    "gates": "how far the gate of each pass is open",
-    "writing": "how much of what is read each sentence has written",
-    "nothing": "this model does not say where it looks",
+CAPABILITIES = {  # flags of a model that data may need: what a model without the flag does, and what the data have
+    "ranks_candidates": ("answers with one word", "asks for one of many replies"),
+    "unordered": ("reads stories in their order", "has a knowledge base that is searched"),
 }
 
 
 class Trace(NamedTuple):
-    """Where a network looked: what the plots and pages draw, in one form for every model."""
+    """The attention that led to answers, in one form for every model; plots and pages draw it."""
 
-    attention: Tensor  # (N, K, T) for each sentence of the story at each hop; MemoryNetwork.traces says what
+    attention: Tensor  # (N, K, T) for each sentence of the story at each hop; MemoryNetwork.traces has its meaning
+
+    @classmethod
+    def none(cls, batch: Questions) -> "Trace":
+        """The trace of a model that looks nowhere: no hops, K = 0."""
+        return cls(torch.zeros(len(batch.told), 0, batch.stories.shape[-1], device=batch.told.device))
 
 
 class Tape(NamedTuple):
-    """What the heads of a network did in every step of a sequence; all empty for one that has no heads."""
+    """Readings and writings of a network's heads in every step of a sequence."""
 
     reading: Tensor  # (B, T, read heads, N) weights of the memory's rows
     writing: Tensor  # (B, T, write heads, N)
     reads: Tensor  # (B, T, W) what was read, the sum over heads
     adds: Tensor  # (B, T, W) what was added, the sum over heads
 
+    @classmethod
+    def none(cls, batch: Sequences) -> "Tape":
+        """The tape of a network without heads: all tables are empty."""
+        nothing = batch.inputs.new_zeros(*batch.inputs.shape[:2], 0)
+        return cls(nothing[..., None], nothing[..., None], nothing, nothing)
+
 
 class Answer(NamedTuple):
+    """Scores, and the trace behind them."""
+
     # (N, V) unnormalised log-probability of each word as the answer; of each candidate, (N, C); of sequences (B, T, O),
     # the log-odds of each bit
     scores: Tensor
@@ -51,33 +64,36 @@ class Answer(NamedTuple):
 
 
 class MemoryNetwork(nn.Module, ABC):
-    """A memory network is four functions.
+    """Four functions, which a model writes for one network.
 
     I  encode   sentences          -> features         what was said
     G  write    features           -> memory           what is kept
     O  read     question, memory   -> recall, trace    what is recalled
     R  respond  recall             -> answer scores    what is answered
 
-    A model is written for one network. Restarts are trained by `torch.func.vmap` over its parameters and buffers, so it
-    has no `.item()`, no shape that depends on values, no in-place change of a buffer, and no randomness but `noise`.
-    A buffer named `linear`, a single truth value, tells the trainer that the model has a linear start.
+    Restarts are trained by `torch.func.vmap` over parameters and buffers. So a model has no `.item()`, no shape that
+    depends on values, no in-place change of a buffer, and no randomness but `noise`. A buffer named `linear`, a single
+    truth value, tells the trainer that the model has a linear start.
     """
 
     paper: ClassVar[Paper]
-    memory: ClassVar[str]  # "static": a slot a sentence; "dynamic": a fixed number of slots, rewritten
+    memory: ClassVar[str]  # "static": a slot per sentence; "dynamic": a fixed number of slots, rewritten
     supervision: ClassVar[str] = "answers"  # or "supporting facts"
-    reads: ClassVar[type] = Questions
-    drawn_by: ClassVar[str] = "question"  # or "story": how the batches that it reads are drawn
-    # one of TRACES: "weights" sum to one, "gates" need not; "writing" is of a model that attends to no sentences
+    batch_type: ClassVar[type] = Questions
+    batched_by: ClassVar[str] = "question"  # or "story", or "sequence": the rows that a batch is drawn of
+    # a key of zoo.traces.TRACES: "weights" sum to one, "gates" need not, "writing" is for models that attend to no
+    # sentences
     traces: ClassVar[str] = "weights"
-    searches: ClassVar[bool] = False  # whether it can answer from what a search has found: memories in no order
-    ranks: ClassVar[bool] = False  # whether it can choose among replies of several words, as `answer_words` lets it
-    # methods that it calls for every word or sentence: `trainer.compile` makes a program of each, not of the whole
-    repeats: ClassVar[tuple[str, ...]] = ()
-    worth_compiling: ClassVar[bool] = False  # whether the programs of `trainer.compile` repay a long training
-    window: int  # how many of the last sentences it is shown; drawn by story, it is shown all
-    # whether slots without a sentence change its answer: then a batch has all `window` slots, else, drawn by question,
-    # as many as its longest story needs
+    # what data may need, see CAPABILITIES
+    unordered: ClassVar[bool] = False  # True if it can answer from memories in no order, as a search finds them
+    ranks_candidates: ClassVar[bool] = False  # True if it has `answer_words`, to choose among replies of several words
+    # methods called for every word or sentence: `trainer.compile` makes a program of each, not of the whole model
+    compiled_methods: ClassVar[tuple[str, ...]] = ()
+    worth_compiling: ClassVar[bool] = False  # True if the programs of `trainer.compile` repay a long training
+    # the number of last sentences that a question sees, set by __init__; the longest story where __init__ sets none.
+    # Batches drawn by story show all sentences
+    window: int
+    # True if empty slots affect the answer. Batches then always have `window` slots instead of the longest story's
     counts_empty: ClassVar[bool] = False
 
     def forward(self, batch: Questions) -> Answer:
@@ -85,27 +101,28 @@ class MemoryNetwork(nn.Module, ABC):
         memory = self.write(features, batch)  # G
         recall, trace = self.read(memory, features, batch)  # O
         scores = self.respond(recall) if batch.candidates is None else self.rank(recall, batch)  # R
-        return Answer(scores, trace)
+        return Answer(scores, Trace.none(batch) if trace is None else trace)
 
     @abstractmethod
     def encode(self, batch: Questions) -> Any:
-        """I: features of the sentence table (of each distinct sentence once, not of each time it was told)."""
+        """I: features of the sentence table, each distinct sentence once."""
 
     @abstractmethod
     def write(self, features: Any, batch: Questions) -> Any:
         """G: the memory after the stories."""
 
     @abstractmethod
-    def read(self, memory: Any, features: Any, batch: Questions) -> tuple[Tensor, Trace]:
-        """O: what the memory holds on each question, (N, d), and where it was found."""
+    def read(self, memory: Any, features: Any, batch: Questions) -> tuple[Tensor, Trace | None]:
+        """O: the memory's content on each question, (N, d), and where it was found; None if the model looks nowhere."""
 
     @abstractmethod
     def respond(self, recall: Tensor) -> Tensor:
         """R: a score for each word as the answer, (N, V)."""
 
     def answer_words(self) -> Tensor:
-        """(V, d) a vector for each word, zero for the empty one: the score of an answer is the product of the sum of
-        its words' vectors and what was recalled. For models that rank."""
+        """A vector for each word, (V, d), zero for the empty one; for models that rank candidates.
+
+        The score of an answer is the product of its words' vectors, added up, with the recall."""
         raise NotImplementedError
 
     def rank(self, recall: Tensor, batch: Questions) -> Tensor:
@@ -114,17 +131,17 @@ class MemoryNetwork(nn.Module, ABC):
 
     @abstractmethod
     def state_size(self, story_length: int) -> int:
-        """How many numbers the memory of a story of this many sentences holds."""
+        """Numbers held in the memory of a story of `story_length` sentences."""
 
     def cost(self, answer: Answer, batch: Questions) -> Tensor:
-        """What validation selects by, in percent, summed over the questions of the batch; restarts are kept apart."""
+        """Error in percent, summed over the questions of the batch; validation selects the lowest."""
         wrong = ~batch.right(answer.scores.argmax(-1)) & (batch.answer != PAD)
         return 100 * wrong.sum(-1)
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         """Named terms, each summed (not averaged) over the questions of the batch; the trainer adds them up.
 
-        Of several right answers each has an equal share, as if one were drawn in every step."""
+        Several right answers have equal shares, as if one of them were drawn in every step."""
         if batch.golds is not None:
             there = batch.golds != PAD
             of_each = torch.where(there, answer.scores.log_softmax(-1).gather(-1, batch.golds), 0.0).sum(-1)
@@ -132,64 +149,66 @@ class MemoryNetwork(nn.Module, ABC):
         return {"answer": F.cross_entropy(answer.scores, batch.answer, ignore_index=PAD, reduction="sum")}
 
     def learn(self, batch: Questions) -> dict[str, Tensor]:
-        """The terms of the loss alone, for a step of training; to be overridden where they need no answers."""
+        """The terms of the loss alone, for a step of training; overridden by models whose loss needs no answers."""
         return self.loss(self(batch), batch)
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
-        """What is random about training on questions before which `told` (N,) sentences are shown, one row a question.
+        """Draw this step's random inputs, one row per question; `told` (N,) is the number of sentences each one sees.
 
-        The trainer hands it back as `batch.noise`, and hands out None when it evaluates. It is drawn here, outside of
-        vmap, so that each restart has its own generator."""
+        The trainer hands them back as `batch.noise`, which is None in evaluation. They are drawn here, outside of vmap,
+        so that each restart has its own generator."""
         return None
 
 
 class SequenceNetwork(MemoryNetwork):
-    """A memory network that reads sequences of vectors and produces bits: the same four functions, step by step.
+    """The same four functions, step by step, for sequences of vectors; answers are bits.
 
-    I  encode   inputs    -> features   what is shown in every step
-    G  write    features  -> memory     all that it did, step after step
-    O  read     memory    -> recall     what it had at hand in every step, (B, T, d), and the trace of its heads
+    I  encode   inputs    -> features        inputs of every step
+    G  write    features  -> memory          states and readings, step after step
+    O  read     memory    -> recall, tape    input of the answer in every step, (B, T, d), and the work of the heads
     R  respond  recall    -> log-odds of every bit of every step
     """
 
-    reads = Sequences
+    batch_type = Sequences
+    batched_by = "sequence"
 
     def forward(self, batch: Sequences) -> Answer:
         features = self.encode(batch)  # I
         memory = self.write(features, batch)  # G
         recall, tape = self.read(memory, features, batch)  # O
-        return Answer(self.respond(recall), tape)  # R
+        return Answer(self.respond(recall), Tape.none(batch) if tape is None else tape)  # R
 
     def loss(self, answer: Answer, batch: Sequences) -> dict[str, Tensor]:
         """Cross-entropy of the bits that are asked for, in bits, summed over the batch."""
         return {"bits": bits(answer.scores, batch).sum()}
 
     def cost(self, answer: Answer, batch: Sequences) -> Tensor:
+        """Bits, summed over the sequences of the batch; validation selects the lowest."""
         return bits(answer.scores, batch).sum(-1)
 
 
 def bits(scores: Tensor, batch: Sequences) -> Tensor:
-    """What each sequence costs, (..., B), in bits."""
+    """Cross-entropy of each sequence, (..., B), in bits."""
     scores, targets = torch.broadcast_tensors(scores, batch.targets)
     nats = F.binary_cross_entropy_with_logits(scores, targets, reduction="none").sum(-1)
     return (nats * batch.mask).sum(-1) / math.log(2)
 
 
 def wrong_bits(scores: Tensor, batch: Sequences) -> Tensor:
-    """How many bits of each sequence are wrong, (..., B), where each is taken for the likelier of the two."""
+    """The number of wrong bits of each sequence, (..., B); a bit is taken for the likelier of its two values."""
     wrong = (scores > 0) != (batch.targets > 0.5)
     return (wrong.sum(-1) * batch.mask).sum(-1)
 
 
 def at_least(least: float, **given: float) -> None:
-    """Refuses constructor arguments that are too small, by their names."""
+    """Refuse constructor arguments that are less than `least`."""
     for name, value in given.items():
         if value < least:
             raise ValueError(f"model.{name}={value}: expected at least {least}")
 
 
 def one_of(known: tuple[str, ...], **given: str) -> None:
-    """Refuses constructor arguments that are none of the words they may be, by their names."""
+    """Refuse constructor arguments that are not among the known words."""
     for name, value in given.items():
         if value not in known:
             raise ValueError(f"model.{name}={value}: expected {' or '.join(known)}{nearest(str(value), list(known))}")

@@ -52,5 +52,6 @@ def load(
         notice=notice,
         family="dialog",
         label="dialog_match" if match else "dialog",
+        needs=("ranks_candidates",),
         title=f"dialog bAbI {'with' if match else 'without'} match types",
     )

@@ -48,6 +48,7 @@ def load(
         family="wikimovies",
         label="wikimovies",
         title="WikiMovies",
+        needs=("unordered",),
         recall={part: round(recall(corpus.splits[part]), 2) for part in PARTS},
     )
 

@@ -1,29 +1,29 @@
 """Rows and the records behind them → leaderboard.html: one file without links to others, drawn by its own script.
 
-What is of bAbI alone: the names of the tasks, the slices of test questions and the stories to look inside.
+bAbI has sections of its own: names of the tasks, slices of test questions, stories to look inside. Every other family
+has the grids of its description.
 """
 
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from hydra.utils import get_class
 
 from tasks.babi import PASS_MARK
 from tasks.babi import TASKS as NAMES
-from zoo import records
-from zoo.interface import TRACES
-from zoo.leaderboard import history
-from zoo.leaderboard.compare import interval, signed_rank
-from zoo.leaderboard.sheet import Sheet
-from zoo.leaderboard.tables import TASKS, Row, title_of
+from zoo.families import babi
+from zoo.families.babi import TASKS
+from zoo.families.board import Family, Grid, PartOfRecord, Row, by_table, read_published
+from zoo.leaderboard import provenance
+from zoo.leaderboard.statistics import interval, signed_rank
+from zoo.records import Record, looks_of
+from zoo.traces import TRACES, traces_of
 
 EPOCHS_SHOWN = 40
 SLICES = {  # columns of a record's arrays, and the largest value of all bins but the last
@@ -38,12 +38,31 @@ LISTED = (
 SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js", "details.js", "main.js")
 
 
+Arrays = dict[str, dict[str, np.ndarray]]  # beside each record, by its name
+
+
 def as_html(
-    rows: list[Row], sheets: list[Sheet], published: list[dict[str, str]], results_dir: Path, commits: dict[str, str]
+    rows: Mapping[Family, Sequence[Row]],
+    arrays: Arrays,
+    left_out: Sequence[str],
+    results_dir: Path,
+    commits: dict[str, str],
 ) -> str:
+    """Write leaderboard.html.
+
+    Args:
+        rows: of every family, sorted.
+        arrays: beside each record, by its name.
+        left_out: sentences about damaged records.
+        results_dir: holds published figures.
+        commits: the state of each commit that the records name.
+    """
     template = files("zoo.leaderboard") / "template"
-    held = page_data(rows, published, results_dir, commits)
-    held["sheets"] = [_sheet(sheet, results_dir, commits) for sheet in sheets]
+    of_babi, others = rows.get(babi.FAMILY, []), {f: of for f, of in rows.items() if of and f is not babi.FAMILY}
+    published = read_published(results_dir, babi.FAMILY.published_file)
+    held = page_data(of_babi, published, arrays, commits)
+    held["left_out"] = list(left_out)
+    held["sheets"] = [_sheet(family, of, arrays, commits) for family, of in others.items()]
     data = json.dumps(held, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     parts = {
         "STYLE": (template / "style.css").read_text(),
@@ -54,19 +73,29 @@ def as_html(
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (template / "page.html").read_text())
 
 
-def page_data(rows: list[Row], published: list[dict[str, str]], results_dir: Path, commits: dict[str, str]) -> dict:
+def page_data(
+    rows: Sequence[Row], published: Sequence[Mapping[str, str]], arrays: Arrays, commits: dict[str, str]
+) -> dict:
+    """Arrange what the page shows of bAbI.
+
+    Args:
+        rows: of bAbI, sorted.
+        published: all published figures of bAbI.
+        arrays: beside each record, by its name.
+        commits: the state of each commit that the records name.
+    """
     sentences: dict[str, int] = {}  # each once, however often it is told
     tables = []
-    for table in dict.fromkeys(row.table for row in rows):
-        here = [row for row in rows if row.table == table]
-        source, size, protocol = table
+    for title, here in by_table(rows):
+        first = here[0].record
+        source, size, protocol = babi.source_of(first), babi.size_of(first), first.protocol
         tables.append(
             {
                 "source": source,
                 "size": size,
                 "protocol": protocol,
-                "title": title_of(table),
-                "rows": [_row(row, label, results_dir, commits, sentences) for row, label in _labelled(here)],
+                "title": title,
+                "rows": [_row(row, label, arrays, commits, sentences) for row, label in _labelled(here)],
                 "pairs": _pairs(here),
                 "published": [
                     {name: figure[name] for name in LISTED}
@@ -85,129 +114,128 @@ def page_data(rows: list[Row], published: list[dict[str, str]], results_dir: Pat
     }
 
 
-def _sheet(sheet: Sheet, results_dir: Path, commits: dict[str, str]) -> dict:
-    """The section of another family; a row stands once, however many tables show it."""
-    shown = {row.record: row for grid in sheet.grids for row, _ in grid.rows}
-    rows = {}
-    for row in shown.values():
-        record, arrays = _read(row.record, results_dir)
-        parts = {
-            name: {
-                "title": part.title,
-                "unit": part.unit,
-                **_part(part.training, part.test, part.valid, part.selected, part.best_epochs),
-            }
-            for name, part in sheet.parts[row.record].items()
-        }
-        rows[row.record] = _opened(row, row.model, record, arrays, commits) | {"tasks": parts}
-    grids = [
-        {
-            "title": grid.title,
-            "columns": grid.columns,
-            "rows": [{"record": row.record, "cells": [asdict(cell) for cell in cells]} for row, cells in grid.rows],
-            "notes": grid.notes,
-        }
-        for grid in sheet.grids
-    ]
-    return {"name": sheet.name, "title": sheet.title, "about": sheet.about, "rows": rows, "grids": grids}
+def _sheet(family: Family, rows: Sequence[Row], arrays: Arrays, commits: dict[str, str]) -> dict:
+    """Arrange the section of a family; a row stands once, however many tables show it."""
+    grids = []
+    for title, here in by_table(rows):
+        for grid in family.grids(here):
+            grids.append(_grid(grid, f"{title}: {grid.title}" if grid.title else title))
+    return {
+        "name": family.name,
+        "title": family.title,
+        "about": family.about.replace("*", ""),
+        "rows": {row.record.name: _of_sheet(family, row, arrays[row.record.name], commits) for row in rows},
+        "grids": grids,
+    }
 
 
-def _read(name: str, results_dir: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """A record and the arrays beside it."""
-    file = results_dir / "runs" / f"{name}.json"
-    with records.arrays(file) as opened:
-        return records.read(file), {array: opened[array] for array in opened.files}
+def _grid(grid: Grid, title: str) -> dict:
+    return {
+        "title": title,
+        "columns": grid.columns,
+        "rows": [{"record": row.record.name, "cells": [asdict(cell) for cell in cells]} for row, cells in grid.rows],
+        "notes": grid.notes,
+    }
 
 
-def _opened(row: Any, label: str, record: dict, arrays: dict[str, np.ndarray], commits: dict[str, str]) -> dict:
-    """What a row of any family shows when it is opened."""
+def _of_sheet(family: Family, row: Row, arrays: dict[str, np.ndarray], commits: dict[str, str]) -> dict:
+    parts = family.parts_of(row.record).items()
+    shown = {name: {"title": part.title, "unit": part.unit, **_part(part)} for name, part in parts}
+    return _opened(row, row.model, arrays, commits) | {"tasks": shown}
+
+
+def _opened(row: Row, label: str, arrays: dict[str, np.ndarray], commits: dict[str, str]) -> dict:
+    """Arrange what a row of any family shows when it is opened."""
+    record = row.record
     return {
         "model": row.model,
-        "setting": row.experiment,
+        "setting": row.setting,
         "label": label,
-        "marks": [*row.marks, *history.marks(record, commits)],
-        "curves": {training: _curve(arrays[f"{training}/valid_error"]) for training in record["trainings"]},
+        "marks": [*row.marks, *provenance.marks(record, commits)],
+        "curves": {training: curve(arrays[f"{training}/valid_error"]) for training in record.trainings},
         "record": {
-            "name": row.record,
-            **{name: record.get(name) for name in ("paper", "selection", "settings")},
+            "name": record.name,
+            "paper": record.paper,
+            "selection": record.selection,
+            "settings": record.settings,
             "runs": [
-                {name: value for name, value in part.items() if name != "trainings"}
-                | {"history": commits.get(part["commit"], history.UNKNOWN)}
-                for part in records.parts_of(record)
+                part.model_dump(exclude={"trainings"}) | {"history": commits.get(part.commit or "", provenance.UNKNOWN)}
+                for part in record.parts
             ],
         },
     }
 
 
-def _part(training: str, test: list[float], valid: list[float], selected: int, best_epochs: list[int]) -> dict:
+def _part(part: PartOfRecord) -> dict:
     return {
-        "training": training,
-        "test": [_short(error, 2) for error in test],
-        "valid": [_short(error, 2) for error in valid],
-        "selected": selected,
-        "best": [epoch + 1 for epoch in best_epochs],
+        "training": part.training,
+        "test": [_short(error, 2) for error in part.test],
+        "valid": [_short(error, 2) for error in part.valid],
+        "selected": part.selected,
+        "best": [epoch + 1 for epoch in part.best_epochs],
     }
 
 
-def _row(row: Row, label: str, results_dir: Path, commits: dict[str, str], sentences: dict[str, int]) -> dict:
-    record, arrays = _read(row.record, results_dir)
-    published = row.published
-    return _opened(row, label, record, arrays, commits) | {
-        "mean": _short(row.mean, 2),
-        "interval": [_short(end, 2) for end in interval(list(row.errors.values()))] if row.complete else None,
-        "unfilled": _short(row.mean_unfilled, 2),
-        "failed": row.failed,
-        "restarts": row.restarts,
-        "restart_means": [_short(mean, 4) for mean in row.restart_means],
-        "facts_found": _short(row.facts_found, 1),
-        "parameters": row.parameters,
-        "state_size": row.state_size,
-        "seconds": row.train_seconds,
-        "memory": row.memory,
-        "supervision": row.supervision,
+def _row(row: Row, label: str, arrays: Arrays, commits: dict[str, str], sentences: dict[str, int]) -> dict:
+    record, family, paper, found = row.record, babi.FAMILY, row.paper, arrays[row.record.name]
+    complete = babi.is_complete(row)
+    return _opened(row, label, found, commits) | {
+        "mean": _short(family.headline(row), 2),
+        "interval": [_short(end, 2) for end in interval(list(row.errors.values()))] if complete else None,
+        "part_mean": None if complete else _short(family.figure_of(record), 2),
+        "unfilled": _short(babi.mean_unfilled(row), 2),
+        "failed": family.failed_of(row),
+        "restarts": record.restarts,
+        "restart_means": [_short(mean, 4) for mean in babi.restart_means(row)],
+        "facts_found": _short(babi.facts_found(row), 1),
+        "parameters": record.parameters,
+        "state_size": record.state_size,
+        "seconds": record.train_seconds,
+        "memory": record.memory,
+        "supervision": record.supervision,
         "published": {
-            "key": published["key"],
-            "mean": _figure(published["mean_error"]),
-            "failed": _figure(published["failed_tasks"]),
-            "mean_standing": published["mean_standing"],
-            "failed_standing": published["failed_standing"],
-            "tasks_standing": published["tasks_standing"],
-            "tasks": {task: _figure(published.get(f"error_{task}")) for task in TASKS},
+            "key": paper["key"],
+            "mean": _figure(paper["mean_error"]),
+            "failed": _figure(paper["failed_tasks"]),
+            "mean_standing": paper["mean_standing"],
+            "failed_standing": paper["failed_standing"],
+            "tasks_standing": paper["tasks_standing"],
+            "tasks": {task: _figure(paper.get(f"error_{task}")) for task in TASKS},
         }
-        if published
+        if paper
         else None,
-        "filled": row.filled,
+        "filled": record.filled,
         "tasks": {
-            task: _part(got["training"], got["test_errors"], got["valid_errors"], got["selected"], got["best_epochs"])
-            | {"found": _short(got["facts_found"][got["selected"]], 1) if got.get("facts_found") else None}
-            for task, got in record["tasks"].items()
+            task: _part(family.part("", got))
+            | {"found": _short(got.chosen("facts_found") if got.facts_found else None, 1)}
+            for task, got in record.tasks.items()
         },
-        "slices": _slices(record, arrays),
-        "looks": _looks(record, arrays, sentences),
-        "traces": _traces(record),
+        "slices": _slices(record, found),
+        "looks": _looks(record, found, sentences),
+        "traces": traces_of(record),
     }
 
 
-def _labelled(rows: list[Row]) -> Iterable[tuple[Row, str]]:
-    """Names short enough for a plot: the model, and what sets its rows apart."""
+def _labelled(rows: Sequence[Row]) -> Iterable[tuple[Row, str]]:
+    """Name rows shortly enough for a plot: the model and, where it has several rows, its setting."""
     for row in rows:
         alone = sum(other.model == row.model for other in rows) == 1
         known = rf"[_/]{re.escape(row.model)}(?![a-z])|_babi(_joint)?(_\w+)?|_\d+k"  # the model, and where it stands
-        setting = re.sub(known, "", row.experiment).replace("_", " ").removeprefix("default, ")
+        setting = re.sub(known, "", row.setting).replace("_", " ").removeprefix("default, ")
         yield row, row.model if alone else f"{row.model} · {setting}"
 
 
-def _pairs(rows: list[Row]) -> list[dict]:
-    """The paired test of any two models of a table, by their places in it."""
-    complete = [(place, row) for place, row in enumerate(rows) if row.complete]
+def _pairs(rows: Sequence[Row]) -> list[dict]:
+    """Test any two models of a table in pairs of tasks; rows are named by their places."""
+    complete = [(place, row) for place, row in enumerate(rows) if babi.is_complete(row)]
     return [
         {"rows": [a, b], "p": float(f"{signed_rank([one.errors[task] - two.errors[task] for task in TASKS]):.3g}")}
         for (a, one), (b, two) in combinations(complete, 2)
     ]
 
 
-def _curve(valid_error: np.ndarray) -> dict:
-    """The validation error of every restart, (E, R), at a few of its epochs."""
+def curve(valid_error: np.ndarray) -> dict:
+    """Thin the validation errors of every restart, (E, R), to a few epochs, first and last included."""
     epochs = np.unique(np.linspace(0, len(valid_error) - 1, EPOCHS_SHOWN).round().astype(int))
     return {
         "epochs": (epochs + 1).tolist(),
@@ -220,15 +248,15 @@ def _bins(edges: tuple[int, ...]) -> list[str]:
     return [*ends, f"{edges[-1] + 1}+"]
 
 
-def _slices(record: dict, arrays: dict[str, np.ndarray]) -> dict | None:
-    """For every slice, task and bin: test questions, and how many of them the selected restart answers wrongly."""
+def _slices(record: Record, arrays: dict[str, np.ndarray]) -> dict | None:
+    """Count, for every slice, task and bin, test questions and wrong answers of the selected restart."""
     found: dict[str, dict] = {name: {} for name in SLICES}
-    for task, got in record["tasks"].items():
-        training = got["training"]
+    for task, got in record.tasks.items():
+        training = got.training
         if f"{training}/answer" not in arrays or (training != task and f"{training}/task" not in arrays):
             return None  # an older record
         of_task = arrays[f"{training}/task"] == int(task) if training != task else slice(None)
-        wrong = arrays[f"{training}/predictions"][got["selected"]] != arrays[f"{training}/answer"]
+        wrong = arrays[f"{training}/predictions"][got.selected] != arrays[f"{training}/answer"]
         for name, (_, edges) in SLICES.items():
             values = arrays[f"{training}/{name}"][of_task]
             place, known = np.searchsorted(edges, values), values > 0
@@ -238,33 +266,26 @@ def _slices(record: dict, arrays: dict[str, np.ndarray]) -> dict | None:
     return found
 
 
-def _looks(record: dict, arrays: dict[str, np.ndarray], sentences: dict[str, int]) -> dict[str, list] | None:
-    """The questions that a record keeps, by task, with the attention in thousandths."""
-    if not all(f"{training}/looks" in arrays for training in record["trainings"]):
-        return None
-    found: dict[str, list] = {task: [] for task in record["tasks"]}
-    for training in record["trainings"]:
-        for look in json.loads(str(arrays[f"{training}/looks"])):
-            found[str(look["task"])].append(
-                {
-                    "story": [sentences.setdefault(sentence, len(sentences)) for sentence in look["story"]],
-                    **{name: look[name] for name in ("question", "answer", "said", "facts")},
-                    "attention": [[round(1000 * weight) for weight in hop] for hop in look["attention"]],
+def _looks(record: Record, arrays: dict[str, np.ndarray], sentences: dict[str, int]) -> dict[str, list] | None:
+    """Arrange the questions that a record keeps, by task, with the attention in thousandths."""
+    found: dict[str, list] = {task: [] for task in record.tasks}
+    for training in record.trainings:
+        looks = looks_of(arrays, training)
+        if looks is None:
+            return None
+        for look in looks:
+            found[str(look.task)].append(
+                look.model_dump(include={"question", "answer", "said", "facts"})
+                | {
+                    "story": [sentences.setdefault(sentence, len(sentences)) for sentence in look.story],
+                    "attention": [[round(1000 * weight) for weight in hop] for hop in look.attention],
                 }
             )
     return found
 
 
-def _traces(record: dict) -> str | None:
-    """What the attention of a model is; None if the code of the model is no longer here."""
-    try:
-        return get_class(record["settings"]["model"]["_target_"]).traces
-    except (ImportError, KeyError):
-        return None
-
-
 def _short(number: float | None, places: int) -> float | int | None:
-    """As few digits as are shown; None for what is not there or not finite."""
+    """Round to the digits that are shown; None for a number that is missing or not finite."""
     if number is None or not math.isfinite(number):
         return None
     rounded = round(number, places)

@@ -59,7 +59,7 @@ class DMN(MemoryNetwork):
     )
     memory = "static"
     supervision = "supporting facts"
-    drawn_by = "story"
+    batched_by = "story"
     traces = "gates"
 
     def __init__(

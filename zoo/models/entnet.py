@@ -47,9 +47,9 @@ class EntNet(MemoryNetwork):
         "https://arxiv.org/abs/1612.03969",
     )
     memory = "dynamic"
-    drawn_by = "story"
+    batched_by = "story"
     traces = "writing"
-    repeats = ("step",)
+    compiled_methods = ("step",)
     worth_compiling = True
 
     def __init__(

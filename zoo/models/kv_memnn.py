@@ -66,8 +66,8 @@ class KVMemNN(MemoryNetwork):
         "https://arxiv.org/abs/1606.03126",
     )
     memory = "static"
-    ranks = True
-    searches = True
+    ranks_candidates = True
+    unordered = True
     worth_compiling = True
 
     def __init__(

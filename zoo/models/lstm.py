@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.batch import Questions, Sequences
-from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least
+from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, at_least
 from zoo.parts.cells import hear, lstm, recur, rows
 
 
@@ -40,7 +40,7 @@ class LSTM(MemoryNetwork):
         "https://arxiv.org/abs/1502.05698",
     )
     memory = "dynamic"
-    drawn_by = "story"
+    batched_by = "story"
     traces = "nothing"
 
     def __init__(
@@ -69,11 +69,10 @@ class LSTM(MemoryNetwork):
         at = batch.story * (words.shape[1] + 1) + batch.told.clamp(min=1) * length
         return recur(features, words, at, nothing, self.U)
 
-    def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
-        """O: the state after the question."""
+    def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, None]:
+        """O: the state after the question, heard from the state in which it was asked."""
         state = hear(rows(batch.sentences, batch.question), features, memory, self.U)
-        nowhere = state.new_zeros(len(state), 0, batch.stories.shape[1])
-        return state[:, : self.U.shape[1]], Trace(nowhere)
+        return state[:, : self.U.shape[1]], None
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))
@@ -128,10 +127,9 @@ class SequenceLSTM(SequenceNetwork):
             hidden.append(state[-1, :, :dim])
         return torch.stack(hidden[layers - 1 :], dim=1)
 
-    def read(self, memory: Tensor, features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
+    def read(self, memory: Tensor, features: Tensor, batch: Sequences) -> tuple[Tensor, None]:
         """O: the state; there are no heads."""
-        nothing = memory.new_zeros(*memory.shape[:2], 0)
-        return memory, Tape(nothing[..., None], nothing[..., None], nothing, nothing)
+        return memory, None
 
     def respond(self, recall: Tensor) -> Tensor:
         return recall @ self.answers.T + self.b_answers

@@ -54,9 +54,9 @@ class MemN2N(MemoryNetwork):
         "Sukhbaatar, Szlam, Weston and Fergus", 2015, "End-To-End Memory Networks", "https://arxiv.org/abs/1503.08895"
     )
     memory = "static"
-    ranks = True
+    ranks_candidates = True
     counts_empty = True
-    searches = True
+    unordered = True
     worth_compiling = True
 
     def __init__(

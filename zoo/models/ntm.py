@@ -48,7 +48,7 @@ class Machine(MemoryNetwork):
 
     paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
     memory = "dynamic"
-    repeats = ("step",)
+    compiled_methods = ("step",)
     worth_compiling = True
 
     def __init__(
@@ -226,7 +226,7 @@ class NTM(Machine):
         hears: `sentences` or `words`, one in each step.
     """
 
-    drawn_by = "story"
+    batched_by = "story"
     traces = "writing"
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A network from its configuration."""
+"""Networks from their configuration, and the check that a model fits the data."""
 
 import inspect
 
@@ -6,64 +6,66 @@ import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
-from tasks.batch import Questions, Sequences, Sizes, Widths
+from tasks.batch import Sizes, Widths
 from tasks.corpus import Data
 from tasks.errors import UserError, check_type, nearest
-from zoo.interface import MemoryNetwork
-from zoo.mistakes import CONF
+from zoo.interface import CAPABILITIES, MemoryNetwork
+from zoo.kinds import kind_of_data, kind_of_model
+from zoo.paths import CONF
 
-KINDS = {  # of what a model reads and a task has: the least sizes, and its name
-    Questions: (Sizes(2, 1, 1), "questions about stories, as of task=babi"),
-    Sequences: (Widths(1, 1), "sequences of vectors, as of task=copy"),
-}
 SIZES = Sizes._fields + Widths._fields
 
 
 def options_of(model: type) -> dict[str, inspect.Parameter]:
-    """The constructor's arguments that a model's yaml sets: all but those that the task decides."""
-    parameters = inspect.signature(model).parameters
-    return {name: parameter for name, parameter in parameters.items() if name not in SIZES}
+    """Collect the options that a model's yaml sets: its constructor's arguments without the sizes of the task.
+
+    A constructor that ends with `**inherited` has the options of the class above it too.
+    """
+    options: dict[str, inspect.Parameter] = {}
+    for above in model.__mro__:
+        if "__init__" not in vars(above):
+            continue
+        _, *parameters = inspect.signature(vars(above)["__init__"]).parameters.values()
+        own = {one.name: one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+        options = own | options  # the order of the class above, the defaults of the class below
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+            break
+    return {name: option for name, option in options.items() if name not in SIZES}
 
 
-def smallest(model: dict) -> MemoryNetwork:
-    """The least network of this configuration: it has the facts of its class, and has checked the options."""
+def probe(model: dict) -> MemoryNetwork:
+    """Build the smallest network of a configuration, which checks its options."""
     try:
-        least, _ = KINDS[get_class(model["_target_"]).reads]
+        target = get_class(model["_target_"])
     except ImportError as error:
         raise UserError(f"model._target_={model['_target_']}: {str(error).splitlines()[0]}") from None
-    return build(model, least, seed=0)
+    return build(model, kind_of_model(target).SMALLEST, seed=0)
 
 
 def check_fits(model: type[MemoryNetwork], data: Data) -> None:
-    """Refuses a model that cannot read what the data hold, or cannot give the answers that they ask for."""
-    (sizes,) = {type(corpus.sizes) for corpus in data.trainings.values()}
-    has = next(kind for kind, (least, _) in KINDS.items() if type(least) is sizes)
-    if model.reads is not has:
-        fitting = [name for name, target in registered(data.label).items() if target.reads is has]
+    """Refuse a model that reads another kind of data, or lacks a capability that the data need."""
+    reads, has = kind_of_model(model), kind_of_data(data)
+    models = registered(data.label)
+    if reads is not has:
+        fitting = [name for name, target in models.items() if kind_of_model(target) is has]
         raise UserError(
-            f"{model.__name__} reads {KINDS[model.reads][1]}, and {data.title} has {KINDS[has][1].partition(',')[0]}; "
-            f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"
+            f"{model.__name__} reads {reads.NAME}, as of {reads.EXAMPLE}, and {data.title} has {has.NAME}; "
+            f"choose model={_either(fitting)}"
         )
-    if (
-        has is Questions
-        and any(corpus.candidates is not None for corpus in data.trainings.values())
-        and not model.ranks
-    ):
-        fitting = [name for name, target in registered().items() if target.ranks]
-        raise UserError(
-            f"{model.__name__} answers with one word, and {data.title} asks for one of many replies; "
-            f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"
-        )
-    if data.family == "wikimovies" and not model.searches:
-        fitting = [name for name, target in registered(data.label).items() if target.searches]
-        raise UserError(
-            f"{model.__name__} reads stories in their order, and {data.title} has a knowledge base that is searched; "
-            f"choose model={', '.join(fitting[:-1])} or {fitting[-1]}"
-        )
+    for need in data.needs:
+        if not getattr(model, need):
+            does, asks = CAPABILITIES[need]
+            fitting = [name for name, target in models.items() if getattr(target, need)]
+            raise UserError(f"{model.__name__} {does}, and {data.title} {asks}; choose model={_either(fitting)}")
+
+
+def _either(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
-    """The models that stand in conf/model/, by name, as they are on a task that they may have another class for."""
+    """Load the classes of the models in conf/model/, by name; a model may have another class for a task."""
     models = {}
     for file in sorted((CONF / "model").glob("*.yaml")):
         on_task = CONF / "model_on_task" / f"{file.stem}_{task}.yaml"
@@ -73,7 +75,7 @@ def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
 
 
 def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
-    """The network of a configuration, its weights drawn from `seed`; options that are null are left out."""
+    """Build the network of a configuration, its weights drawn from `seed`; options that are null are left out."""
     given = {name: value for name, value in model.items() if name not in ("_target_", "recipe") and value is not None}
     target = get_class(model["_target_"])
     options = options_of(target)
@@ -87,6 +89,9 @@ def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            return target(**sizes._asdict(), **given)
+            network = target(**sizes._asdict(), **given)
         except ValueError as error:
             raise UserError(str(error)) from None
+    if not hasattr(network, "window"):
+        network.window = sizes._asdict().get("story_length", 0)
+    return network

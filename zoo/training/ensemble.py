@@ -8,17 +8,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from tasks.batch import PAD, Batch, Candidates, Questions, Sequences
+from tasks.batch import PAD, Batch, Candidates
 from tasks.errors import UserError
 from zoo.interface import Answer, MemoryNetwork
 from zoo.kernels.hops import WholeStep
-from zoo.training.steps import CompiledStep
+from zoo.training.compiled import CompiledStep
 
 COMPILED_LENGTHS = 4  # of stories, up to the model's window
 
 
 class _Callable(nn.Module):
-    """A network's answers and losses behind one forward, which is what `functional_call` can call."""
+    """A network's answers and losses as one `forward`, for `functional_call`."""
 
     def __init__(self, network: MemoryNetwork) -> None:
         super().__init__()
@@ -61,38 +61,38 @@ class Ensemble(nn.Module):
 
     @property
     def linear(self) -> Tensor | None:
-        """(R,) which restarts are in their linear start; None for a model that has none."""
+        """Restarts in their linear start, (R,); None for a model that has none."""
         return getattr(self, "network_linear", None)
 
     def parameters_of_all(self, weights: Tensor) -> dict[str, Tensor]:
-        """Views into the weights, each with a leading axis of restarts, by name."""
+        """View the weights by parameter, each with a leading axis of restarts."""
         parts = weights.split([shape.numel() for shape in self.shapes.values()], dim=1)
         return {
             name: part.view(len(self), *shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
     def forward(self, batch: Batch) -> tuple[Answer, dict[str, Tensor]]:
-        """Answers and named loss terms of every restart, (R, ...).
+        """Compute answers and named loss terms of every restart, (R, ...).
 
         Args:
-            batch: tables with a leading axis of restarts, or without one where all restarts see the same.
+            batch: tables with a leading axis of restarts; without it if all restarts see the same.
         """
         return self._each(self.weights, self._buffers_of_all(), batch, "both")
 
     def answer(self, batch: Batch) -> Answer:
-        """Answers alone: no facts are needed, and no loss costs time."""
+        """Compute answers alone: no facts are needed, and no loss costs time."""
         return self._each(self.weights, self._buffers_of_all(), batch, "answers")
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
-        """Named loss terms of every restart, (R,), as a step of training needs them."""
+        """Compute the named loss terms of every restart, (R,), for a step of training."""
         return self._each(self.weights, self._buffers_of_all(), batch, "steps")
 
     def differentiate(self, batch: Batch) -> Tensor:
-        """The loss of every restart, (R,), with its gradient left in `weights.grad`."""
+        """Compute the loss of every restart, (R,), and leave its gradient in `weights.grad`."""
         if self._whole and self._whole.serves(self.weights, batch):
             loss, self.weights.grad = self._whole(self.weights.detach(), self.linear, batch)
             return loss
-        usual = (batch.inputs if isinstance(batch, Sequences) else batch.stories).shape[1] == self._batch_size
+        usual = batch.rows == self._batch_size
         if self._program and usual:
             batch = batch._replace(stories=self._padded(batch.stories))
             gradient, (_, loss) = self._program(self.weights.detach(), self._buffers_of_all(), batch)
@@ -108,35 +108,35 @@ class Ensemble(nn.Module):
         return loss.detach()
 
     def _padded(self, stories: Tensor) -> Tensor:
-        """To one of few lengths, because a program is compiled for each."""
+        """Pad stories to one of few lengths, because a program is compiled for each."""
         window = self.network.window
         step = -(-window // COMPILED_LENGTHS)
         short = min(window, -(-stories.shape[-1] // step) * step) - stories.shape[-1]
         return F.pad(stories, (0, short), value=PAD)
 
     def compile_for(self, batch_size: int) -> None:
-        """Lets `differentiate` use compiled programs for batches of this many questions, stories or sequences.
+        """Let `differentiate` use compiled programs for batches of this many questions, stories or sequences.
 
-        What comes in another size, as the last batch of an epoch does, is differentiated without them. A model that
-        repeats a step has that compiled; another becomes a single program, forward and backward.
+        Batches of another size, such as the last of an epoch, are differentiated without them. A model with
+        `compiled_methods` has these compiled; another becomes a single program, forward and backward.
         """
         network = self.network
-        if not network.repeats and (network.drawn_by == "story" or type(network).reads is not Questions):
+        if not network.compiled_methods and network.batched_by != "question":
             raise UserError(
                 f"trainer.compile=true: {type(network).__name__} names no step that it repeats, and as a whole "
                 "would be compiled for every length; type trainer.compile=false"
             )
         torch._dynamo.config.recompile_limit = 64  # a program for each of a few sizes of table
         self._batch_size = batch_size
-        if network.repeats:
-            self._steps = [CompiledStep(network, name) for name in network.repeats]
+        if network.compiled_methods:
+            self._steps = [CompiledStep(network, name) for name in network.compiled_methods]
             for step in self._steps:
                 setattr(network, step.name, step)
         else:
             self._program = torch.compile(grad_and_value(self._loss, has_aux=True), fullgraph=True, dynamic=False)
 
     def _loss(self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-        """The sum over all restarts, which share no weight, so that each gets the gradient of its own; and of each."""
+        """Return the loss summed over restarts, to differentiate, and that of each; restarts share no weight."""
         of_each = sum(self._each(weights, buffers, batch, "steps").values())
         return of_each.sum(), of_each
 
@@ -167,5 +167,5 @@ AXES = {
 
 
 def restart_axis(name: str, table: Tensor | Candidates | None) -> int | None:
-    """0 where a table of a batch has an axis of restarts before its own axes; candidates are the same for all."""
+    """Return 0 for a table with an axis of restarts before its own axes, else None; candidates have none."""
     return 0 if isinstance(table, Tensor) and table.dim() > AXES.get(name, 1) else None

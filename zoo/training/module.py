@@ -1,4 +1,4 @@
-"""The one LightningModule: trains any model of the zoo as an ensemble of restarts."""
+"""The LightningModule of all models: an ensemble of restarts in training."""
 
 import time
 from collections.abc import Sequence
@@ -7,14 +7,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from tasks.batch import PAD, Batch
-from zoo.training.data import EvaluationBatches
+from tasks.batch import Batch
 from zoo.training.ensemble import Ensemble
-from zoo.training.recipe import Recipe, Schedule
+from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
 
 
 class Best(nn.Module):
-    """The weights of each restart's best epoch: that of the lowest validation error, of several the last.
+    """The weights of each restart's best epoch: the last of the epochs with the lowest validation error.
 
     Among epochs of equal error the last one has the smallest learning rate behind it. The validation loss would often
     choose an early one instead, since it grows with confidence while the error still falls.
@@ -36,21 +35,21 @@ class Best(nn.Module):
         self.epoch = torch.where(better, epoch, self.epoch)
 
     def restart(self, networks: slice = slice(None)) -> int:
-        """The restart that validation selects: lowest error, of several the one with the lowest loss at the end.
+        """Find the restart that validation selects: the lowest error and, among equals, the lowest loss at the end.
 
         A loss depends on the epoch, so it compares restarts as they end, not at their best epochs.
 
         Args:
-            networks: among which it selects, where an ensemble holds those of several tasks.
+            networks: the restarts of one task, if the ensemble is a pack of several.
         """
         error, loss = self.error[networks].tolist(), self.last_loss[networks].tolist()
         return min(range(len(error)), key=lambda k: (error[k], loss[k], k))
 
 
 class EnsembleTraining(pl.LightningModule):
-    """Trains R restarts at once, of one task or of several.
+    """R restarts in training, of one task or of several.
 
-    Everything that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
+    All that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
     """
 
     def __init__(self, ensemble: Ensemble, recipe: Recipe, tasks: Sequence[str] = ("",)) -> None:
@@ -58,7 +57,7 @@ class EnsembleTraining(pl.LightningModule):
         Args:
             ensemble: the restarts of each task, one task after another.
             recipe: how they are trained.
-            tasks: how the loggers call them, where there are several.
+            tasks: prefixes of the restarts in the loggers, one per task.
         """
         super().__init__()
         self.names = [f"{task}{k}" for task in tasks for k in range(len(ensemble) // len(tasks))]
@@ -73,7 +72,7 @@ class EnsembleTraining(pl.LightningModule):
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))  # of training, over all attempts
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[self.recipe.optimizer]
+        kind = OPTIMIZERS[self.recipe.optimizer]
         return kind(self.ensemble.parameters(), lr=1.0)  # training_step gives every restart its own rate
 
     def on_fit_start(self) -> None:
@@ -149,37 +148,3 @@ class EnsembleTraining(pl.LightningModule):
                 },
                 step=epoch,
             )
-
-
-@torch.inference_mode()
-def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Tensor | None]:
-    """The answer of every restart to every question of a split, in order, (R, N), and whether it looked at the facts.
-
-    The second is None for a model that attends to no sentences, for questions whose facts nobody knows, and where one
-    fact of several is enough.
-    """
-    answers, found = [], []
-    for batch in batches:
-        answer = ensemble.answer(batch)
-        asked = batch.answer != PAD
-        answers.append(answer.scores.argmax(-1)[:, asked])
-        if ensemble.network.traces in ("weights", "gates") and batch.support.shape[-1] and batch.golds is None:
-            found.append(finds(answer.trace.attention, batch.support)[:, asked])
-    place = batches.order.argsort()  # of each question among the answers
-    return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None
-
-
-def finds(attention: Tensor, support: Tensor) -> Tensor:
-    """Whether the supporting facts of a question got more attention, at their best hop, than any other sentence.
-
-    Args:
-        attention: (..., N, K, T)
-        support: (N, F) positions, NONE where there are fewer; what lies beyond the window is not among them, and a
-            question of which all facts lie there has found none.
-    """
-    most = attention.amax(-2)
-    place = torch.arange(most.shape[-1], device=support.device)
-    facts = (support[..., None] == place).any(-2)  # (N, T)
-    least = torch.where(facts, most, torch.inf).amin(-1)
-    others = torch.where(facts, -torch.inf, most).amax(-1)
-    return (least > others) & facts.any(-1)

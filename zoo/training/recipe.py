@@ -1,4 +1,4 @@
-"""How a paper trains its model, and the schedule that each restart follows on its own."""
+"""Recipes, as a paper trains its model, and the schedule that each restart follows on its own."""
 
 import dataclasses
 import math
@@ -7,16 +7,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tasks.errors import UserError, check_names, check_type
+from tasks.errors import UserError, check_names, check_type, nearest
 
-OPTIMIZERS = ("sgd", "adam")
+# Optimisers that treat every weight by itself, and whose step is proportional to their rate: so restarts share nothing,
+# and each has a rate of its own. Neither holds of adafactor, asgd, lbfgs, muon and rprop.
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    kind.__name__.lower(): kind
+    for kind in (
+        torch.optim.SGD,
+        torch.optim.Adam,
+        torch.optim.AdamW,
+        torch.optim.Adadelta,
+        torch.optim.Adagrad,
+        torch.optim.Adamax,
+        torch.optim.NAdam,
+        torch.optim.RAdam,
+        torch.optim.RMSprop,
+    )
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The key `recipe` of a model's yaml; what a yaml leaves out has these values."""
+    """The key `recipe` of a model's yaml; keys that a yaml leaves out have these values."""
 
-    optimizer: str = "sgd"  # or adam
+    optimizer: str = "sgd"  # one of OPTIMIZERS, with the other settings that torch.optim gives it
     learning_rate: float = 0.01  # on the loss summed over a batch
     batch_size: int = 32
     by_length: bool = False  # whether questions after like numbers of sentences share a batch, as stories always do
@@ -41,7 +56,9 @@ class Recipe:
             check_type(f"model.recipe.{name}", value, type(default), default)
             if isinstance(default, str):
                 if value not in OPTIMIZERS:
-                    raise UserError(f"model.recipe.{name}={value}: expected {' or '.join(OPTIMIZERS)}")
+                    *others, last = OPTIMIZERS
+                    near = nearest(value.lower(), list(OPTIMIZERS))
+                    raise UserError(f"model.recipe.{name}={value}: expected {', '.join(others)} or {last}{near}")
                 continue
             least = 1 if name in ("batch_size", "epochs", "anneal_every") else 0
             if value < least:
@@ -53,7 +70,7 @@ class Recipe:
         return self.linear_start_epochs + self.epochs
 
     def shortened(self, max_epochs: int | None) -> "Recipe":
-        """The same course in `max_epochs`, with linear start, growing and annealing in proportion."""
+        """Shorten the course to `max_epochs`, with linear start, growing and annealing in proportion."""
         if max_epochs is None or max_epochs >= self.all_epochs:
             return self
         if max_epochs < 1:
@@ -70,7 +87,7 @@ class Recipe:
 
 
 class Schedule(nn.Module):
-    """Where each restart stands in the recipe; all state is in buffers, so a checkpoint holds it."""
+    """Place of each restart in the recipe; all state is in buffers, so a checkpoint holds it."""
 
     def __init__(self, recipe: Recipe, restarts: int, has_linear_start: bool) -> None:
         super().__init__()
@@ -85,7 +102,7 @@ class Schedule(nn.Module):
         self.register_buffer("perfect", torch.zeros(restarts, dtype=torch.long))  # the last epochs without an error
 
     def rates(self) -> Tensor:
-        """The learning rate of each restart, (R,); 0 for one that has finished."""
+        """Learning rate of each restart, (R,); 0 after its end."""
         halved = self.recipe.learning_rate * 0.5 ** (self.epoch // self.recipe.anneal_every)
         return torch.where(self.linear, self.recipe.linear_start_rate, halved * ~self.finished())
 
@@ -95,10 +112,10 @@ class Schedule(nn.Module):
         return ~self.linear & ((self.epoch >= self.recipe.epochs) | out_of_patience | solved)
 
     def end_epoch(self, valid_loss: Tensor, valid_error: Tensor) -> None:
-        """Moves every restart on, out of its linear start where its time is up or its validation loss has stalled.
+        """Move every restart on; its linear start ends when its time is up or its validation loss has stalled.
 
-        After the linear start a lower error is progress too, and where there are no errors left nothing else is. While
-        sequences grow no epoch is without progress: validation is at full length, and may well get worse for a while.
+        After the linear start a lower error is progress too, and the only progress if there are no errors left. While
+        sequences grow every epoch counts as progress, because validation, at full length, may get worse for a while.
         """
         better = (valid_loss < self.lowest_loss) & (self.linear | (valid_error > 0))
         better |= ~self.linear & (valid_error < self.lowest_error)

@@ -1,0 +1,118 @@
+"""zoo check NAME [name=value …]
+
+Say what a model of yours lacks. It is built with its smallest sizes, and its four functions run on a tiny batch, alone
+and under vmap; then a loss is differentiated. Each line says what was tried, and what to write where it failed.
+Further name=value are handed on, task=copy for a model that reads sequences.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasks.errors import UserError
+from zoo.commands import Given, Grammar
+from zoo.interface import Answer, MemoryNetwork
+from zoo.kinds import kind_of, kind_of_model
+from zoo.runs.plan import plan_of
+from zoo.training.build import build, registered
+from zoo.training.ensemble import Ensemble
+
+GRAMMAR = Grammar(names=("name",), required=("name",), bare="name", passes_on=True)
+TINY = {  # tasks with little data, by what a model reads
+    "stories": ("task=babi", "task.ids=[1]", "task.source=generated", "task.size=40", "task.generator.test=20"),
+    "sequences": ("task=copy", "task.train.length=[1,3]", "task.test=[{length: 3}]", "task.epoch=16"),
+}
+
+
+def main(given: Given) -> None:
+    name = given["name"]
+    models = registered()
+    if name not in models:
+        raise UserError(f"no yaml conf/model/{name}.yaml; zoo new {name} writes one")
+    faults = check(name, models[name], given.passed_on)
+    if faults:
+        raise UserError(f"{name}: {len(faults)} to mend")
+    print(f"{name}: nothing is missing; python run.py model={name} task=… trains it")
+
+
+def check(name: str, model: type[MemoryNetwork], overrides: list[str]) -> list[str]:
+    """Try everything that training asks of a model, print each step, and return the faults."""
+    faults: list[str] = []
+
+    def step(what: str, work: Callable[[], Any], advice: str) -> Any:
+        try:
+            result = work()
+        except Exception as error:
+            said = str(error).partition("\n")[0][:200]
+            faults.append(what)
+            print(f"  ✗ {what}: {type(error).__name__}: {said}\n      {advice}")
+            return None
+        print(f"  ✓ {what}")
+        return result
+
+    kind = kind_of_model(model)
+    tiny = [*TINY[kind.RECORDED], *overrides, "model.recipe.batch_size=4", "logger=none"]
+    plan = step(
+        "it is built from its yaml, and has a window and a paper", lambda: plan_of([f"model={name}", *tiny]),
+        "options in the yaml are the constructor's arguments, by name and type",
+    )  # fmt: skip
+    if plan is None:
+        return faults
+    corpus = next(iter(plan.data.trainings.values()))
+    networks = [build(plan.config["model"], corpus.sizes, seed) for seed in (0, 1)]
+    network = networks[0]
+    batch = next(iter(kind_of(corpus).evaluation_batches(corpus, corpus.valid, network)))
+    features = step("encode(batch)", lambda: network.encode(batch), "I: features of the sentence table")
+    memory = step("write(features, batch)", lambda: network.write(features, batch), "G: the memory after the stories")
+    recall = step(
+        "read(memory, features, batch)", lambda: network.read(memory, features, batch),
+        "O: a pair, what was recalled and a trace; return Trace.none(...) for a model that looks nowhere",
+    )  # fmt: skip
+    if recall is not None:
+        step("respond(recall)", lambda: network.respond(recall[0]), "R: a score for each word, (N, V)")
+    alone = step("the answers are finite", lambda: _finite(network(batch)), "look for a division by zero, or log(0)")
+    if alone is None:
+        return faults
+    ensemble = step(
+        "two restarts are stacked", lambda: Ensemble(networks), "every parameter has one shape in all of them"
+    )
+    together = ensemble and step(
+        "under vmap it runs", lambda: ensemble.answer(batch),
+        "no .item(), no `if` on values, no shape that depends on values, no in-place change of a buffer, no randomness "
+        "but `noise`",
+    )  # fmt: skip
+    if together is None:
+        return faults
+    step(
+        "restart 0 of two answers as it does alone", lambda: _equal(together.scores[0], alone.scores),
+        "something is shared between restarts: a tensor that is no parameter and no buffer",
+    )  # fmt: skip
+    train = next(iter(kind_of(corpus).training_batches(corpus, network, [0, 1], 4)))
+    step("its loss is differentiated", lambda: ensemble.differentiate(train), "learn(batch) returns named sums")
+    gradient = ensemble.weights.grad
+    if gradient is not None:
+        step("every gradient is finite", lambda: _all_finite(gradient), "look for sqrt(0), or a norm of zeros")
+        step("every parameter gets a gradient", lambda: _all_used(ensemble, gradient), "a parameter that nothing uses")
+    return faults
+
+
+def _finite(answer: Answer) -> Answer:
+    _all_finite(answer.scores)
+    return answer
+
+
+def _all_finite(tensor: Tensor) -> None:
+    if not bool(tensor.isfinite().all()):
+        raise ValueError("some numbers are not finite")
+
+
+def _equal(one: Tensor, other: Tensor) -> None:
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def _all_used(ensemble: Ensemble, gradient: Tensor) -> None:
+    unused = [name for name, of in ensemble.parameters_of_all(gradient).items() if not bool(of.any())]
+    if unused:
+        raise ValueError(", ".join(unused).replace("network.", ""))

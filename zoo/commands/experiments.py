@@ -1,0 +1,31 @@
+"""zoo experiments [pattern]
+
+List the settings of papers, and settings of our own that do better: python run.py experiment=NAME makes one. A
+published
+figure stands behind its setting; ‡ was seen only where others quote the paper, † is known from memory only.
+"""
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from zoo.commands import Given, Grammar
+from zoo.commands.listing import headline, matching, named
+from zoo.families.babi import FAMILY
+from zoo.families.board import Published, read_published
+
+GRAMMAR = Grammar(names=("pattern",), bare="pattern")
+
+
+def main(given: Given) -> None:
+    files, table = named("experiment"), Table()
+    published = {row["key"]: row for row in read_published(Path("results"), FAMILY.published_file)}
+    for column in ("experiment=", "setting", "published error"):
+        table.add_column(column, no_wrap=column == "experiment=", overflow="fold")
+    for name in matching(given.get("pattern"), list(files), "experiment"):
+        row = published.get(str((OmegaConf.load(files[name]).get("published") or {}).get("key")), {})
+        figure = Published(row.get("mean_error", ""), row.get("mean_standing", ""))
+        table.add_row(name, headline(files[name]), f"{figure} %" if figure.text else "")
+    Console().print(table)

@@ -1,0 +1,176 @@
+"""zoo join RECORD RECORD … [results_dir=results]
+
+Make one record of runs that differ in nothing but their seeds. So restarts can be added to a run, or be made on several
+machines: a run with restarts=3 and one with seed=3 restarts=7 are ten restarts together. RECORD is a file in
+results/runs, or the beginning of its name, of which the newest is taken. Validation selects among all restarts, as in
+one run. The new record holds the command of every part, by which zoo repeat makes it again, and takes the place of the
+parts, whose files are removed.
+"""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+
+from tasks.errors import UserError
+from zoo import records
+from zoo.commands import Given, Grammar
+from zoo.records import Record
+from zoo.runs.compose import compose_config
+
+GRAMMAR = Grammar(names=("results_dir",), several=True)
+
+
+def main(given: Given) -> None:
+    files = [records.find(name, given.results_dir) for name in given.bare]
+    if not files:
+        raise UserError("expected two records or more; zoo join --help shows the arguments")
+    if len(set(files)) < len(files):
+        raise UserError(f"{next(file for file in files if files.count(file) > 1).name} is named twice")
+    joined = join(files)
+    print(f"record: {joined}, in place of {' and '.join(file.name for file in files)}")
+
+
+def join(files: list[Path]) -> Path:
+    """Write one record of several, remove theirs, and return its path."""
+    whole = sorted((records.read(file) for file in files), key=lambda record: record.settings["seed"])
+    files = [record.file for record in whole]
+    arrays = [records.arrays(record) for record in whole]
+    _check(whole, arrays)
+    kind = records.KINDS[whole[0].kind]
+    chosen = {training: _chosen(whole, arrays, training) for training in whole[0].trainings}
+    figures = kind.join(whole, {training: selected for training, (_, selected) in chosen.items()})
+    together = {name: _array(name, [of[name] for of in arrays], chosen) for name in arrays[0]}
+    joined = _joined(whole) | figures
+    file = records.store(files[0].parent.parent, whole[0].title, joined, together, _weights(files, chosen))
+    for part in files:
+        for stored in (part, part.with_suffix(".npz"), records.weights_of(part)):
+            stored.unlink(missing_ok=True)
+    return file
+
+
+def _check(whole: list[Record], arrays: list[dict[str, np.ndarray]]) -> None:
+    """Refuse records that are no parts of one run."""
+    first, *others = whole
+    if not others:
+        raise UserError(f"{first.file.name}: nothing to join it with; expected two records or more")
+    if len({record.file.parent.resolve() for record in whole}) > 1:
+        raise UserError(f"{first.file} and {whole[-1].file} lie in two folders; copy all of them, with .npz, into one")
+    kept = [(_fields(record), set(of)) for record, of in zip(whole, arrays, strict=True)]
+    for record, fields in zip(whole, kept, strict=True):
+        settings = _comparable(record) | {name: first.settings[name] for name in ("restarts", "seed")}
+        for name, one, other in records.changed(_comparable(first), settings):
+            raise UserError(
+                f"{name} is {one} in {first.file.name}, and {other} in {record.file.name}: they are no one run"
+            )
+        if fields != kept[0]:
+            raise UserError(
+                f"{record.file.name} does not keep the same figures as {first.file.name}; make the older one again"
+            )
+    after = first.settings["seed"]
+    for record in whole:
+        seed = record.settings["seed"]
+        if seed != after:
+            raise UserError(
+                f"{record.file.name} has the seeds {seed} to {seed + record.restarts - 1}; expected them to begin with "
+                f"{after}"
+            )
+        after += record.restarts
+
+
+def _comparable(record: Record) -> dict:
+    """The settings without `compile`: every part says whether it had compiled programs, which only round otherwise."""
+    return {name: value for name, value in record.settings.items() if name != "compile"}
+
+
+def _fields(record: Record) -> dict:
+    """The type of every recorded figure, to check that two records keep the same ones."""
+    parts = records.KINDS[record.kind].parts_of(record)
+    return {
+        part: {name: type(value) for name, value in of_part.model_dump(exclude_unset=True).items()}
+        for part, of_part in parts.items()
+    }
+
+
+def _joined(whole: list[Record]) -> dict:
+    """Everything but the figures."""
+    first, newest = whole[0], max(whole, key=lambda record: record.environment.finished)
+    raw = first.model_dump(by_alias=True, exclude_unset=True)
+    compiled = [record.settings.get("compile") for record in whole]
+    alike = first.settings if len(set(compiled)) == 1 else _comparable(first)
+    settings = alike | {"restarts": sum(record.restarts for record in whole)}
+    parts = [part for record in whole for part in record.parts]
+    trainings = {
+        name: raw["trainings"][name]
+        | {
+            "examples": sum(record.trainings[name].examples for record in whole),
+            "seconds": round(sum(record.trainings[name].seconds for record in whole), 2),
+        }
+        for name in first.trainings
+    }
+    examples, seconds = (sum(of[name] for of in trainings.values()) for name in ("examples", "seconds"))
+    return raw | {
+        "identity": records.identity_of(settings, first.kind),
+        "overrides": _overrides(first, settings["restarts"]),
+        "command": " && ".join(part.command for part in parts),
+        "settings": settings,
+        "commit": newest.commit,
+        "environment": newest.environment.model_dump(),  # every part has its own
+        "dirty": None if None in (states := [part.dirty for part in parts]) else any(states),
+        "resumed": any(part.resumed for part in parts),
+        "workers": max(part.workers for part in parts),
+        "train_seconds": round(sum(part.train_seconds for part in parts), 1),
+        "wall_seconds": round(sum(part.wall_seconds for part in parts), 1),
+        "trainings": trainings,
+        "examples_per_second": round(examples / max(1e-9, seconds)),
+        "parts": [part.model_dump(exclude_unset=True) for part in parts],
+    }
+
+
+def _overrides(record: Record, restarts: int) -> list[str]:
+    """List the overrides that make so many restarts at once; the label of the row is made from them."""
+    arguments = shlex.split(record.parts[0].command)[2:]  # after python run.py
+    others, arguments = (
+        [said for said in of if not said.startswith(("restarts=", "seed="))] for of in (record.overrides, arguments)
+    )
+    usual, _ = compose_config(arguments)
+    now = {"restarts": restarts, "seed": record.settings["seed"]}
+    return sorted([*others, *(f"{name}={value}" for name, value in now.items() if usual[name] != value)])
+
+
+def _chosen(whole: list[Record], arrays: list[dict[str, np.ndarray]], training: str) -> tuple[int, int]:
+    """Select as validation does: the part of the selected restart, and the restart's place among all."""
+    found, before = [], 0
+    for part, record in enumerate(whole):
+        loss, curve = (arrays[part][f"{training}/{name}"] for name in ("valid_loss", "valid_error"))
+        k, _, error = records.KINDS[record.kind].validation_of(record, training, curve)
+        known = loss[~np.isnan(loss[:, k]), k]  # curves that were joined before may be filled up
+        found.append((error, known[-1] if len(known) else np.inf, before + k, part))
+        before += record.restarts
+    *_, selected, part = min(found)
+    return part, selected
+
+
+def _weights(files: list[Path], chosen: dict[str, tuple[int, int]]) -> dict | None:
+    """Collect the weights of the selected restarts; None if some of them are not here."""
+    import torch
+
+    needed = {part: records.weights_of(files[part]) for part, _ in chosen.values()}
+    if not all(file.exists() for file in needed.values()):
+        return None
+    stored = {part: torch.load(file, weights_only=True) for part, file in needed.items()}
+    return {training: stored[part][training] for training, (part, _) in chosen.items()}
+
+
+def _array(name: str, parts: list[np.ndarray], chosen: dict[str, tuple[int, int]]) -> np.ndarray:
+    """Join an array of every part."""
+    training, _, array = name.rpartition("/")
+    if array in records.CURVES:  # those that end early are filled up
+        epochs = max(len(part) for part in parts)
+        filled = (np.pad(part, ((0, epochs - len(part)), (0, 0)), constant_values=np.nan) for part in parts)
+        return np.concatenate(list(filled), axis=1)
+    if array.startswith("predictions"):
+        return np.concatenate(parts)
+    # of the selected restart, or alike in all; a run on sequences, whose arrays have names of forms, is one training
+    part, _ = chosen.get(training) or next(iter(chosen.values()))
+    return parts[part]

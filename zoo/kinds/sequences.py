@@ -1,0 +1,118 @@
+"""Sequences of vectors, as of task=copy: drawn without end for training, scored in bits."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from tasks.algorithmic.task import Algorithm, Fixed
+from tasks.batch import Sequences, Widths
+from tasks.corpus import Data
+from zoo.interface import MemoryNetwork, bits, wrong_bits
+from zoo.training.batches import EvaluationBatches, TrainingBatches
+from zoo.training.ensemble import Ensemble
+
+BATCH, CORPUS = Sequences, Algorithm
+SMALLEST = Widths(1, 1)
+NAME, EXAMPLE = "sequences of vectors", "task=copy"
+RECORDED = "sequences"  # its name in records
+COMPILED_FROM = 500  # steps of a training; fewer do not repay compiling, although a step calls its program many times
+
+
+class SequenceBatches(TrainingBatches):
+    """Sequences that occur once; each step's follow from the restart's seed and the number of the step alone.
+
+    Args:
+        grow_epochs: epochs over which sequences grow to their full length.
+    """
+
+    def __init__(
+        self, corpus: Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int, grow_epochs: int
+    ) -> None:
+        super().__init__(network, seeds, len(corpus.train), batch_size)
+        self.corpus = corpus
+        self.grow_steps = grow_epochs * len(self)
+
+    def __iter__(self) -> Iterator[Sequences]:
+        first = self.epoch * len(self)
+        for step in range(first, first + len(self)):
+            grown = min(1.0, (step + 1) / max(1, self.grow_steps))
+            yield self.corpus.train.draw(step, self.seeds, self.batch_size, grown)
+
+
+def training_batches(
+    corpus: Algorithm,
+    network: MemoryNetwork,
+    seeds: list[int],
+    batch_size: int,
+    by_length: bool = False,
+    grow_epochs: int = 0,
+) -> SequenceBatches:
+    """Draw the batches of R restarts; `by_length` changes nothing, since all sequences of a batch have one length."""
+    return SequenceBatches(corpus, network, seeds, batch_size, grow_epochs)
+
+
+def evaluation_batches(corpus: Algorithm, split: Fixed, network: MemoryNetwork) -> EvaluationBatches:
+    """Cut all sequences of a split into batches."""
+    return EvaluationBatches(list(split))
+
+
+@torch.inference_mode()
+def figures(ensemble: Ensemble, corpus: Algorithm, selected: int) -> dict:
+    """Compute bits and wrong bits per form, and the tape of the selected restart for one sequence of each form."""
+    valid, test = corpus.valid, corpus.test
+    forms = range(len(test.forms))
+    return {
+        "valid": _costs(ensemble, valid, range(len(valid.forms))),
+        "test": {test.name(form): _costs(ensemble, test, [form]) for form in forms},
+        "optimal": {test.name(form): test.optimal(form) for form in forms},
+        "tapes": {test.name(form): _tape(ensemble, next(test.of_form(form)), selected) for form in forms},
+        "state_size": ensemble.network.state_size(0),
+    }
+
+
+def _costs(ensemble: Ensemble, part: Fixed, forms: Iterable[int]) -> dict[str, Tensor]:
+    """Average over the sequences of some forms, for every restart, (R,)."""
+    costs, wrong = [], []
+    for form in forms:
+        for batch in part.of_form(form):
+            answer = ensemble.answer(batch)
+            costs.append(bits(answer.scores, batch))
+            wrong.append(wrong_bits(answer.scores, batch))
+    return {
+        "bits": torch.cat(costs, dim=1).double().mean(1).cpu(),
+        "wrong_bits": torch.cat(wrong, dim=1).double().mean(1).cpu(),
+    }
+
+
+def _tape(ensemble: Ensemble, batch: Sequences, restart: int) -> dict[str, Tensor]:
+    """Collect inputs, targets, outputs and the work of the heads for the first sequence of a batch."""
+    first = Sequences(*(table[:1] for table in batch))
+    answer = ensemble.answer(first)
+    shown = {"inputs": first.inputs[0], "targets": first.targets[0]}
+    done = {"outputs": answer.scores.sigmoid()} | answer.trace._asdict()
+    return {name: table.half().cpu() for name, table in (shown | {n: t[restart, 0] for n, t in done.items()}).items()}
+
+
+def selected_figure(figures: dict) -> float:
+    """Bits per sequence on validation."""
+    return float(figures["valid"]["bits"][figures["selected"]])
+
+
+def work(corpus: Algorithm, network: MemoryNetwork) -> float:
+    """Return 1: a run on sequences has one training."""
+    return 1.0
+
+
+def check(data: Data, corpus: Algorithm, network: MemoryNetwork) -> None:
+    """Refuse nothing: no option of these models goes against the data."""
+
+
+def pack_key(corpus: Algorithm, network: MemoryNetwork, batch_size: int) -> None:
+    """Return None: a run on sequences has one training."""
+    return
+
+
+def repays_compiling(network: MemoryNetwork, corpora: Mapping[str, Algorithm], steps: int) -> bool:
+    """Say yes to long trainings of models that compile a step; whole models would be compiled for every length."""
+    return bool(network.compiled_methods) and steps >= COMPILED_FROM

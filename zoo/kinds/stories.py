@@ -1,0 +1,298 @@
+"""Questions about stories, as of task=babi: shuffled for training, answered with a word, scored in percent."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Generator, Tensor
+
+from tasks.batch import NONE, PAD, Questions, Sizes
+from tasks.corpus import Corpus, Data, Split, only_used
+from tasks.errors import UserError
+from zoo.interface import MemoryNetwork
+from zoo.kinds.attention import examples, finds_facts
+from zoo.training.batches import DRAWN_AT_ONCE, EvaluationBatches, TrainingBatches
+from zoo.training.ensemble import Ensemble
+
+BATCH, CORPUS = Questions, Corpus
+SMALLEST = Sizes(2, 1, 1)
+NAME, EXAMPLE = "questions about stories", "task=babi"
+RECORDED = "stories"  # its name in records
+COMPILED_FROM = 10_000  # steps of a training; fewer do not repay compiling its programs
+COMPILED_SENTENCES = 1000  # distinct sentences of a task; with more, whole models would be compiled too often
+EVALUATED_AT_ONCE = 500  # questions, or places for them
+SORTED_AT_ONCE = 16  # batches
+SHARED = ("sentences", "candidates", "unseen")  # tables that all restarts and batches share
+
+
+class ShuffledBatches(TrainingBatches):
+    """Batches of stories or questions that each restart shuffles by itself."""
+
+    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], rows: int, batch_size: int) -> None:
+        super().__init__(network, seeds, rows, batch_size)
+        self.corpus = corpus
+
+    def generators(self) -> list[Generator]:
+        return [Generator().manual_seed(seed * 1_000_003 + self.epoch) for seed in self.seeds]
+
+    def cut(self, batch: Questions) -> Questions:
+        """Give the batch a sentence table of its own, if the task's is much larger than what the batch uses."""
+        used = batch.stories[0].numel() + batch.question[0].numel()
+        return only_used(batch) if len(self.corpus.sentences) > 2 * used else batch
+
+    def alike(self, orders: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Cut the shuffled rows of each restart, (R, rows), into batches of like length, (R, B).
+
+        Each restart sorts by length within every SORTED_AT_ONCE batches. The order of these batches is then shuffled,
+        for all restarts alike, because the stories of a batch are padded to one length.
+        """
+        batches: list[Tensor] = []
+        for some in orders.split(SORTED_AT_ONCE * self.batch_size, dim=1):
+            sorted_ = some.gather(1, lengths[some].argsort(dim=1, stable=True))
+            batches += sorted_.split(self.batch_size, dim=1)
+        shuffled = torch.randperm(len(batches), generator=Generator().manual_seed(self.epoch))
+        return [batches[number] for number in shuffled.tolist()]
+
+
+def slots_needed(split: Split, network: MemoryNetwork) -> Tensor:
+    """Count the slots that the story of each question takes, (N,)."""
+    if network.counts_empty:
+        return torch.full_like(split.told, network.window)
+    return split.told.clamp(1, network.window)
+
+
+class QuestionBatches(ShuffledBatches):
+    """Questions, each with a story of its own; a batch has as many slots as its longest story needs.
+
+    Args:
+        by_length: stories of like length share a batch. That saves time, but the batch is a poorer sample.
+    """
+
+    def __init__(
+        self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int, by_length: bool
+    ) -> None:
+        super().__init__(corpus, network, seeds, len(corpus.train), batch_size)
+        self.slots = slots_needed(corpus.train, network).cpu()
+        self.by_length = by_length
+
+    def __iter__(self) -> Iterator[Questions]:
+        generators = self.generators()
+        order = torch.stack([torch.randperm(self.rows, generator=generator) for generator in generators])
+        whole = self.rows - self.rows % self.batch_size
+        if self.by_length and self.slots.min() < self.slots.max():
+            order = torch.cat([*self.alike(order[:, :whole], self.slots), order[:, whole:]], dim=1)
+        told = self.corpus.train.told.clamp(max=self.network.window)
+        noises = [
+            self.network.noise(told[mine.to(told.device)], generator)
+            for mine, generator in zip(order, generators, strict=True)
+        ]
+        noise = None if noises[0] is None else torch.stack(noises)
+        for begin in range(0, whole, DRAWN_AT_ONCE * self.batch_size):  # one gather for many batches
+            here = slice(begin, min(begin + DRAWN_AT_ONCE * self.batch_size, whole))
+            yield from self._batches(order[:, here], None if noise is None else noise[:, here], self.batch_size)
+        if whole < self.rows:
+            yield from self._batches(order[:, whole:], None if noise is None else noise[:, whole:], self.rows - whole)
+
+    def _batches(self, order: Tensor, noise: Tensor | None, size: int) -> Iterator[Questions]:
+        """Cut the questions `order`, (R, batches × size), with their noise, into batches of `size`."""
+        longest = self.slots[order].unflatten(1, (-1, size)).amax((0, 2)).tolist()
+
+        def apart(table: Tensor) -> Tensor:
+            return table.unflatten(1, (-1, size)).transpose(0, 1).contiguous()  # (batches, R, size, ...)
+
+        train = self.corpus.train
+        together = self.corpus.by_question(train, apart(order.to(train.question.device)), max(longest))
+        if noise is not None:
+            together = together._replace(noise=apart(noise))
+        own = {name: table for name, table in together._asdict().items() if name not in SHARED and table is not None}
+        for number, slots in enumerate(longest):
+            batch = together._replace(**{name: table[number] for name, table in own.items()})
+            yield self.cut(batch._replace(stories=batch.stories[..., :slots].contiguous()))
+
+
+class StoryBatches(ShuffledBatches):
+    """Stories, each once with all its questions; a batch holds `batch_size` questions on average.
+
+    Stories of like length share a batch, so that little is computed for padding.
+    """
+
+    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
+        stories = len(corpus.train.lengths)
+        super().__init__(corpus, network, seeds, stories, max(1, round(batch_size * stories / len(corpus.train))))
+
+    def __iter__(self) -> Iterator[Questions]:
+        generators = self.generators()
+        train = self.corpus.train
+        orders = torch.stack([torch.randperm(self.rows, generator=generator) for generator in generators])
+        for stories in self.alike(orders, train.lengths.cpu()):
+            batch = self.corpus.by_story(train, stories.to(train.question.device))
+            noises = [
+                self.network.noise(told, generator) for told, generator in zip(batch.told, generators, strict=True)
+            ]
+            batch = self.cut(batch)
+            yield batch if noises[0] is None else batch._replace(noise=torch.stack(noises))
+
+
+def training_batches(
+    corpus: Corpus,
+    network: MemoryNetwork,
+    seeds: list[int],
+    batch_size: int,
+    by_length: bool = False,
+    grow_epochs: int = 0,
+) -> QuestionBatches | StoryBatches:
+    """Draw the batches of R restarts, by question or by story as the network reads them."""
+    if grow_epochs:
+        raise UserError(f"model.recipe.grow_epochs={grow_epochs}: expected 0; stories are as long as they are")
+    if network.batched_by == "story":
+        return StoryBatches(corpus, network, seeds, batch_size)
+    return QuestionBatches(corpus, network, seeds, batch_size, by_length)
+
+
+def evaluation_batches(corpus: Corpus, split: Split, network: MemoryNetwork) -> EvaluationBatches:
+    """Cut all questions of a split into batches; places without a question have the answer PAD.
+
+    For speed the questions come in the order of their stories' lengths; `order` has their numbers.
+    """
+    if network.batched_by == "story":
+        stories = split.lengths.argsort(stable=True)
+        order = stories.argsort()[split.story].argsort(stable=True)
+        most = int(torch.bincount(split.story).max())
+        batches = [corpus.by_story(split, some) for some in stories.split(max(1, EVALUATED_AT_ONCE // most))]
+    else:
+        slots = slots_needed(split, network)
+        order = slots.argsort(stable=True)
+        batches = [corpus.by_question(split, some, int(slots[some].max())) for some in order.split(EVALUATED_AT_ONCE)]
+    return EvaluationBatches([_with_own_table(batch) for batch in batches], order)
+
+
+def _with_own_table(batch: Questions) -> Questions:
+    """Cut the sentence table of a batch without an axis of restarts, if the batch uses less than half of it."""
+    cut = only_used(batch._replace(stories=batch.stories[None], question=batch.question[None]))
+    if 2 * cut.sentences.shape[1] > len(batch.sentences):
+        return batch
+    return batch._replace(sentences=cut.sentences[0], stories=cut.stories[0], question=cut.question[0])
+
+
+@torch.inference_mode()
+def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Tensor | None]:
+    """Answer every question of a split with every restart, (R, N), and say which answers looked at the facts, (R, N).
+
+    The second is None for a model that attends to no sentences, for questions without known facts, and for questions
+    that one fact of several is enough for.
+    """
+    answers, found = [], []
+    for batch in batches:
+        answer = ensemble.answer(batch)
+        asked = batch.answer != PAD
+        answers.append(answer.scores.argmax(-1)[:, asked])
+        attends = ensemble.network.traces in ("weights", "gates") and answer.trace.attention.shape[-2] > 0
+        if attends and batch.support.shape[-1] and batch.golds is None:
+            found.append(finds_facts(answer.trace.attention, batch.support)[:, asked])
+    place = batches.order.argsort()  # of each question among the answers
+    return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None
+
+
+def figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
+    """Compute errors per task, the answers behind them, and examples of the selected restart's attention."""
+    splits = {part: split for part, split in corpus.splits.items() if part != "train"}
+    predicted = {
+        part: predict(ensemble, evaluation_batches(corpus, split, ensemble.network)) for part, split in splits.items()
+    }
+    errors, dialog_errors = {}, {}
+    for part, split in splits.items():
+        wrong = ~split.right(predicted[part][0])
+        errors[part] = _by_task(wrong, split.task)
+        if corpus.candidates is not None:
+            dialog_errors[part] = _by_task(*_dialogs(wrong, split))
+    answers, found = predicted["test"]
+    test = corpus.test
+    small = torch.int16 if len(corpus.answers) < 2**15 else torch.int32  # holds every answer
+    return {
+        "errors": errors,
+        "dialog_errors": dialog_errors,
+        "predictions": {part: predicted[part][0].to(small).cpu() for part in ("test", *corpus.further)},
+        "questions": {
+            "task": test.task.to(torch.int8).cpu(),
+            "answer": test.answer.to(small).cpu(),
+            "told": test.told.to(torch.int16).cpu(),
+            "facts": (test.support != NONE).sum(1).clamp(max=127).to(torch.int8).cpu(),
+            "oldest_fact": _ago(test).to(torch.int16).cpu(),
+        },
+        "looks": examples(ensemble, selected, corpus, answers[selected]),
+        "facts_found": {
+            task: None if found is None else 100 * found[:, corpus.test.task == task].double().mean(1).cpu()
+            for task in errors["test"]
+        },
+        "words": corpus.answers,
+        "learned": ~corpus.unseen.cpu(),
+        "state_size": ensemble.network.state_size(corpus.sizes.story_length),
+    }
+
+
+def _ago(split: Split) -> Tensor:
+    """Count the sentences since the oldest supporting fact of each question; 0 for a question without facts."""
+    told = split.told[:, None]
+    oldest = torch.cat([told, torch.where(split.support == NONE, told, split.support)], dim=1).amin(1)
+    return split.told - oldest
+
+
+def _by_task(wrong: Tensor, task: Tensor) -> dict[int, Tensor]:
+    """Compute percent wrong of each restart, (R,), by the number of the task.
+
+    Args:
+        wrong: (R, N)
+        task: (N,)
+    """
+    return {int(one): 100 * wrong[:, task == one].double().mean(1).cpu() for one in task.unique()}
+
+
+def _dialogs(wrong: Tensor, split: Split) -> tuple[Tensor, Tensor]:
+    """Find the stories with a wrong answer, (R, S), and the task of each story, (S,)."""
+    none = wrong.new_zeros(len(wrong), len(split.lengths), dtype=torch.long)
+    mistakes = none.scatter_add(1, split.story.expand(len(wrong), -1), wrong.long())
+    return mistakes > 0, torch.zeros_like(none[0]).scatter(0, split.story, split.task)
+
+
+def selected_figure(figures: dict) -> float:
+    """Average the percent of wrong test answers over the tasks of a training."""
+    errors = [float(of_all[figures["selected"]]) for of_all in figures["errors"]["test"].values()]
+    return sum(errors) / len(errors)
+
+
+def work(corpus: Corpus, network: MemoryNetwork) -> float:
+    """Estimate the time of an epoch, which grows with the questions and, more slowly, with the slots."""
+    return len(corpus.train) * (20 + network.window) / 20
+
+
+def check(data: Data, corpus: Corpus, network: MemoryNetwork) -> None:
+    """Refuse a window that hides memories whose recall is recorded."""
+    longest = corpus.sizes.story_length
+    if data.recall and network.window < longest:
+        raise UserError(
+            f"model.memory_size={network.window}: a question has up to {longest} memories, and the recall of all of "
+            f"them is recorded; to show fewer, type task.slots={network.window}"
+        )
+
+
+def pack_key(corpus: Corpus, network: MemoryNetwork, batch_size: int) -> tuple | None:
+    """Steps of an epoch, and sizes of the memory that decide answers; None for tasks with candidate replies.
+
+    So each training in a pack takes the steps, and has the slots, that it has alone. Candidates are one table for all
+    restarts of a program, which two tasks cannot share.
+    """
+    if corpus.candidates is not None:
+        return None
+    steps = len(training_batches(corpus, network, [0], batch_size))
+    slots = network.window if network.counts_empty else None
+    return steps, slots, network.state_size(1)  # the last where each word of the task has a slot
+
+
+def repays_compiling(network: MemoryNetwork, corpora: Mapping[str, Corpus], steps: int) -> bool:
+    """Say yes to long trainings of models that compile a step, and of one task with few sentences.
+
+    Large tasks cut a sentence table per batch, and packs pad theirs. Every table size would recompile the whole model,
+    so only models that compile a step are compiled there.
+    """
+    if steps < COMPILED_FROM or network.compiled_methods:
+        return steps >= COMPILED_FROM
+    return len(corpora) == 1 and all(len(corpus.sentences) <= COMPILED_SENTENCES for corpus in corpora.values())

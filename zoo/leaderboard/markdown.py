@@ -1,0 +1,86 @@
+"""Rows of a family → markdown: its part of leaderboard.md, and its tables between the markers of a document."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tasks.errors import UserError
+from zoo.families.board import Cell, Family, Grid, Row, by_table, labelled
+
+BEGIN, END = "<!-- {}: made by zoo leaderboard -->\n\n", "\n\n<!-- end of {} -->"
+HEAD = (
+    "# Leaderboard\n\nMade by `zoo leaderboard` from the records in `results/runs/` and from the published figures in "
+    "`results/published*.csv`; do not edit it."
+)
+
+
+def as_markdown(rows: dict[Family, list[Row]]) -> str:
+    """Write leaderboard.md: every table of every family."""
+    parts = [HEAD]
+    if not any(rows.values()):
+        parts.append("No records yet: `python run.py model=gated_memn2n task=babi_all` makes the first.")
+    for family, of_family in rows.items():
+        parts += [f"# {family.title}", family.about] if of_family else []
+        for title, here in by_table(of_family):
+            parts.append(f"## {title}")
+            parts += [_of_grid(grid) for grid in family.grids(here)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def as_short_markdown(family: Family, rows: Sequence[Row]) -> str:
+    """Write the family's tables for documents."""
+    parts = []
+    for grid in family.short(rows):
+        lead = ("model", "setting") if grid.with_setting else ("model",)
+        body = [((f"`{row.model}`", row.setting)[: len(lead)], cells) for row, cells in grid.rows]
+        parts += [grid.title, table((*lead, *grid.columns), body)]
+    notes = dict.fromkeys(note for grid in family.short(rows) for note in grid.notes)
+    return "\n\n".join([*parts, *([bullets(notes)] if notes else [])])
+
+
+def _of_grid(grid: Grid) -> str:
+    if grid.is_wide:  # a row per column
+        columns = [labelled(row) for row, _ in grid.rows]
+        across = zip(*(cells for _, cells in grid.rows), strict=True)
+        text = table(("", *columns), [((name,), cells) for name, cells in zip(grid.columns, across, strict=True)])
+    else:
+        body = [((row.model, row.setting), [*cells, Cell("; ".join(row.marks))]) for row, cells in grid.rows]
+        text = table(("model", "setting", *grid.columns, "notes"), body)
+    return "\n\n".join(filter(None, [text, bullets(grid.notes)]))
+
+
+def table(header: Sequence[str], body: Sequence[tuple[Sequence[str], Sequence[Cell]]]) -> str:
+    """Draw a table: texts that lead each row, then cells; columns of numbers are set to the right.
+
+    Args:
+        header: of every column.
+        body: leading texts and cells of every row.
+    """
+    lead = len(body[0][0]) if body else len(header)
+    columns = list(zip(*(cells for _, cells in body), strict=True))
+    numeric = [all(re.match(r"[\d+*–-]", cell.text) for cell in column) for column in columns]
+    rule = ["---"] * lead + ["--:" if is_number else "---" for is_number in numeric]
+    lines = [header, rule, *([*map(escaped, texts), *map(_text, cells)] for texts, cells in body)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _text(cell: Cell) -> str:
+    return escaped(f"{cell.text}, {cell.below}" if cell.below else cell.text)
+
+
+def escaped(text: str) -> str:
+    """Keep text of a record from ending a cell or beginning HTML."""
+    return re.sub(r"\s*\n\s*", " ", text).replace("|", r"\|").replace("<", "&lt;")
+
+
+def bullets(notes: Iterable[str]) -> str:
+    return "\n".join(f"- {note}" for note in notes)
+
+
+def between_markers(document: str, name: str, text: str) -> str:
+    """Put text between the markers of that name; a document without them stays as it is."""
+    marks = BEGIN.format(name), END.format(name)
+    before, begin, rest = document.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
+    if begin and not end:
+        raise UserError(f"a document has lost its marker {marks[1].strip()}; put it back")
+    return before + begin + text + end + after if begin else document

@@ -1,0 +1,98 @@
+"""Marks on records that today's code would not make again: results/commits.csv, and the settings of their commands.
+
+git is asked when the leaderboard is written. Its answers are kept in a file, so that the page can be checked, to the
+byte, at a later commit, in a shallow clone and in an archive without git.
+"""
+
+import csv
+import functools
+import io
+import shlex
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from zoo import records
+from zoo.records import Part, Record
+from zoo.runs.compose import compose_config
+
+IN, GONE, UNKNOWN = "in the history", "no longer in the history", "unknown"
+
+
+def named(found: Iterable[Record]) -> set[str]:
+    """Collect the commits that records name."""
+    return {commit for record in found for commit in record.commits}
+
+
+def read(file: Path) -> dict[str, str]:
+    rows = csv.DictReader(file.read_text().splitlines()) if file.exists() else ()
+    return {row["commit"]: row["state"] for row in rows}
+
+
+def marks(record: Record, states: dict[str, str]) -> list[str]:
+    """List what a reader should mind about the code of a record, and about the command that makes it again."""
+    gone = any(states.get(commit) == GONE for commit in record.commits)
+    changed = dict.fromkeys(name for part in record.parts for name in _changed(record.settings, part))
+    return [
+        *(["code no longer in the history"] if gone else []),
+        *([f"settings changed since: {', '.join(changed)}"] if changed else []),
+    ]
+
+
+def _changed(then: dict, part: Part) -> list[str]:
+    """List the settings that the command of a run has now and did not have then; no data are looked at."""
+    now = _settings(part.command)
+    if now is None:
+        return ["its command is no longer known"]
+    # auto finds a source, and generated data have options that official ones have not
+    task = {name: value for name, value in then["task"].items() if name in now["task"] and name != "source"}
+    were = {name: then[name] for name in now if name in then} | {"restarts": part.restarts, "seed": part.seed}
+    are = now | {"task": {name: now["task"][name] for name in task}}
+    return [name for name, _, _ in records.changed(were | {"task": task}, are)]
+
+
+@functools.cache  # the page and the report both ask
+def _settings(command: str) -> dict | None:
+    """Compose a command, as records keep settings; None if the configuration no longer knows it."""
+    try:
+        config = OmegaConf.to_container(
+            compose_config(shlex.split(command)[2:])[0], resolve=True
+        )  # after python run.py
+    except (HydraException, OmegaConfBaseException):
+        return None
+    if "ids" in config["task"]:
+        config["task"]["ids"].sort()
+    settings = {name: config[name] for name in ("model", "task", "restarts", "seed")}
+    return records.without_neutral(settings | {"max_epochs": config["trainer"]["max_epochs"]})
+
+
+def as_csv(states: dict[str, str]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerows([("commit", "state"), *sorted(states.items())])
+    return stream.getvalue()
+
+
+def ask(commit: str, root: Path) -> str:
+    """Ask git whether a commit led to the code that is checked out; only a whole history can deny it."""
+
+    def git(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(("git", *words), cwd=root, capture_output=True, text=True, timeout=20)
+
+    try:
+        if git("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0:
+            return IN
+        whole = git("rev-parse", "--is-shallow-repository").stdout.strip() == "false"
+    except (OSError, subprocess.SubprocessError):
+        return UNKNOWN
+    return GONE if whole else UNKNOWN
+
+
+def asked(commits: set[str], earlier: dict[str, str], root: Path) -> dict[str, str]:
+    """Ask git about each commit; where it cannot tell, keep its earlier answer."""
+    states = {commit: ask(commit, root) for commit in commits}
+    return {commit: earlier.get(commit, UNKNOWN) if state == UNKNOWN else state for commit, state in states.items()}

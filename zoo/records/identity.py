@@ -1,0 +1,89 @@
+"""The identity of a run: a hash of every setting that decides its figures.
+
+FROZEN. Names, values and both sentences go into the hash letter by letter: a change here orphans the committed records.
+"""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.corpus import Data  # which loads torch
+
+SCHEMA = 1
+SELECTIONS = {  # by kind of data
+    "stories": (
+        "of each restart the epoch of lowest validation error, of equals the last; of the restarts the one of lowest "
+        "validation error, of equals that of lowest validation loss in the last epoch; test read once, at the end"
+    ),
+    "sequences": (
+        "of each restart the epoch of fewest bits on validation sequences, of equals the last; of the restarts the one "
+        "of fewest bits; test sequences read once, at the end"
+    ),
+}
+# Options that are younger than some records, and the value that means "as before". With this value an option is no part
+# of the settings, so the identities of older records stay what they are. A new option of a model, its recipe or a task
+# goes here, by its full name (model.recipe.average, task.rename …).
+NEUTRAL: dict[str, object] = {"compile": "auto"}
+
+
+def settings_of(config: dict, experiment: str | None, data: "Data", packs: list[list[str]]) -> dict:
+    """Collect the settings that decide the figures of a run; folders, loggers and processes do not.
+
+    Args:
+        config: the resolved configuration.
+        experiment: the name of the experiment, if there is one.
+        data: what is learned.
+        packs: the trainings of each program.
+    """
+    without = ["source", "download", "protocol"]
+    if data.source in ("official", "partial") and not data.filled:  # then nothing was generated
+        without += ["generator", "fill_missing"]
+    task = {key: value for key, value in config["task"].items() if key not in without}
+    together = [sorted(names, key=int) for names in packs if len(names) > 1]  # they have one size
+    if "ids" in task:
+        task["ids"] = sorted(task["ids"])
+    return without_neutral(
+        {
+            "experiment": experiment,
+            "model": config["model"],
+            "task": task | {"source": data.source},
+            "protocol": config["protocol"],
+            "restarts": config["restarts"],
+            "seed": config["seed"],
+            "max_epochs": config["trainer"]["max_epochs"],
+            "accelerator": config["trainer"]["accelerator"],
+            "compile": config["trainer"]["compile"],  # compiled programs round otherwise
+            **({"together": sorted(together)} if together else {}),
+            "data_sha256": data.fingerprint,
+        }
+    )
+
+
+def without_neutral(settings: dict, above: str = "") -> dict:
+    """Leave out every option that has its value in NEUTRAL."""
+    kept = {}
+    for name, value in settings.items():
+        full = above + name
+        if full in NEUTRAL and value == NEUTRAL[full]:
+            continue
+        kept[name] = without_neutral(value, f"{full}.") if isinstance(value, dict) else value
+    return kept
+
+
+def identity_of(settings: dict, kind: str) -> str:
+    """Hash the settings: ten hexadecimal digits, equal only for runs that must give equal figures."""
+    text = json.dumps({"schema": SCHEMA, "selection": SELECTIONS[kind]} | settings, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def changed(then: dict, now: dict, above: str = "") -> list[tuple[str, object, object]]:
+    """List the settings that differ: full name, value then, value now."""
+    found = []
+    for name in dict.fromkeys((*then, *now)):
+        before, after = then.get(name), now.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += changed(before, after, f"{above}{name}.")
+        elif before != after:
+            found.append((above + name, before, after))
+    return found

@@ -1,0 +1,272 @@
+"""A record of a run: a frozen, typed view of its JSON, checked once where it enters."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from tasks.errors import UserError
+from zoo.records.identity import SCHEMA
+
+Name = Annotated[str, Field(pattern=r"^[\w./+-]{1,100}$")]
+Text = Annotated[str, Field(max_length=20_000)]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+Seconds = Annotated[float, Field(ge=0, lt=1e10)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Percents = list[Percent]  # of every restart
+Bits = list[float]  # of every restart; not finite where a restart has diverged
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Training(_Checked):
+    """A training of a run: all restarts of one task, or of several tasks together."""
+
+    parameters: Count  # of one network
+    state_size: Count  # numbers that the memory of the longest story holds
+    examples: Count  # questions or sequences learned from, over all epochs and restarts
+    seconds: Seconds
+    compiled: bool = False
+    kernels: bool = False
+
+
+class Environment(_Checked):
+    """The machine and the versions that a run was made with; no host, user or path."""
+
+    finished: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    peak_memory_mb: Count
+    processor: Text
+    cores: Annotated[int, Field(ge=1, lt=2**20)]
+    gpu: Text | None
+    system: Text
+    versions: dict[Name, Text | None]
+
+
+class Part(_Checked):
+    """One of the runs that a record holds; most records hold one."""
+
+    restarts: Annotated[int, Field(ge=1, lt=2**31)]
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    identity: Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+    command: Text
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{3,64}$")] | None
+    dirty: bool | None  # None: not known
+    resumed: bool
+    workers: Annotated[int, Field(ge=1, lt=2**20)]
+    train_seconds: Seconds
+    wall_seconds: Seconds
+    trainings: dict[Name, Training]
+    environment: Environment
+
+
+class TaskFigures(_Checked):
+    """Errors of every restart on one task of questions, in percent."""
+
+    valid_errors: Percents
+    test_errors: Percents
+    oov_errors: Percents | None = None  # of the test set with unknown words
+    valid_dialog_errors: Percents | None = None  # of whole dialogs
+    test_dialog_errors: Percents | None = None
+    oov_dialog_errors: Percents | None = None
+    facts_found: Percents | None = None  # questions whose supporting facts got most attention
+    selected: Count  # the restart that validation selected
+    best_epochs: list[Annotated[int, Field(ge=-1, lt=2**31)]]
+    training: Name
+
+    def chosen(self, figures: str) -> float | None:
+        """Get the figure of the selected restart; None if the record has no such figures."""
+        of_all = getattr(self, figures)
+        return None if of_all is None else of_all[self.selected]
+
+    @property
+    def error(self) -> float:
+        return self.test_errors[self.selected]
+
+
+class FormFigures(_Checked):
+    """Cost and wrong bits of every restart on test sequences of one form, means per sequence."""
+
+    bits: Bits
+    wrong_bits: Bits
+    optimal_bits: float | None  # of the best possible predictor; None where it is zero
+
+
+class Validation(_Checked):
+    """Validation of a run on sequences."""
+
+    bits: Bits
+    wrong_bits: Bits
+    selected: Count
+    best_epochs: list[Annotated[int, Field(ge=-1, lt=2**31)]]
+
+
+class Record(_Checked):
+    """A run. Read it with `zoo.records.read`; nothing edits it."""
+
+    schema_: Annotated[int, Field(alias="schema")]
+    selection: Text
+    identity: Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+    model: Name
+    experiment: Name | None
+    overrides: list[Text]
+    published: Name | None  # key of the published figures
+    command: Text
+    memory: Name
+    supervision: Annotated[str, Field(pattern=r"^[\w -]{1,40}$")]
+    paper: Annotated[str, Field(pattern=r"^https?://[^\s\"'<>]{1,500}$")]
+    traces: Name | None = None  # meaning of the attention, a key of zoo.traces.TRACES
+    family: Name
+    source: Name
+    world: Text
+    filled: dict[Name, Count] = {}  # generated training questions per task that fill a hole of the release
+    recall: dict[Name, Percent] = {}  # percent of questions with an answer in reach, per part
+    settings: dict[str, Any]
+    train_seconds: Seconds
+    wall_seconds: Seconds
+    resumed: bool
+    workers: Annotated[int, Field(ge=1, lt=2**20)]
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{3,64}$")] | None
+    dirty: bool | None
+    tasks: dict[Annotated[str, Field(pattern=r"^\d{1,6}$")], TaskFigures] = {}  # of questions
+    validation: Validation | None = None  # of sequences
+    tests: dict[Annotated[str, Field(pattern=r"^[\w= .]{1,200}$")], FormFigures] = {}  # of sequences
+    trainings: dict[Name, Training]
+    examples_per_second: Count
+    environment: Environment
+    parts: list[Part]
+
+    _file: Path = PrivateAttr(default=Path())
+
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    @property
+    def name(self) -> str:
+        return self._file.stem
+
+    @property
+    def title(self) -> str:
+        """The first part of its file name: model, data and protocol."""
+        return self.name.rsplit("-", 2)[0]
+
+    @property
+    def kind(self) -> str:
+        """The kind of data that the run learned from: "stories" or "sequences"."""
+        return "stories" if self.validation is None else "sequences"
+
+    @property
+    def restarts(self) -> int:
+        return self.settings["restarts"]
+
+    @property
+    def protocol(self) -> str:
+        return self.settings["protocol"]
+
+    @property
+    def examples(self) -> int:
+        return sum(training.examples for training in self.trainings.values())
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of one network, of the largest where tasks differ."""
+        return max(training.parameters for training in self.trainings.values())
+
+    @property
+    def state_size(self) -> int:
+        return max(training.state_size for training in self.trainings.values())
+
+    @property
+    def commits(self) -> list[str]:
+        """Commits of the code that made it, as far as they are known."""
+        return [part.commit for part in self.parts if part.commit]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, data: Any) -> Any:
+        """Fill in what records of older versions do not hold."""
+        if not isinstance(data, dict) or not isinstance(data.get("settings"), dict):
+            return data
+        compiled = data["settings"].get("compile", False) is True
+        data = {"family": "babi"} | data
+
+        def with_compiled(trainings: Any) -> Any:
+            if not isinstance(trainings, dict):
+                return trainings
+            return {name: {"compiled": compiled} | of if isinstance(of, dict) else of for name, of in trainings.items()}
+
+        data["trainings"] = with_compiled(data.get("trainings"))
+        if "parts" not in data:
+            own = {name: data["settings"].get(name) for name in ("restarts", "seed")}
+            own |= {name: data.get(name) for name in Part.model_fields if name not in own}
+            data["parts"] = [own]
+        elif isinstance(data["parts"], list):
+            data["parts"] = [
+                part | {"trainings": with_compiled(part.get("trainings"))} if isinstance(part, dict) else part
+                for part in data["parts"]
+            ]
+        return data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        """Check what one field says against another."""
+        _check_settings(self.settings)
+        if not self.trainings or not self.parts:
+            raise ValueError("it holds no training")
+        if bool(self.tasks) == bool(self.tests) or bool(self.tests) != (self.validation is not None):
+            raise ValueError("expected figures of tasks, or of tests with validation")
+        if sum(part.restarts for part in self.parts) != self.restarts:
+            raise ValueError(f"its parts do not have {self.restarts} restarts together")
+        figures: list[_Checked] = [*self.tasks.values(), *self.tests.values()]
+        figures += [self.validation] if self.validation else []
+        for of in figures:
+            for name in type(of).model_fields:
+                value = getattr(of, name)
+                if isinstance(value, list) and len(value) != self.restarts:
+                    raise ValueError(
+                        f"{name} has {len(value)} figures, expected one for each of {self.restarts} restarts"
+                    )
+            if getattr(of, "selected", 0) >= self.restarts:
+                raise ValueError(f"selected is {of.selected}, expected less than {self.restarts}")
+            if getattr(of, "training", next(iter(self.trainings))) not in self.trainings:
+                raise ValueError(f"training '{of.training}' is not among its trainings")
+        return self
+
+
+def _check_settings(settings: dict[str, Any]) -> None:
+    """Check the settings that every record has; the others are the model's and the task's own."""
+    expected = {"model": dict, "task": dict, "protocol": str, "restarts": int, "seed": int}
+    for name, kind in expected.items():
+        if type(settings.get(name)) is not kind:
+            raise ValueError(f"settings.{name} is {settings.get(name)!r}, expected {kind.__name__}")
+    for name in ("model", "task"):
+        if not isinstance(settings[name].get("_target_"), str):
+            raise ValueError(f"settings.{name}._target_ is {settings[name].get('_target_')!r}, expected a name")
+    if not 1 <= settings["restarts"] < 2**31 or not 0 <= settings["seed"] < 2**31:
+        raise ValueError("settings.restarts or settings.seed is out of range")
+    if settings["protocol"] not in ("per_task", "joint", "fresh"):
+        raise ValueError(f"settings.protocol is {settings['protocol']!r}, expected per_task, joint or fresh")
+
+
+def parse(file: Path) -> Record:
+    """Read a record and check it; what is wrong is said in one sentence."""
+    try:
+        data = json.loads(file.read_bytes())
+        if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
+            raise UserError(f"{file}: schema {data['schema']!r}, expected {SCHEMA}; it was written by another version")
+        record = Record.model_validate(data)
+    except UserError:
+        raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        said = f"{place}: {first['msg']}" if place else first["msg"]
+        raise UserError(f"{file} is not a record of a run ({said}); remove it or restore it with git") from None
+    except (ValueError, RecursionError, IsADirectoryError) as error:
+        said = str(error).partition("\n")[0][:200]
+        raise UserError(f"{file} is not a record of a run ({said}); remove it or restore it with git") from None
+    record._file = file
+    return record

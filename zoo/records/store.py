@@ -1,0 +1,125 @@
+"""Records on the disk: found, read and written."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from tasks.errors import UserError, nearest
+from tasks.files import write_atomically
+from zoo.records import sequences, stories
+from zoo.records.arrays import CURVES
+from zoo.records.environment import environment
+from zoo.records.identity import SCHEMA, SELECTIONS
+from zoo.records.record import Record, parse
+
+_WRITERS = {"stories": stories.figures_of, "sequences": sequences.figures_of}
+
+
+def read(file: Path) -> Record:
+    """Read a record and check it; older ones are completed."""
+    return parse(file)
+
+
+def files(results_dir: Path) -> list[Path]:
+    """List all records, oldest first; their names end with the moment when they were finished."""
+    return sorted((results_dir / "runs").glob("*.json"), key=lambda file: file.stem.rpartition("-")[2])
+
+
+def find(name: str, results: Path, task: str | None = None) -> Path:
+    """Find a record by its file, the beginning of its name or its experiment.
+
+    Of several the newest is taken, but one of official data before any other, and with `task` only those that have it.
+    """
+    if Path(name).suffix == ".json" and Path(name).exists():
+        return Path(name)
+    runs = {file: read(file) for file in files(results)}
+    # memn2n is not memn2n_mine, if there are both
+    whole = [file for file, record in runs.items() if file.stem.startswith(f"{name}-") or record.experiment == name]
+    fitting = whole or [file for file in runs if file.stem.startswith(name)]
+    if not fitting:
+        known = sorted({file.stem.partition("-")[0] for file in runs})
+        experiments = sorted({record.experiment for record in runs.values() if record.experiment})
+        raise UserError(
+            f"{name}: no record in {results}/runs begins so, or is of this experiment"
+            f"{nearest(name, [*known, *experiments])} ({', '.join(known)})"
+        )
+    with_task = [file for file in fitting if task in runs[file].tasks] or fitting
+    return ([file for file in with_task if runs[file].source == "official"] or with_task)[-1]
+
+
+def find_identity(results_dir: Path, title: str, identity: str) -> list[Path]:
+    """Find records of a run, or of a joined record that contains it, oldest first; several after `rerun=true`."""
+
+    def holds_it(file: Path) -> bool:
+        return file.stem.startswith(f"{title}-{identity}-") or any(
+            part.identity == identity for part in read(file).parts
+        )
+
+    return [file for file in files(results_dir) if file.stem.rsplit("-", 2)[0] == title and holds_it(file)]
+
+
+def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[str, dict]) -> Path:
+    """Write the record of a run and the arrays beside it, and return the record's path.
+
+    Args:
+        results_dir: the record goes into its folder `runs`.
+        title: first part of the file name, for people.
+        kind: of the data, "stories" or "sequences".
+        run: what the runner knows: identity, settings, labels, times.
+        trainings: figures of every training, as `zoo.training.train.train` returns them.
+    """
+    tables = {
+        f"{training}/{part}": got["curves"][part].numpy().astype(np.float16)
+        for training, got in trainings.items()
+        for part in CURVES
+    }
+    record = {"schema": SCHEMA, "selection": SELECTIONS[kind]} | run | _WRITERS[kind](trainings, tables)
+    record["trainings"] = {
+        training: {name: got[name] for name in ("parameters", "state_size", "examples", "compiled")}
+        | {"seconds": round(got["seconds"], 2)}
+        for training, got in trainings.items()
+    }
+    record["examples_per_second"] = round(
+        sum(got["examples"] for got in trainings.values())
+        / max(1e-9, sum(got["seconds"] for got in trainings.values()))
+    )
+    record["environment"] = environment()
+    # for `zoo explain`; of most runs too large to be committed, and made again from the record
+    weights = {
+        training: {name: got[name] for name in ("weights", "words", "learned", "sizes") if name in got}
+        for training, got in trainings.items()
+    }
+    return store(results_dir, title, record, tables, weights)
+
+
+def store(results_dir: Path, title: str, record: dict, tables: dict[str, np.ndarray], weights: dict | None) -> Path:
+    """Write a record, its arrays and, where they are at hand, the weights of the selected restarts."""
+    moment = re.sub(r"\D", "", record["environment"]["finished"])  # so two machines never write the same file
+    file = results_dir / "runs" / f"{title}-{record['identity']}-{moment}.json"
+    # the record last: one that can be seen is complete
+    if weights is not None:
+        import torch
+
+        write_atomically(weights_of(file), lambda stream: torch.save(weights, stream))
+    write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **tables))
+    write_atomically(file, lambda stream: stream.write(dump(record).encode()))
+    return file
+
+
+def weights_of(file: Path) -> Path:
+    """Name the file with the weights of the selected restarts, which lies on the machine that made a record."""
+    return file.parent.parent / "weights" / f"{file.stem}.pt"
+
+
+def dump(record: dict) -> str:
+    """Format JSON for people: one key per line, lists of numbers on one line."""
+    return _dump(record, "") + "\n"
+
+
+def _dump(value: object, indent: str) -> str:
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value)
+    rows = (f"{indent}  {json.dumps(key)}: {_dump(entry, indent + '  ')}" for key, entry in value.items())
+    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"

@@ -1,0 +1,88 @@
+"""Figures of a run on questions about stories: errors per task, and the predictions behind them."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from tasks.errors import UserError
+from zoo.records.record import Record, TaskFigures
+
+
+def figures_of(trainings: dict[str, dict], arrays: dict[str, np.ndarray]) -> dict:
+    """Arrange figures for the record; predictions go to `arrays`.
+
+    Args:
+        trainings: figures of every training, as `zoo.training.train.train` returns them.
+        arrays: gets one array per training and name.
+    """
+    tasks = {}
+    for training, got in trainings.items():
+        for part, predicted in got["predictions"].items():
+            arrays[f"{training}/predictions" + ("" if part == "test" else f"_{part}")] = predicted.numpy()
+        arrays[f"{training}/words"] = np.array(got["words"])
+        for part, of_question in got["questions"].items():
+            arrays[f"{training}/{part}"] = of_question.numpy()
+        arrays[f"{training}/looks"] = np.array(json.dumps(got["looks"]))
+        for task in got["errors"]["test"]:
+            found = got["facts_found"][task]
+            tasks[str(task)] = {
+                **{f"{part}_errors": rounded(errors[task]) for part, errors in got["errors"].items()},
+                **{f"{part}_dialog_errors": rounded(errors[task]) for part, errors in got["dialog_errors"].items()},
+                "facts_found": None if found is None else rounded(found),
+                "selected": got["selected"],
+                "best_epochs": got["best_epoch"].tolist(),
+                "training": training,
+            }
+    return {"tasks": {task: tasks[task] for task in sorted(tasks, key=int)}}
+
+
+def join(records: Sequence[Record], chosen: dict[str, int]) -> dict:
+    """Put the figures of several runs one behind another.
+
+    Args:
+        records: the runs, in the order of their seeds.
+        chosen: the selected restart of every training, among all restarts.
+    """
+    tasks = {}
+    for task, first in records[0].tasks.items():
+        tasks[task] = chain([record.tasks[task] for record in records]) | {"selected": chosen[first.training]}
+    return {"tasks": tasks}
+
+
+def validation_of(record: Record, training: str, curve: np.ndarray) -> tuple[int, int, float]:
+    """Find the selected restart of a training, its best epoch and its validation error.
+
+    Args:
+        curve: (E, R) the validation errors of the training.
+    """
+    learned = [of_task for of_task in record.tasks.values() if of_task.training == training]
+    first, k = learned[0], learned[0].selected
+    epoch = first.best_epochs[k]
+    # of several tasks the curve has the error over all questions, with three digits
+    return k, epoch, first.valid_errors[k] if len(learned) == 1 else float(curve[epoch, k])
+
+
+def training_of(record: Record, task: str) -> str:
+    """Find the training that a task was learned in."""
+    if task not in record.tasks:
+        raise UserError(f"task={task}: this run has the tasks {', '.join(record.tasks)}")
+    return record.tasks[task].training
+
+
+def parts_of(record: Record) -> dict[str, TaskFigures]:
+    """Get the figures of every part of the test, by the names that people use."""
+    return record.tasks
+
+
+def chain(figures: Sequence) -> dict:
+    """Put the figures of every restart one behind another; all else is equal in the parts, and taken from the first."""
+    first = figures[0].model_dump(exclude_none=False, exclude_unset=True)
+    return {
+        name: [figure for of in figures for figure in getattr(of, name)] if isinstance(value, list) else value
+        for name, value in first.items()
+    }
+
+
+def rounded(figures: Sequence[float]) -> list[float]:
+    return [round(float(figure), 4) for figure in figures]

@@ -1,0 +1,40 @@
+"""`python run.py` and `zoo run`: Hydra's command line."""
+
+import os
+import sys
+
+os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of being printed as tracebacks
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from tasks.errors import UserError
+from zoo.paths import CONF, conf_folders
+from zoo.runs.messages import ends_with_message, message_of
+
+
+def main(arguments: list[str]) -> None:
+    """Make the run, or the sweep, of these arguments."""
+    own = [f"hydra.searchpath=[file://{folder}]" for folder in conf_folders()[1:]]
+    sys.argv = [sys.argv[0], *arguments, *own]  # where Hydra looks for them
+    with ends_with_message(arguments):
+        _hydra()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def _hydra(config: DictConfig) -> None:
+    from zoo.runs.run import start  # torch is loaded only now: --help answers at once
+
+    job = HydraConfig.get()
+    try:
+        start(config)
+    except Exception as error:
+        if (message := message_of(error, list(job.overrides.task))) is None:
+            raise
+        if job.mode is not RunMode.MULTIRUN:
+            sys.exit(message)  # here, or Hydra would add a line of its own
+        print(f"{' '.join(job.overrides.task)}: {message}", file=sys.stderr, flush=True)
+        # which Hydra keeps until the others are made
+        raise UserError("not every run of the sweep was made; what was wrong stands above") from None

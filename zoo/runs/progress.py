@@ -1,0 +1,113 @@
+"""Progress of a run in the terminal: one row per training, and the time left."""
+
+import io
+import sys
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from zoo.clock import clock, label
+from zoo.families.board import Measure
+
+
+class Labelled(io.TextIOBase):
+    """A stream that several runs share: whole lines, each behind the name of its run."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.stream, self.name, self.begun = stream, name, ""
+
+    def write(self, text: str) -> int:
+        *lines, self.begun = (self.begun + text).split("\n")
+        if lines:
+            self.stream.write("".join(f"{self.name}  {line}\n" for line in lines))
+            self.stream.flush()
+        return len(text)
+
+
+class Progress:
+    """A live table in a terminal; in a file or a pipe one line per finished training."""
+
+    def __init__(self, title: str, epochs: dict[str, int], weights: dict[str, float], measure: Measure) -> None:
+        """
+        Args:
+            title: stands above the table.
+            epochs: of every training at most, by name.
+            weights: how long an epoch of each takes, relative to the others.
+            measure: how its figures are shown.
+        """
+        self.title, self.epochs, self.weights, self.measure = title, epochs, weights, measure
+        self.state: dict[str, dict] = {}
+        self.done: dict[str, float] = {}  # the figure of the restart that validation selected
+        self.console = Console(stderr=True)
+        self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
+        self.before: dict[str, int] = {}  # epochs that an interrupted attempt had already done
+        self.begin, self.drawn = time.monotonic(), 0.0
+
+    def __enter__(self) -> "Progress":
+        if self.live:
+            self.live.start()
+        else:
+            print(self.title, file=sys.stderr, flush=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def report(self, name: str, state: dict) -> None:
+        self.before.setdefault(name, state["epoch"] - 1)
+        self.state[name] = state
+        self.draw()
+
+    def finish(self, name: str, error: float) -> None:
+        self.before.setdefault(name, self.epochs[name])
+        self.done[name] = error
+        if self.live:
+            self.draw()
+        else:
+            left = f", {self.left()} left" if len(self.done) < len(self.epochs) else ""
+            figure = f"{self.measure.name} {self.measure.said_of_error(error)}"
+            print(
+                f"  {len(self.done)}/{len(self.epochs)}  {label(name)}: {figure}{left}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def work(self, epochs: dict[str, int]) -> float:
+        return sum(self.weights[name] * number for name, number in epochs.items())
+
+    def did(self) -> float:
+        reached = {name: state["epoch"] for name, state in self.state.items()}
+        return self.work(reached | {name: self.epochs[name] for name in self.done})
+
+    def left(self) -> str:
+        """Estimate the time for the rest, at the pace of this attempt."""
+        did = self.did()
+        gained = did - self.work(self.before)
+        return clock((time.monotonic() - self.begin) * (self.work(self.epochs) - did) / gained) if gained else "?"
+
+    def draw(self) -> None:
+        if not self.live or time.monotonic() - self.drawn < 0.2:
+            return
+        self.drawn = time.monotonic()
+        table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for column in ("training", "epoch", "validation, mean", "best", self.measure.name):
+            table.add_column(column, justify="left" if column == "training" else "right")
+        for name in self.epochs:
+            if name in self.done:
+                table.add_row(label(name), "done", "", "", self.measure.said_of_error(self.done[name]), style="dim")
+            elif name in self.state:
+                now = self.state[name]
+                best = "linear start" if now["best"] is None else self.measure.said_of_error(now["best"])
+                table.add_row(
+                    label(name), f"{now['epoch']}/{now['epochs']}", self.measure.said_of_error(now["error"]), best, ""
+                )
+        waiting = len(self.epochs) - len(self.done.keys() | self.state.keys())
+        passed = clock(time.monotonic() - self.begin)
+        table.caption = (
+            f"{waiting} waiting · {self.did() / self.work(self.epochs):.0%} · {passed} passed · {self.left()} left"
+        )
+        self.live.update(table, refresh=True)

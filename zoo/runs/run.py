@@ -1,0 +1,136 @@
+"""A run: planned, trained, recorded, shown."""
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from tasks.errors import UserError
+from tasks.files import write_atomically
+from zoo import records
+from zoo.clock import clock
+from zoo.families import family_of
+from zoo.families.board import read_published
+from zoo.runs.compose import labels_of
+from zoo.runs.plan import Plan, plan_config
+from zoo.runs.progress import Progress
+from zoo.runs.workers import train_all, workers_of
+
+
+def start(config: DictConfig) -> None:
+    """Make the run of the configuration that Hydra has composed for `python run.py`."""
+    job = HydraConfig.get()
+    run(plan_config(config, labels_of(config, job.runtime.choices, job.overrides.task)))
+
+
+def run(plan: Plan) -> Path:
+    """Make a run, or go on with one that was interrupted, and return the path of its record."""
+    config, labels, data = plan.config, plan.labels, plan.data
+    results = Path(config["results_dir"])
+    if data.notice:
+        print(data.notice, file=sys.stderr)
+    home = results / "unfinished" / f"{plan.title}-{plan.identity}"
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(home):
+        earlier = plan.recorded()
+        if earlier and not config["rerun"]:
+            show(records.read(earlier[-1]))
+            print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
+            return earlier[-1]
+        began = time.monotonic()
+        code = records.commit_of_code(results)
+        if code["dirty"]:
+            print(
+                "git status shows changes beside results/: the leaderboard will mark this run as of uncommitted code",
+                file=sys.stderr,
+            )
+        work = home / str(len(earlier))  # what a finished run may have left is not taken for the work of the next
+        resumed = begun(work)
+        restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
+        world = f" ({data.world})" if data.world else ""
+        title = f"{labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
+        if resumed:
+            title += ", continued"
+        epochs = dict.fromkeys(data.trainings, plan.recipe.all_epochs)
+        with Progress(title, epochs, plan.weights, plan.family.measure) as progress:
+            figures = train_all(config, plan.kind, plan.packs, work, progress)
+        record = {
+            "identity": plan.identity,
+            **labels,
+            **plan.facts,
+            "family": data.family,
+            "source": data.source,
+            "world": data.world,
+            **({"recall": data.recall} if data.recall else {}),
+            "filled": {str(task): questions for task, questions in data.filled.items()},
+            "settings": plan.settings,
+            "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
+            "wall_seconds": round(time.monotonic() - began, 1),
+            "resumed": resumed,
+            "workers": workers_of(config, len(plan.packs)),
+            **code,
+        }
+        ordered = {name: figures[name] for name in data.trainings}
+        file = records.write(results, plan.title, plan.kind.RECORDED, record, ordered)
+        shutil.rmtree(home)
+    show(records.read(file))
+    where = "" if results == Path("results") else f" results_dir={results}"
+    print(f"record: {file}\n  zoo leaderboard{where}   puts it on the leaderboard")
+    print(f"  {look_command(records.read(file), where)}")
+    return file
+
+
+def begun(work: Path) -> bool:
+    """Tell whether this code has begun the work before; work of other code is thrown away."""
+    file, code = work / "code.txt", records.fingerprint()
+    if file.exists() and file.read_text() == code:
+        return True
+    if work.exists():
+        print(
+            "the code, or a version of a library, has changed since this run was interrupted: it begins anew",
+            file=sys.stderr,
+        )
+        shutil.rmtree(work)
+    write_atomically(file, lambda stream: stream.write(code.encode()))
+    return False
+
+
+@contextlib.contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Refuse to make a run that another process is making."""
+    lock = FileLock(work.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"another process is making this very run ({work.name}); wait for it, or change an option, seed for example"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def show(record: records.Record) -> None:
+    """Print the figures of a record, with the paper's beside them."""
+    family = family_of(record.family)
+    print(family.heading(record))
+    Console().print(family.terminal(record))
+    published = read_published(record.file.parent.parent, family.published_file)
+    print(family.against_paper(family.row_of(record, published)))
+    speed = f"{record.examples_per_second:,} training examples per second in each, all restarts together"
+    print(f"{clock(record.wall_seconds)} in {record.workers} process(es), {speed}")
+
+
+def look_command(record: records.Record, where: str) -> str:
+    """Name the command that looks inside a run."""
+    if record.tests:
+        return f"zoo draw run={record.name}{where}   draws what the heads did"
+    return f"zoo explain run={record.name} task={next(iter(record.tasks))}{where}   shows where it looked"

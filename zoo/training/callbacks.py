@@ -1,0 +1,80 @@
+"""Lightning's hooks: checkpoints that are whole files, and reports to the progress display."""
+
+import io
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+
+from tasks.files import write_atomically
+from zoo.training.module import EnsembleTraining
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are written whole; Lightning's own are torn if it is killed where /tmp is another disk."""
+
+    def save_checkpoint(self, checkpoint: dict, path: str, storage_options: object = None) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_atomically(Path(path), lambda stream: stream.write(buffer.getbuffer()))
+
+
+class Checkpoint(pl.Callback):
+    """A checkpoint at the end of an epoch, whenever `seconds` have passed since the last one."""
+
+    def __init__(self, file: Path, seconds: float) -> None:
+        self.file, self.seconds, self.last = file, seconds, time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # a training that has ended goes on to its test; a checkpoint of it would be trained for one epoch more
+        if time.monotonic() - self.last >= self.seconds and not trainer.should_stop:
+            trainer.save_checkpoint(self.file)
+            self.last = time.monotonic()
+
+
+class Report(pl.Callback):
+    """News for the progress display: where each training of a pack stands."""
+
+    def __init__(self, trainings: list[str], report: Callable[[str, dict], None]) -> None:
+        self.trainings, self.report = trainings, report
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: EnsembleTraining) -> None:
+        errors = pl_module.valid_error_curve[trainer.current_epoch].chunk(len(self.trainings))
+        bests = pl_module.best.error.chunk(len(self.trainings))
+        linear = pl_module.schedule.linear.chunk(len(self.trainings))
+        for name, error, best, starts in zip(self.trainings, errors, bests, linear, strict=True):
+            state = {
+                "epoch": trainer.current_epoch + 1,
+                "epochs": trainer.max_epochs,
+                "linear": bool(starts.any()),
+                "error": float(error.mean()),
+                "best": float(best.min()) if bool(best.isfinite().any()) else None,
+            }
+            self.report(name, state)
+
+
+def undamaged(checkpoint: Path) -> str | None:
+    """Return the path of a checkpoint that can be read; delete a damaged one, and return None."""
+    if not checkpoint.exists():
+        return None
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
+        print(f"{checkpoint} is damaged ({str(error).splitlines()[0]}): this training begins anew", file=sys.stderr)
+        checkpoint.unlink()
+        return None
+    return str(checkpoint)
+
+
+def hush() -> None:
+    """Silence Lightning's hints (devices, workers of loaders), which do not apply to tables in memory."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
