@@ -18,6 +18,7 @@ from zoo.commands import Given, Grammar
 from zoo.records import Record
 from zoo.runs.compose import compose_config
 
+ROUNDING = ("compile", "kernels")  # settings that only round otherwise; every part says what it had
 GRAMMAR = Grammar(names=("results_dir",), several=True)
 
 
@@ -79,8 +80,8 @@ def _check(whole: list[Record], arrays: list[dict[str, np.ndarray]]) -> None:
 
 
 def _comparable(record: Record) -> dict:
-    """The settings without `compile`: every part says whether it had compiled programs, which only round otherwise."""
-    return {name: value for name, value in record.settings.items() if name != "compile"}
+    """The settings without what only rounds otherwise: every part says whether it had compiled programs or kernels."""
+    return {name: value for name, value in record.settings.items() if name not in ROUNDING}
 
 
 def _fields(record: Record) -> dict:
@@ -96,8 +97,8 @@ def _joined(whole: list[Record]) -> dict:
     """Everything but the figures."""
     first, newest = whole[0], max(whole, key=lambda record: record.environment.finished)
     raw = first.model_dump(by_alias=True, exclude_unset=True)
-    compiled = [record.settings.get("compile") for record in whole]
-    alike = first.settings if len(set(compiled)) == 1 else _comparable(first)
+    rounding = {tuple(record.settings.get(name) for name in ROUNDING) for record in whole}
+    alike = first.settings if len(rounding) == 1 else _comparable(first)
     settings = alike | {"restarts": sum(record.restarts for record in whole)}
     parts = [part for record in whole for part in record.parts]
     trainings = {

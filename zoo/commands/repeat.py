@@ -58,23 +58,27 @@ def _made_again(
     if "source" in record.settings["task"] and record.settings["task"].get("ids"):
         arguments.append(f"task.source={record.source}")  # not what auto would find here
     alone = task is not None and training == task
-    arguments += _compiled(record, part, task if alone else None)
+    arguments += _rounding(part, task if alone else None)
     arguments += [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"]
     whole = plan_of(arguments)
     then = record.settings | {"restarts": part.restarts, "seed": part.seed}
-    # but for compiling, which has just been said
-    for name, was, now in records.changed(*({**of, "compile": None} for of in (then, whole.settings))):
+    # but for compiling and kernels, which have just been said
+    said = {"compile": None, "kernels": None}
+    for name, was, now in records.changed(*(of | said for of in (then, whole.settings))):
         print(f"NOTE: {name} is {now} now, and was {was} in the run", file=sys.stderr)
     # beside others its network has other sizes
     beside = next((names for names in record.settings.get("together", []) if task in names), [task])
     return run(plan_of([*arguments, f"task.ids=[{','.join(map(str, beside))}]"]) if alone else whole)
 
 
-def _compiled(record: Record, part: Part, alone: str | None) -> list[str]:
-    """Say whether programs were compiled, which round otherwise; nothing where trainings of a run differ in it."""
-    trainings = [part.trainings[alone]] if alone else part.trainings.values()
-    was = {training.compiled for training in trainings}
-    return [f"trainer.compile={str(*was).lower()}"] if len(was) == 1 else []
+def _rounding(part: Part, alone: str | None) -> list[str]:
+    """Say whether programs were compiled and kernels ran, which round otherwise; not where trainings differ in it."""
+    trainings = [part.trainings[alone]] if alone else list(part.trainings.values())
+    said = []
+    for option, name in (("compile", "compiled"), ("kernels", "kernels")):
+        was = {getattr(training, name) for training in trainings}
+        said += [f"trainer.{option}={str(*was).lower()}"] if len(was) == 1 else []
+    return said
 
 
 def _differences(then: Record, now: Record, task: str | None, training: str | None) -> list[str]:

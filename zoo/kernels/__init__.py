@@ -54,12 +54,11 @@ def use(wish: bool | str) -> bool:
 
 
 @contextmanager
-def switched(wish: bool | str) -> Iterator[None]:
-    """Kernels on or off for a while."""
+def switched(wish: bool | str) -> Iterator[bool]:
+    """Switches kernels on or off for a while; hands out whether they are on."""
     before = _wish
-    use(wish)
     try:
-        yield
+        yield use(wish)
     finally:
         use(before)
 
