@@ -96,11 +96,13 @@ class Machine(MemoryNetwork):
             self.first_reads.expand(count, -1, -1),
         )
 
-    def run(self, x: Tensor, heard: Tensor, state: State, asked: Tensor) -> tuple[Tensor, Tensor, Tensor, State]:
+    def run(
+        self, x: Tensor, heard: Tensor, state: State, asked: Tensor, gaps: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor, State]:
         """Step after step: outputs, weightings and reads, (B, T, ...), and the states that are asked for."""
         U = self.U if self.U is None else self.U[0]
         maps = Maps(self.W_r, self.b, U, self.W_head, self.b_head, self.W_write, self.b_write)
-        return run(self.step, x, heard, state, asked, maps if self.W_up is None else None)
+        return run(self.step, x, heard, state, asked, gaps, maps if self.W_up is None else None)
 
     def step(self, x: Tensor, state: State) -> State:
         """Hears `x`, (B, gates d), addresses with every head, reads, then writes."""
@@ -267,7 +269,7 @@ class NTM(Machine):
         heard = torch.where(heard == PAD, -1, heard)
         each = heard.shape[1] // length  # steps of a sentence
         asked = batch.story * heard.shape[1] + batch.told.clamp(min=1) * each - 1
-        _, weights, _, state = self.run(features[0], heard, self.begin(count), asked)
+        _, weights, _, state = self.run(features[0], heard, self.begin(count), asked, self.hears == "words")
         writing = torch.where(heard[..., None] < 0, 0.0, weights[:, :, self.read_heads :].sum(2))
         return state, writing.unflatten(1, (length, each)).sum(2)
 

@@ -29,6 +29,7 @@ from torch import Generator, Tensor, nn
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import after_words, gru, recur, rows
+from zoo.parts.heads import attend
 from zoo.parts.slots import time_with_gaps, times_told
 
 
@@ -109,16 +110,13 @@ class WMN(MemoryNetwork):
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: K hops into the buffer, then the relation network over its pairs."""
-        questions, slots, d = memory.shape
-        seen = (batch.stories != PAD)[:, None]
+        seen = batch.stories != PAD
         q = features[1]
         u = self.t(q)
         buffer, attention = [], []
         for W_head, W_out in zip(self.W_head, self.W_out, strict=True):
-            k = torch.tanh(memory @ W_head.T).view(questions, slots, self.heads, d)  # k_i^h = tanh(W_h m_i)
-            scores = (k * u[:, None, None]).sum(-1).transpose(1, 2) / math.sqrt(d)
-            a = torch.where(seen, scores, -torch.inf).softmax(dim=-1)  # a^h = softmax(k^h . u / sqrt d)
-            o = (a @ memory).flatten(1) @ W_out.T  # o = W_o [z^1; ...; z^H], z^h = sum_i a_i^h m_i
+            z, a = attend(memory, u, W_head, seen)  # k_i^h = tanh(W_h m_i), a^h = softmax(k^h . u / sqrt d)
+            o = z @ W_out.T  # o = W_o [z^1; ...; z^H], z^h = sum_i a_i^h m_i
             u = self.t(o)
             buffer.append(o)
             attention.append(a.mean(1))

@@ -32,16 +32,18 @@ class Maps(NamedTuple):
 
 
 def run(
-    step: Callable[[Tensor, State], State], x: Tensor, heard: Tensor, state: State, asked: Tensor, maps: Maps | None
-) -> tuple[Tensor, Tensor, Tensor, State]:
+    step: Callable[[Tensor, State], State], x: Tensor, heard: Tensor, state: State, asked: Tensor, gaps: bool,
+    maps: Maps | None,
+) -> tuple[Tensor, Tensor, Tensor, State]:  # fmt: skip
     """Outputs, weightings and reads after every step, (B, T, ...), and the states that are asked for.
 
     Args:
         step: from what is heard, (B, gates d), and a state to the next state; the kernel does the same for NTM's step.
         x: (V, gates d) what can be heard.
-        heard: (B, T) the row of x that is heard in each step; where it is negative, the state stays.
+        heard: (B, T) the row of x that is heard in each step; negative where none is.
         state: before the first step.
         asked: (N,) after which steps, each a number b T + t.
+        gaps: whether the state stays where nothing is heard; if not, nobody asks for what comes behind.
         maps: the weights of the machine; None: no kernel knows it.
     """
     if maps is not None and kernels.usable(x, *state, *maps):
@@ -49,17 +51,17 @@ def run(
     states = []
     for some in heard.unbind(1):
         after = step(rows(x, some.clamp(min=0)), state)
-        stays = [(some < 0).view(-1, *[1] * (part.dim() - 1)) for part in state]
-        state = State(*(torch.where(there, old, new) for there, new, old in zip(stays, after, state, strict=True)))
+        if gaps:
+            there = [(some >= 0).view(-1, *[1] * (part.dim() - 1)) for part in state]
+            after = State(*(torch.where(here, new, old) for here, new, old in zip(there, after, state, strict=True)))
+        state = after
         states.append(state)
     outputs, _, _, weights, reads = parts = [torch.stack(part, dim=1) for part in zip(*states, strict=True)]
     found = (rows(part.flatten(2).flatten(0, 1), asked).view(-1, *part.shape[2:]) for part in parts)
     return outputs, weights, reads, State(*found)
 
 
-def _run(
-    x: Tensor, heard: Tensor, state: State, asked: Tensor, maps: Maps
-) -> tuple[Tensor, Tensor, Tensor, State]:
+def _run(x: Tensor, heard: Tensor, state: State, asked: Tensor, maps: Maps) -> tuple[Tensor, Tensor, Tensor, State]:
     _, width, slots = state.memory.shape
     hidden, cell = state.output, state.controller
     if maps.U is not None:
