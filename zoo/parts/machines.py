@@ -57,7 +57,7 @@ def run(
         state = after
         states.append(state)
     outputs, _, _, weights, reads = parts = [torch.stack(part, dim=1) for part in zip(*states, strict=True)]
-    found = (rows(part.flatten(2).flatten(0, 1), asked).view(-1, *part.shape[2:]) for part in parts)
+    found = (rows(part.flatten(2).flatten(0, 1), asked).view(len(asked), *part.shape[2:]) for part in parts)
     return outputs, weights, reads, State(*found)
 
 
