@@ -18,6 +18,7 @@ from zoo.commands import Given, Grammar
 from zoo.records import Record
 from zoo.runs.compose import arguments_of, compose_config
 
+ROUNDING = ("compile", "kernels")  # settings that only round otherwise; every part says what it had
 GRAMMAR = Grammar(names=("results_dir",), several=True)
 
 
@@ -100,8 +101,8 @@ def _check(whole: list[Record], arrays: list[dict[str, np.ndarray]]) -> None:
 
 
 def _comparable(record: Record) -> dict:
-    """Drop `compile` from the settings: compiled programs only round otherwise, and every part names its own."""
-    return {name: value for name, value in record.settings.items() if name != "compile"}
+    """Drop settings that only round otherwise: every part says whether it had compiled programs or kernels."""
+    return {name: value for name, value in record.settings.items() if name not in ROUNDING}
 
 
 def _fields(record: Record) -> dict:
@@ -117,8 +118,8 @@ def _joined(whole: list[Record]) -> dict:
     """Collect everything but the figures."""
     first, newest = whole[0], max(whole, key=lambda record: record.environment.finished)
     raw = first.model_dump(by_alias=True, exclude_unset=True)
-    compiled = [record.settings.get("compile") for record in whole]
-    alike = first.settings if len(set(compiled)) == 1 else _comparable(first)
+    rounding = {tuple(record.settings.get(name) for name in ROUNDING) for record in whole}
+    alike = first.settings if len(rounding) == 1 else _comparable(first)
     settings = alike | {"restarts": sum(record.restarts for record in whole)}
     parts = [part for record in whole for part in record.parts]
     trainings = {

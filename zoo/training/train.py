@@ -10,6 +10,7 @@ import torch
 
 from tasks import tensors
 from tasks.errors import UserError
+from zoo import kernels
 from zoo.interface import MemoryNetwork
 from zoo.kinds import Kind, kind_of
 from zoo.training import loggers
@@ -58,16 +59,19 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
     tasks = [f"{name}/" for name in corpora] if len(corpora) > 1 else [""]
     training = EnsembleTraining(Ensemble([network for _ in corpora for network in networks()]), recipe, tasks)
     kind = kind_of(next(iter(corpora.values())))
-    corpora, compiled = _fit(training, kind, config, corpora, seeds, folder / "last.ckpt", report)
-    figures = {}  # a pack's epochs are those of its last network; each training has an equal share of its time
-    for number, (name, corpus) in enumerate(corpora.items()):
-        mine = slice(number * len(seeds), (number + 1) * len(seeds))
-        figures[name] = {
-            "compiled": compiled,
-            "sizes": list(sizes),
-            "seconds": float(training.seconds) / len(corpora),
-            **_test(training, Ensemble(networks()).to(training.device), mine, kind, corpus),
-        }
+    options, figures = config["trainer"], {}
+    with kernels.switched(False if options["compile"] is True else options["kernels"]) as used:
+        corpora, compiled = _fit(training, kind, config, corpora, seeds, folder / "last.ckpt", report, used)
+        # a pack's epochs are those of its last network; each training has an equal share of its time
+        for number, (name, corpus) in enumerate(corpora.items()):
+            mine = slice(number * len(seeds), (number + 1) * len(seeds))
+            figures[name] = {
+                "compiled": compiled,
+                "kernels": used and training.device.type == "cpu",
+                "sizes": list(sizes),
+                "seconds": float(training.seconds) / len(corpora),
+                **_test(training, Ensemble(networks()).to(training.device), mine, kind, corpus),
+            }
     tensors.save(done, figures)
     return figures
 
@@ -80,6 +84,7 @@ def _fit(
     seeds: list[int],
     checkpoint: Path,
     report: Callable[[str, dict], None],
+    kernels_on: bool,
 ) -> tuple[dict[str, Any], bool]:
     """Train to the end; return the data, moved to the device, and whether programs were compiled."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
@@ -109,7 +114,7 @@ def _fit(
         corpora = {name: corpus.to(device) for name, corpus in corpora.items()}
         batches, valid = _batches(kind, corpora, ensemble.network, seeds, recipe)
         pays = kind.repays_compiling(ensemble.network, corpora, steps=len(batches) * recipe.all_epochs)
-        compiled = is_compiled(trainer_options["compile"], ensemble.network, pays, device.type)
+        compiled = not kernels_on and is_compiled(trainer_options["compile"], ensemble.network, pays, device.type)
         if compiled:
             ensemble.compile_for(batches.batch_size)
         trainer.fit(training, Blocks(batches), valid, ckpt_path=undamaged(checkpoint), weights_only=True)
