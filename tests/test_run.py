@@ -240,7 +240,7 @@ def message_of(arguments: list[str]) -> str:
         # a plus makes no option of a name that nobody reads
         (["+foo=1"], ["'foo' is not an option", "restarts"]),
         (["++restart=3"], ["'restart' is not an option; did you mean 'restarts'?"]),
-        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts are compared in float32"]),
+        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts share one table"]),
         (["+trainer.worker=2"], ["'trainer.worker' is not an option; did you mean 'trainer.workers'?"]),
         (["+task.foo=1"], ["'task.foo' is not an option", "task.ids"]),
         (["+task.generator.peple=3"], ["'task.generator.peple' is not an option; did you mean", "people"]),
