@@ -1,4 +1,4 @@
-"""python -m benchmarks.generator: how like the release the generated stories are → results/generator.md."""
+"""python -m benchmarks.generator: compare generated stories with the release → results/generator.md."""
 
 import argparse
 import math
@@ -11,8 +11,6 @@ from collections import Counter
 from itertools import chain
 from pathlib import Path
 
-from zoo.leaderboard.tables import rows_of
-
 from tasks.babi import TASKS
 from tasks.babi.generator import BabiWorld, cast_of, generate
 from tasks.babi.official import find, parts_of
@@ -21,6 +19,7 @@ from tasks.babi.text import Question, Story, parse, write
 from tasks.errors import UserError
 from tasks.files import write_atomically
 from zoo import records
+from zoo.families import babi
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENT = "sukhbaatar2015_memn2n_babi_1k"
@@ -29,7 +28,7 @@ MEASURES = ("answers", "story length", "told before", "distance", "statements")
 
 
 def released(release: dict[str, dict[str, bytes]], task: int) -> tuple[list[Story], str]:
-    """All official stories of a task, test and training, of 10k where they are there."""
+    """Read all official stories of a task, test and training, of 10k if they are there."""
     for subset in ("en-10k", "en"):
         texts = parts_of(task, release[subset], subset)
         if "train" in texts:
@@ -38,7 +37,7 @@ def released(release: dict[str, dict[str, bytes]], task: int) -> tuple[list[Stor
 
 
 def plain(task: int, line: str) -> str:
-    """A statement or question without its people, places and objects."""
+    """Replace people, places and objects of a statement or question."""
     cast = {word: role for role, words in cast_of(task, BabiWorld())._asdict().items() for word in words}
     cast |= {word.lower(): role for word, role in cast.items()}
     if not cast:
@@ -48,7 +47,7 @@ def plain(task: int, line: str) -> str:
 
 
 def measured(task: int, stories: list[Story]) -> dict[str, Counter]:
-    """Distributions over stories or questions."""
+    """Measure distributions over stories or questions."""
     found = {name: Counter() for name in (*MEASURES, "questions", "words")}
     forms: dict[str, str] = {}
     for story in stories:
@@ -72,7 +71,7 @@ def measured(task: int, stories: list[Story]) -> dict[str, Counter]:
 
 
 def divergence(one: Counter, other: Counter) -> float:
-    """Jensen–Shannon divergence of two distributions, in thousandths of a bit; 0 for equal ones, 1000 at most."""
+    """Compute the Jensen–Shannon divergence of two distributions, in thousandths of a bit, 0 to 1000."""
     total = 0.0
     for key in one.keys() | other.keys():
         p, q = one[key] / one.total(), other[key] / other.total()
@@ -86,7 +85,7 @@ def mean(counter: Counter) -> float:
 
 
 def fidelity(release: dict[str, dict[str, bytes]]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """A row of divergences and a row of means for each task."""
+    """Make a row of divergences and a row of means for each task."""
     divergences, means = [], []
     for task in TASKS:
         official, subset = released(release, task)
@@ -110,7 +109,7 @@ def fidelity(release: dict[str, dict[str, bytes]]) -> tuple[list[tuple[str, ...]
 
 
 def second_reading(release: dict[str, dict[str, bytes]]) -> list[tuple[str, ...]]:
-    """What the answer checker finds in the release and in generated stories, task by task."""
+    """Count where the answer checker disagrees with the release and with generated stories, task by task."""
     rows = []
     for task in TASKS:
         official = Counter()
@@ -146,11 +145,14 @@ def _judged(task: int, story: Story) -> Counter:
 
 
 def transfer(results: Path) -> list[tuple[str, ...]]:
-    """Test errors on official questions, learned from official and from generated stories, from the records."""
+    """Collect test errors on official questions, learned from official and from generated stories, from the records."""
     found = {
-        row.source: records.read(results / "runs" / f"{row.record}.json")["tasks"]
-        for row in rows_of(results)
-        if row.complete and (row.experiment, row.size, row.protocol) == (EXPERIMENT, "1k", "per_task")
+        babi.source_of(row.record): {
+            task: {"selected": got.selected, "test_errors": got.test_errors} for task, got in row.record.tasks.items()
+        }
+        for row in babi.FAMILY.rows(map(records.read, records.files(results)), results)
+        if babi.is_complete(row)
+        and (row.setting, babi.size_of(row.record), row.record.protocol) == (EXPERIMENT, "1k", "per_task")
     }
     if not {"official", "transfer"} <= found.keys():
         return []
@@ -180,7 +182,7 @@ def transfer(results: Path) -> list[tuple[str, ...]]:
 
 
 def speed() -> tuple[float, float]:
-    """Questions a second over the twenty tasks, as text, and the seconds that all of them take at 1k."""
+    """Measure questions per second over the twenty tasks, as text, and the seconds for all of them at 1k."""
     best = math.inf
     for _ in range(3):
         began = time.perf_counter()

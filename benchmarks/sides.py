@@ -1,5 +1,5 @@
-"""What throughput measures: each function here prepares something to be timed, in a process of its own, and returns
-what can be asked of it."""
+"""The things that throughput measures: each function prepares one of them in a process of its own, and returns the
+functions that can be timed."""
 
 import tempfile
 import time
@@ -39,7 +39,7 @@ class Rate(NamedTuple):
 
 
 class Drawn:
-    """Batches that have been drawn already, as `Blocks` hands them to Lightning."""
+    """Batches that were drawn before, in the form in which `Blocks` hands them to Lightning."""
 
     def __init__(self, batches: list[Questions]) -> None:
         self.batches = batches
@@ -52,7 +52,7 @@ class Drawn:
 
 
 class Timed(EnsembleTraining):
-    """The training as it is, with a stopwatch around what the model and its optimizer do."""
+    """The usual training, with a stopwatch around the model and its optimizer."""
 
     def __init__(self, ensemble: Ensemble, recipe: Recipe) -> None:
         super().__init__(ensemble, recipe)
@@ -73,7 +73,7 @@ class EpochClock(pl.Callback):
 
 
 def questions_in(batch: Questions) -> int:
-    """Of all restarts."""
+    """Count the questions of all restarts."""
     return int((batch.answer != PAD).sum())
 
 
@@ -89,13 +89,13 @@ def begin(config: dict, model: dict, name: str) -> tuple[Corpus, Ensemble, Train
 
 
 def some_of(batches: list, action: Callable, seconds: float, length: Callable[[object], int]) -> list:
-    """As many batches as `action` goes through in a measurement, of all lengths that there are."""
+    """Choose as many batches as `action` goes through in a measurement, of all lengths that occur."""
     batches = sorted(batches, key=length)
     return evenly(batches, times_in(seconds, lambda: action(batches[len(batches) // 2]), len(batches)))
 
 
 def of_zoo(config: dict, name: str, seconds: float) -> Asked:
-    """Training as `run.py` makes it, with loader, Lightning, progress and csv logger; and its evaluation."""
+    """Prepare training as `run.py` makes it, with loader, Lightning, progress and csv logger; and its evaluation."""
     corpus, ensemble, loader = begin(config, config["model"], name)
     all_of_them = list(loader)
     compiling = 0.0
@@ -138,7 +138,7 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
 
 
 def of_plain(config: dict, name: str, seconds: float) -> Asked:
-    """Training and evaluation of the plain baseline."""
+    """Prepare training and evaluation of the plain baseline."""
     corpus, recipe = load_data(config, name).trainings[name], Recipe.from_config(config["model"]["recipe"])
     network = build(config["model"], corpus.sizes, 0)
     if hasattr(network, "linear"):
@@ -172,7 +172,7 @@ def of_plain(config: dict, name: str, seconds: float) -> Asked:
 
 
 def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
-    """Forwards and backwards, with one of the zoo's ways of saving time and without it."""
+    """Prepare forward and backward passes, with one of the zoo's ways of saving time and without it."""
     model = config["model"]
     corpus, ensemble, loader = begin(config, model, name)
     on = off = ensemble
@@ -197,7 +197,7 @@ def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
 
 
 def of_copying(form: str, restarts: int, compiled: bool) -> Asked:
-    """Steps of training on the copy task, one of each length."""
+    """Prepare steps of training on the copy task, one of each length."""
     generator = torch.Generator().manual_seed(0)
     network = PlainCopier() if form == "plain" else Ensemble([SequenceNTM(*COPY.widths) for _ in range(restarts)])
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)

@@ -456,18 +456,20 @@ def test_what_a_command_adds_and_takes_away_stands_in_its_record():
 
 def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, capsys):
     work = tmp_path / "0"
-    assert not begun(work)
+    model, task = {"_target_": "zoo.models.memn2n.MemN2N"}, {"_target_": "tasks.babi.task.load"}
+    config = {"model": model, "task": task, "logger": {}}
+    assert not begun(work, config)
     (work / "1").mkdir()
     monkeypatch.setattr(records, "commit_of_code", lambda results: {"commit": "another", "dirty": True})
-    assert begun(work)
+    assert begun(work, config)
     assert (work / "1").exists()
-    monkeypatch.setattr(records, "fingerprint", lambda: "another")
-    assert not begun(work)
+    monkeypatch.setattr("zoo.runs.run.code_fingerprint", lambda targets, versions: "another")
+    assert not begun(work, config)
     assert not (work / "1").exists()
     assert "the code, or a version of a library, has changed" in capsys.readouterr().err
     (work / "1").mkdir()
     (work / "code.txt").unlink()  # as where throwing the old work away was interrupted
-    assert not begun(work)
+    assert not begun(work, config)
     assert not (work / "1").exists()
 
 

@@ -1,4 +1,4 @@
-"""The verbs of `zoo VERB name=value …`: one module each, with a docstring that is its help."""
+"""The verbs of `zoo VERB name=value …`: one module each. The docstring of the module is its help."""
 
 import ast
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class Given:
 
 
 def parse(verb: str, grammar: Grammar, arguments: list[str]) -> Given:
-    """Sort arguments by the grammar of a verb; what does not fit is said in one sentence."""
+    """Sort arguments by the grammar of a verb; an argument that does not fit is refused in one sentence."""
     given = Given()
     usage = f"zoo {verb} --help shows the arguments"
     for argument in arguments:

@@ -1,8 +1,7 @@
 """zoo experiments [pattern]
 
-List the settings of papers, and settings of our own that do better: python run.py experiment=NAME makes one. A
-published
-figure stands behind its setting; ‡ was seen only where others quote the paper, † is known from memory only.
+List the settings of papers, and settings of our own that do better: zoo run experiment=NAME makes one. A published
+figure stands behind its setting. ‡: seen only where others quote the paper. †: known from memory of the paper only.
 """
 
 from pathlib import Path

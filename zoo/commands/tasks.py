@@ -1,6 +1,6 @@
 """zoo tasks [pattern]
 
-List the tasks: python run.py task=NAME trains on one of them.
+List the tasks: zoo run task=NAME trains on one of them.
 """
 
 from rich.console import Console

@@ -17,7 +17,7 @@ from zoo.leaderboard.table_csv import as_csv
 from zoo.paths import IS_CHECKOUT, ROOT
 from zoo.records import Record, arrays, read
 
-DOCUMENTS = ("README.md", "docs/tasks.md", "docs/results.md")  # hold tables of the committed results
+DOCUMENTS = ("README.md", "docs/tasks.md")  # hold tables of the committed results
 
 
 class Loaded(NamedTuple):

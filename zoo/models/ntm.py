@@ -19,8 +19,6 @@ Deviations:
   in one step, and the answer is scored from the controller's output and the reads of that step.
 """
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -29,20 +27,13 @@ from tasks.batch import PAD, Questions, Sequences
 from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least, one_of
 from zoo.parts.cells import lstm, rows
 from zoo.parts.encoders import position_encoding
-
-
-class State(NamedTuple):
-    output: Tensor  # (B, d) h
-    controller: Tensor  # (B, layers, 2d) hidden state and cell of each LSTM; of a feed-forward controller nothing
-    memory: Tensor  # (B, W, N) a row is a column here, so that the longer axis is the inner one, which is faster
-    weights: Tensor  # (B, heads, N) of the read heads, then of the write heads
-    reads: Tensor  # (B, read heads, W)
+from zoo.parts.machines import Maps, State, run
 
 
 class Machine(MemoryNetwork):
     """A controller that reads and writes the rows of a memory through heads, by what they hold and by where they are.
 
-    What it hears in a step, and what becomes of its output, is left to the classes below.
+    The classes below say what it hears in a step, and what becomes of its output.
 
     Args:
         hears: width of the vectors that it hears.
@@ -105,8 +96,16 @@ class Machine(MemoryNetwork):
             self.first_reads.expand(count, -1, -1),
         )
 
+    def run(
+        self, x: Tensor, heard: Tensor, state: State, asked: Tensor, gaps: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor, State]:
+        """Step after step: outputs, weightings and reads, (B, T, ...), and the states that are asked for."""
+        U = self.U if self.U is None else self.U[0]
+        maps = Maps(self.W_r, self.b, U, self.W_head, self.b_head, self.W_write, self.b_write)
+        return run(self.step, x, heard, state, asked, gaps, maps if self.W_up is None else None)
+
     def step(self, x: Tensor, state: State) -> State:
-        """Hears `x`, (B, gates d), addresses with every head, reads, then writes."""
+        """Hear `x`, (B, gates d), address with every head, read, then write."""
         h, controller = self.control(x + state.reads.flatten(1) @ self.W_r.T + self.b, state.controller)
         weights = self.address(h, state)
         reads = weights[:, : self.read_heads] @ state.memory.transpose(1, 2)  # eq. 2: r = sum_i w(i) M(i)
@@ -120,7 +119,7 @@ class Machine(MemoryNetwork):
         return State(h, controller, memory, weights, reads)
 
     def control(self, x: Tensor, controller: Tensor) -> tuple[Tensor, Tensor]:
-        """The controller's output and its next state."""
+        """Compute the controller's output and its next state."""
         if self.U is None:
             return torch.tanh(x), controller
         states = []
@@ -131,12 +130,12 @@ class Machine(MemoryNetwork):
         return states[-1][:, : self.dim], torch.stack(states, dim=1)
 
     def erase_and_add(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """e and a of every write head, (..., heads, W) each, from outputs of the controller, (..., d)."""
+        """Compute e and a of every write head, (..., heads, W) each, from outputs of the controller, (..., d)."""
         e, a = (h @ self.W_write.T + self.b_write).unflatten(-1, (-1, 2 * self.width)).chunk(2, dim=-1)
         return torch.sigmoid(e), torch.tanh(a)
 
     def address(self, h: Tensor, state: State) -> Tensor:
-        """The weighting of every head, (B, heads, N)."""
+        """Compute the weighting of every head, (B, heads, N)."""
         k, beta, g, s, gamma = (
             (h @ self.W_head.T + self.b_head)
             .view(len(h), self.heads, self.width + 6)
@@ -190,20 +189,18 @@ class SequenceNTM(Machine, SequenceNetwork):
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 
     def encode(self, batch: Sequences) -> Tensor:
-        """I: what the controller hears in every step, (B, T, gates d)."""
+        """I: the controller's input in every step, (B, T, gates d)."""
         return batch.inputs @ self.W_x.T
 
     def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
         """G: output, reads and weightings of every step, (B, T, ...); the memory itself is not kept."""
-        state, done = self.begin(len(features)), []
-        for x in features.unbind(1):
-            state = self.step(x, state)
-            done.append((state.output, state.reads, state.weights))
-        outputs, reads, weights = (torch.stack(parts, dim=1) for parts in zip(*done, strict=True))
+        count, steps = features.shape[:2]
+        heard = torch.arange(count * steps, device=features.device).view(count, steps)
+        outputs, weights, reads, _ = self.run(features.flatten(0, 1), heard, self.begin(count), heard[:0, 0])
         return outputs, reads, weights
 
     def read(self, memory: tuple[Tensor, Tensor, Tensor], features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
-        """O: the controller's output and what was read, in every step."""
+        """O: the controller's output and the vectors that were read, in every step."""
         outputs, reads, weights = memory
         adds = self.erase_and_add(outputs)[1].sum(-2)
         tape = Tape(weights[:, :, : self.read_heads], weights[:, :, self.read_heads :], reads.sum(2), adds)
@@ -258,52 +255,37 @@ class NTM(Machine):
         self.answers = uniform(vocabulary - 1, dim + read_heads * width)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: what the controller hears of every distinct sentence, or of every word, and of every distinct question."""
+        """I: the controller's input for every distinct sentence, or every word, and for every distinct question."""
         sentences = position_encoding(batch.sentences, self.words)
         heard = sentences if self.hears == "sentences" else self.words
         return heard @ self.W_x.T, sentences @ self.W_q.T
 
-    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Tensor]:
-        """G: all that the machine holds after each sentence, (B, T, ...), and what each wrote where, (B, T, N)."""
-        state = self.begin(len(batch.stories))
-        states, written = [], []
-        for sentence in batch.stories.unbind(1):
-            here = torch.zeros_like(state.weights[:, 0])
-            if self.hears == "sentences":
-                state = self.step(rows(features[0], sentence), state)
-                here = state.weights[:, self.read_heads :].sum(1)
-            else:
-                for word in rows(batch.sentences, sentence).unbind(1):
-                    after = self.step(rows(features[0], word), state)
-                    spoken = (word != PAD)[:, None]
-                    here = here + torch.where(spoken, after.weights[:, self.read_heads :].sum(1), 0.0)
-                    state = State(
-                        *(
-                            torch.where(spoken.view(-1, *[1] * (new.dim() - 1)), new, old)
-                            for new, old in zip(after, state, strict=True)
-                        )
-                    )
-            states.append(torch.cat([part.flatten(1) for part in state], dim=1))
-            written.append(here)
-        return torch.stack(states, dim=1), torch.stack(written, dim=1)
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[State, Tensor]:
+        """G: all that the machine holds when each question is asked, and what each sentence wrote where, (B, T, N)."""
+        count, length = batch.stories.shape
+        heard = batch.stories
+        if self.hears == "words":
+            heard = rows(batch.sentences, heard).flatten(1)
+        heard = torch.where(heard == PAD, -1, heard)
+        each = heard.shape[1] // length  # steps of a sentence
+        asked = batch.story * heard.shape[1] + batch.told.clamp(min=1) * each - 1
+        _, weights, _, state = self.run(features[0], heard, self.begin(count), asked, self.hears == "words")
+        writing = torch.where(heard[..., None] < 0, 0.0, weights[:, :, self.read_heads :].sum(2))
+        return state, writing.unflatten(1, (length, each)).sum(2)
 
     def read(
-        self, memory: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions
+        self, memory: tuple[State, Tensor], features: tuple[Tensor, Tensor], batch: Questions
     ) -> tuple[Tensor, Trace]:
         """O: one more step, with the question; the controller's output and what it reads."""
-        states, written = memory
-        length = states.shape[1]
-        flat = rows(states.flatten(0, 1), batch.story * length + (batch.told - 1).clamp(min=0))
-        shapes = [part.shape[1:] for part in self.begin(1)]
-        parts = flat.split([shape.numel() for shape in shapes], dim=1)
-        state = State(*(part.view(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)))
-        after = self.step(rows(features[1], batch.question), state)
+        state, written = memory
+        length = written.shape[1]
+        output, weights, reads, _ = self.run(features[1], batch.question[:, None], state, batch.question[:0])
         # what a sentence has written to the rows that are read
         wrote = rows(written.flatten(1), batch.story).view(-1, length, self.slots)
-        trace = after.weights[:, : self.read_heads] @ wrote.transpose(1, 2)
+        trace = weights[:, 0, : self.read_heads] @ wrote.transpose(1, 2)
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         trace = torch.where(heard[:, None], trace, 0.0)
-        return torch.cat([after.output, after.reads.flatten(1)], dim=1), Trace(trace)
+        return torch.cat([output[:, 0], reads[:, 0].flatten(1)], dim=1), Trace(trace)
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))

@@ -28,12 +28,13 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import gru, hear, rows
+from zoo.parts.cells import after_words, gru, recur, rows
+from zoo.parts.heads import attend
 from zoo.parts.slots import time_with_gaps, times_told
 
 
 class WMN(MemoryNetwork):
-    """Attends with several heads, hop after hop, and reasons over pairs of what the hops have found.
+    """Several heads per hop, and a relation network over all pairs of the hops' outputs.
 
     Args:
         vocabulary: V of the task.
@@ -90,11 +91,14 @@ class WMN(MemoryNetwork):
         self.f = glorot(vocabulary - 1, relation)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: every distinct sentence by the GRU of the story, (U, d), and by that of the question, (U, d)."""
+        """I: each sentence of the stories by their GRU, (B, T, d), and each question by its own, (N, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
+        ends = after_words(batch.sentences)
         return tuple(
-            hear(batch.sentences, words @ W.T + b, nothing, U)
-            for words, W, U, b in zip((self.words, self.question_words), self.W, self.U, self.b, strict=True)
+            recur(words @ W.T + b, batch.sentences, ends[asked.flatten()], nothing, U).view(*asked.shape, -1)
+            for words, asked, W, U, b in zip(
+                (self.words, self.question_words), (batch.stories, batch.question), self.W, self.U, self.b, strict=True
+            )
         )
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
@@ -102,31 +106,28 @@ class WMN(MemoryNetwork):
         time = times_told(batch)
         ago = (time - 1).clamp(min=0)
         x = rows(self.times @ self.W[0].T + self.b[0], ago)
-        return gru(x, rows(features[0], batch.stories), self.U[0])
+        return gru(x, features[0], self.U[0])
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: K hops into the buffer, then the relation network over its pairs."""
-        questions, slots, d = memory.shape
-        seen = (batch.stories != PAD)[:, None]
-        q = rows(features[1], batch.question)
+        seen = batch.stories != PAD
+        q = features[1]
         u = self.t(q)
         buffer, attention = [], []
         for W_head, W_out in zip(self.W_head, self.W_out, strict=True):
-            k = torch.tanh(memory @ W_head.T).view(questions, slots, self.heads, d)  # k_i^h = tanh(W_h m_i)
-            scores = (k * u[:, None, None]).sum(-1).transpose(1, 2) / math.sqrt(d)
-            a = torch.where(seen, scores, -torch.inf).softmax(dim=-1)  # a^h = softmax(k^h . u / sqrt d)
-            o = (a @ memory).flatten(1) @ W_out.T  # o = W_o [z^1; ...; z^H], z^h = sum_i a_i^h m_i
+            z, a = attend(memory, u, W_head, seen)  # k_i^h = tanh(W_h m_i), a^h = softmax(k^h . u / sqrt d)
+            o = z @ W_out.T  # o = W_o [z^1; ...; z^H], z^h = sum_i a_i^h m_i
             u = self.t(o)
             buffer.append(o)
             attention.append(a.mean(1))
         return self.relate(torch.stack(buffer, dim=1), q), Trace(torch.stack(attention, dim=1))
 
     def t(self, o: Tensor) -> Tensor:
-        """The next query: two linear layers."""
+        """Compute the next query by two linear layers."""
         return (o @ self.t_down.T + self.t_down_bias) @ self.t_up.T + self.t_up_bias
 
     def relate(self, buffer: Tensor, q: Tensor) -> Tensor:
-        """sum over i, j of g([o_i; o_j; q]): the first layer is a sum of a part for each of the three."""
+        """Sum g([o_i; o_j; q]) over i, j; the first layer is a sum of a part for each of the three."""
         first, second, asked = self.g_1.split(self.dim, dim=1)
         x = (buffer @ first.T)[:, :, None] + (buffer @ second.T)[:, None] + (q @ asked.T)[:, None, None]
         x = (x + self.g_bias[0]).relu().flatten(1, 2)

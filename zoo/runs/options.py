@@ -1,4 +1,4 @@
-"""The options that conf/ declares; every other name, and every value that cannot be meant, is refused."""
+"""Options that conf/ declares. Every other name, and every value that no run can have, is refused."""
 
 import os
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def walk(node: DictConfig, prefix: str = "") -> Iterator[str]:
 
 
 def declared() -> dict[str, list[str]]:
-    """Every option that the command line can set, for every choice of the groups, and the files that declare it."""
+    """List every option of the command line, for every choice of the groups, with the files that declare it."""
     keys: dict[str, list[str]] = {key: [] for key in walk(OmegaConf.load(CONF / "config.yaml"))}
     groups = (path for folder in conf_folders() for path in sorted(folder.iterdir()) if path.is_dir())
     for group in (path for path in groups if path.name not in UNSET):
@@ -41,7 +41,7 @@ def declared() -> dict[str, list[str]]:
 
 
 def unknown(key: str, known: list[str], everywhere: list[str]) -> str:
-    """The sentence about an option that nobody has declared.
+    """Write the sentence about an option that no file declares.
 
     Args:
         key: its dotted name.
@@ -130,7 +130,7 @@ def _check_present(wanted: list[str], given: DictConfig, above: str) -> None:
 
 
 def _files_of(group: str, name: str, folders: list[Path]) -> list[Path]:
-    """The yaml of a choice, and those that its defaults list names; empty if it lies in no folder that we can read."""
+    """Find the yaml of a choice, and those that its defaults list names; empty if no folder that we can read has it."""
     file = next((found for folder in folders if (found := folder / group / f"{name}.yaml").exists()), None)
     if file is None:
         return []
