@@ -244,7 +244,7 @@ def message_of(arguments: list[str]) -> str:
         # a plus makes no option of a name that nobody reads
         (["+foo=1"], ["'foo' is not an option", "restarts"]),
         (["++restart=3"], ["'restart' is not an option; did you mean 'restarts'?"]),
-        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts share one table"]),
+        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts share one table of float32"]),
         (["+trainer.worker=2"], ["'trainer.worker' is not an option; did you mean 'trainer.workers'?"]),
         (["+task.foo=1"], ["'task.foo' is not an option", "task.ids"]),
         (["+task.generator.peple=3"], ["'task.generator.peple' is not an option; did you mean", "people"]),
@@ -293,7 +293,7 @@ def message_of(arguments: list[str]) -> str:
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
         (
             ["+trainer.lightning.precision=16"],
-            ["trainer.lightning.precision is not an option: restarts share"],
+            ["'trainer.lightning.precision' is not an option: restarts share"],
         ),
         (["trainer.lightning.profiler=simpel"], ["expected simple or advanced or pytorch; did you mean 'simple'?"]),
     ],
