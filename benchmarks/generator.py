@@ -11,6 +11,8 @@ from collections import Counter
 from itertools import chain
 from pathlib import Path
 
+from zoo.leaderboard.tables import rows_of
+
 from tasks.babi import TASKS
 from tasks.babi.generator import BabiWorld, cast_of, generate
 from tasks.babi.official import find, parts_of
@@ -19,7 +21,6 @@ from tasks.babi.text import Question, Story, parse, write
 from tasks.errors import UserError
 from tasks.files import write_atomically
 from zoo import records
-from zoo.leaderboard.tables import rows_of
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENT = "sukhbaatar2015_memn2n_babi_1k"

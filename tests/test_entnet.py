@@ -37,6 +37,6 @@ def test_a_slot_keeps_what_another_sentence_is_not_about(uneven):
     with torch.no_grad():
         network.gate_bias.fill_(-1e4)
     batch = uneven.by_story(uneven.train, torch.tensor([0]))
-    states, gates = network.write(network.encode(batch), batch)
+    asked, gates = network.write(network.encode(batch), batch)
     assert (gates == 0).all()
-    torch.testing.assert_close(states[0, -1], network.keys / network.keys.norm(dim=-1, keepdim=True))
+    torch.testing.assert_close(asked[-1], network.keys / network.keys.norm(dim=-1, keepdim=True))

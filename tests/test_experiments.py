@@ -1,4 +1,4 @@
-"""Every experiment on bAbI: composes, names its published row, and runs."""
+"""Every experiment on bAbI: composes, quotes its paper rightly, and runs."""
 
 import csv
 import re
@@ -84,7 +84,9 @@ def test_runs_shortened(name, corpus, tmp_path):
 
 @pytest.mark.slow
 def test_a_linear_start_ends(corpus, tmp_path):
-    name = next(name for name in EXPERIMENTS if config(f"experiment={name}")["model"]["recipe"].get("linear_start_epochs"))
+    name = next(
+        name for name in EXPERIMENTS if config(f"experiment={name}")["model"]["recipe"].get("linear_start_epochs")
+    )
     given = config(f"experiment={name}", "restarts=2", "trainer.max_epochs=12", "logger=none", "results_dir=nowhere")
     states = []
     given = given | {"run": {"name": name, "identity": "x"}}

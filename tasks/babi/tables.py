@@ -1,16 +1,15 @@
 """The texts of a task as tables, and a cache of tables."""
 
 import hashlib
-import pickle
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
+from tasks import tensors
 from tasks.babi.text import parse, words_of
 from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
-from tasks.files import write_atomically
 from tasks.lexicon import Lexicon
 
 HELD_OUT = 0.1  # share of the training questions, cut by story, that is held out where there is no validation file
@@ -116,12 +115,12 @@ class Cache:
     def get(self, task: int) -> Tables | None:
         """Load the tables of a task; None if they are missing or damaged."""
         try:
-            tables: Tables = torch.load(self.folder / f"qa{task}.pt", weights_only=True)
+            tables: Tables = tensors.load(self.folder / f"qa{task}.pt")
             corpus_of(tables)
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError):
+        except (OSError, tensors.Damaged, RuntimeError, KeyError, TypeError, ValueError):
             return None
         return tables
 
     def put(self, task: int, tables: Tables) -> None:
         """Store the tables of a task."""
-        write_atomically(self.folder / f"qa{task}.pt", lambda stream: torch.save(tables, stream))
+        tensors.save(self.folder / f"qa{task}.pt", tables)

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tasks import tensors
 from tasks.babi.text import WORD
 from tasks.batch import NONE, PAD, Sizes
 from tasks.corpus import Corpus, Split
@@ -29,20 +30,27 @@ def load(record: Record, training: str) -> tuple[Ensemble, list[str], Tensor, Si
             "  and then ask with:  results_dir=results/repeated"
         )
     check_known(record)
-    stored = torch.load(weights, weights_only=True)[training]
-    sizes = Sizes(*stored["sizes"])
-    ensemble = Ensemble([build(record.settings["model"], sizes, seed=0)])
-    with torch.no_grad():
-        ensemble.weights[0] = stored["weights"]
-    words = stored["words"]
-    return ensemble, words, stored.get("learned", torch.ones(len(words), dtype=torch.bool)), sizes
+    try:
+        stored = tensors.load(weights)[training]
+        sizes, words = Sizes(*stored["sizes"]), stored["words"]
+        ensemble = Ensemble([build(record.settings["model"], sizes, seed=0)])
+        with torch.no_grad():
+            ensemble.weights[0] = stored["weights"]
+        learned = stored.get("learned", torch.ones(len(words), dtype=torch.bool))
+    except (OSError, tensors.Damaged, KeyError, TypeError, RuntimeError) as error:
+        said = str(error).partition("\n")[0]
+        raise UserError(f"{weights}: {said}; zoo repeat run={record.name} makes the weights again") from None
+    return ensemble, words, learned, sizes
 
 
 def read_story(story: str) -> list[str]:
     """Read the lines of a story file."""
     if not Path(story).is_file():
         raise UserError(f"story={story}: no such file; story=- reads what you type")
-    return Path(story).read_text().splitlines()
+    try:
+        return Path(story).read_text().splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"story={story}: not a text in UTF-8 ({error.reason} at byte {error.start})") from None
 
 
 def asked(

@@ -20,7 +20,7 @@ from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.commands.join import join
 from zoo.families.board import titled
-from zoo.records import Part, Record
+from zoo.records import Part, Record, Training
 from zoo.runs.again import plan_again
 from zoo.runs.run import run
 
@@ -58,22 +58,30 @@ def _made_again(
     alone = task is not None and training == task
     # beside others its network has other sizes
     beside = next((names for names in record.settings.get("together", []) if task in names), [task])
-    trainings = [part.trainings[task]] if alone and task else part.trainings.values()
-    compiled = {of.compiled for of in trainings}
     again = plan_again(
         record,
         part,
         [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"],
         [int(name) for name in beside if name] if alone else None,
-        compiled.pop() if len(compiled) == 1 else None,
+        _rounding([part.trainings[task]] if alone and task else list(part.trainings.values())),
     )
     then = record.settings | {"restarts": part.restarts, "seed": part.seed}
-    # but for compiling, which is as it was, and for tasks, which are chosen
-    then, now = ({**of, "compile": None, "task": {**of["task"], "ids": None}} for of in (then, again.settings))
+    # but for compiling and kernels, which are as they were, and for tasks, which are chosen
+    kept = {"compile": None, "kernels": None}
+    then, now = ({**of, **kept, "task": {**of["task"], "ids": None}} for of in (then, again.settings))
     for name, was, is_ in records.changed(then, now):
         if not (alone and name == "data_sha256"):
             print(f"NOTE: {name} is {is_} now, and was {was} in the run", file=sys.stderr)
     return run(again)
+
+
+def _rounding(trainings: list[Training]) -> dict[str, bool]:
+    """Say whether programs were compiled and kernels ran, which round otherwise; not where trainings differ in it."""
+    said = {}
+    for option, name in (("compile", "compiled"), ("kernels", "kernels")):
+        was = {getattr(training, name) for training in trainings}
+        said |= {option: was.pop()} if len(was) == 1 else {}
+    return said
 
 
 def _differences(then: Record, now: Record, task: str | None, training: str | None) -> list[str]:

@@ -30,7 +30,8 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import NONE, PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least, one_of
-from zoo.parts.cells import gru, hear, rows
+from zoo.parts.cells import after_words, gru, hear, let_in, recur, rows
+from zoo.parts.facts import compare
 from zoo.parts.slots import time_with_gaps, times_told
 
 TIME_NOISE = 0.1  # share of empty memories among the sentences in training
@@ -60,7 +61,6 @@ class DMN(MemoryNetwork):
     supervision = "supporting facts"
     batched_by = "story"
     traces = "gates"
-    compiled_methods = ("hear",)
 
     def __init__(
         self,
@@ -102,13 +102,14 @@ class DMN(MemoryNetwork):
         self.W_a = uniform(vocabulary - 1, dim)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: W x + b of every word for the GRU of the story, or with `hears: sentences` each distinct sentence, (U, d);
-        and each sentence as a question, (U, d)."""
+        """I: W x + b of every word for the GRU of the story or, where that hears sentences, each distinct one heard,
+        (U, d); and the questions, (N, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
         told = self.inputs(self.words, 0)
         if self.times is not None:
             told = hear(batch.sentences, told, nothing, self.U[0])
-        return told, hear(batch.sentences, self.inputs(self.words, 1), nothing, self.U[1])
+        asked = after_words(batch.sentences)[batch.question]
+        return told, recur(self.inputs(self.words, 1), batch.sentences, asked, nothing, self.U[1])
 
     def inputs(self, x: Tensor, which: int) -> Tensor:
         return x @ self.W[which].T + self.b[which]
@@ -118,16 +119,12 @@ class DMN(MemoryNetwork):
         sentence is one."""
         if self.times is not None:
             return rows(features[0], batch.stories)
-        h = self.words.new_zeros(len(batch.stories), self.dim)
-        U, facts = self.U[0], []
-        for sentence in rows(batch.sentences, batch.stories).unbind(1):
-            h = self.hear(sentence, features[0], h, U)
-            facts.append(h)
-        return torch.stack(facts, dim=1)
-
-    def hear(self, sentence: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
-        """Compute the state after one more sentence of a story, (B, d)."""
-        return hear(sentence, words, h, U)
+        words = rows(batch.sentences, batch.stories).flatten(1)
+        (count, length), sentence = batch.stories.shape, batch.sentences.shape[1]
+        nothing = self.words.new_zeros(count, self.dim)
+        ends = torch.arange(1, length + 1, device=words.device) * sentence
+        at = (torch.arange(count, device=words.device)[:, None] * (length * sentence + 1) + ends).flatten()
+        return recur(features[0], words, at, nothing, self.U[0]).view(count, length, -1)
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: the episodes. Returns m and q; the trace has the gates of the passes that were made."""
@@ -161,17 +158,17 @@ class DMN(MemoryNetwork):
         c = torch.cat([c, self.end.expand(len(c), 1, d)], dim=1)
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         seen = F.pad(heard, (0, 1), value=True)
-        q = rows(features[1], batch.question)
+        q = features[1]
         # what g is the sigmoid or softmax of: W_2 tanh(W_1 z + b_1) + b_2, where
         # z = [c; m; q; c * q; c * m; |c - q|; |c - m|; c^T W q; c^T W m]; what c and q give is the same in every pass
         of_c, m_, q_, q_times, m_times, q_minus, m_minus, q_mapped, m_mapped = self.W_1.split([d] * 7 + [1, 1], dim=1)
         mapped = c @ self.W_b
-        of_q = c @ of_c.T + self.compare(c, mapped, q, (q_, q_times, q_minus, q_mapped)) + self.b_1
+        of_q = compare(c, q, seen, c @ of_c.T, q @ q_.T, q_times, q_minus, mapped, q_mapped) + self.b_1
         U_memory = self.U[2]
         m, going, scores, made = q, torch.ones_like(batch.told, dtype=torch.bool), [], []
         for number in range(min(most + 1, self.passes)):
-            of_m = self.compare(c, mapped, m, (m_, m_times, m_minus, m_mapped))
-            score = torch.where(seen, (torch.tanh(of_q + of_m) @ self.W_2.T + self.b_2)[..., 0], -torch.inf)
+            score = compare(c, m, seen, of_q, m @ m_.T, m_times, m_minus, mapped, m_mapped, self.W_2) + self.b_2
+            score = torch.where(seen, score, -torch.inf)
             if passes is not None:
                 going = number < passes
             elif number:
@@ -179,7 +176,7 @@ class DMN(MemoryNetwork):
             scores.append(score)
             made.append(going)
             if number < most:
-                e = self.episode(c, self.gates(score))
+                e = self.episode(c, heard, self.gates(score))
                 m = torch.where(going[:, None], gru(self.inputs(e, 2), m, U_memory), m)  # m^i = GRU(e^i, m^{i-1})
         return torch.cat([m, q], dim=-1), torch.stack(scores, dim=1), torch.stack(made, dim=1)
 
@@ -187,21 +184,11 @@ class DMN(MemoryNetwork):
         """Compute the gates g, the end vector's last: each by itself, or all with a sum of one."""
         return torch.sigmoid(scores) if self.by_gru else scores.softmax(dim=-1)
 
-    def episode(self, c: Tensor, g: Tensor) -> Tensor:
+    def episode(self, c: Tensor, heard: Tensor, g: Tensor) -> Tensor:
         """e: the sum of g_t c_t; or h_T, with h_t = g_t GRU(c_t, h_{t-1}) + (1 - g_t) h_{t-1}."""
         if not self.by_gru:
             return (g[:, None] @ c)[:, 0]
-        U, h = self.U[4], torch.zeros_like(c[:, 0])
-        for fact, gate in zip(self.inputs(c[:, :-1], 4).unbind(1), g[:, :-1, None].unbind(1), strict=True):
-            h = h + gate * (gru(fact, h, U) - h)
-        return h
-
-    def compare(self, c: Tensor, mapped: Tensor, v: Tensor, columns: tuple[Tensor, ...]) -> Tensor:
-        """The part of W_1 z with v: v, c * v, |c - v| and c^T W v, each with its columns of W_1, (N, T + 1, d)."""
-        itself, times, minus, bilinear = columns
-        v = v[:, None]
-        with_c = (mapped * v).sum(-1, keepdim=True)
-        return v @ itself.T + (c * v) @ times.T + (c - v).abs() @ minus.T + with_c @ bilinear.T
+        return let_in(self.inputs(c[:, :-1], 4), heard, self.U[4], g[:, :-1])
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: a_1 = GRU(q, a_0), a_0 = m; then softmax(W a_1)."""

@@ -23,8 +23,9 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import attention_gru, gru, hear, rows
+from zoo.parts.cells import after_words, hear, let_in, recur, rows
 from zoo.parts.encoders import position_encoding
+from zoo.parts.facts import compare
 
 
 class DMNPlus(MemoryNetwork):
@@ -88,17 +89,15 @@ class DMNPlus(MemoryNetwork):
     def write(self, features: Tensor, batch: Questions) -> Tensor:
         """G: the input fusion layer, eq. 5 to 7: f_i is the sum of a GRU's state forwards and of another's backwards,
         (B, T, d)."""
-        seen = (batch.stories != PAD).unbind(1)
+        count, length = batch.stories.shape
+        nothing = features.new_zeros(count, self.dim)
+        begins = after_words(batch.stories)[:, None] - length
+        told = torch.arange(length, device=batch.stories.device)
         facts = None
-        for which, order in ((1, 1), (2, -1)):
-            x = rows(features @ self.W[which].T + self.b[which], batch.stories).unbind(1)
-            h = features.new_zeros(len(batch.stories), self.dim)
-            U, states = self.U[which], []
-            for told, here in zip(x[::order], seen[::order], strict=True):
-                h = torch.where(here[:, None], gru(told, h, U), h)
-                states.append(h)
-            heard = torch.stack(states[::order], dim=1)
-            facts = heard if facts is None else facts + heard
+        for which, stories, heard in ((1, batch.stories, told + 1), (2, batch.stories.flip(1), length - told)):
+            x = features @ self.W[which].T + self.b[which]
+            states = recur(x, stories, (begins + heard).flatten(), nothing, self.U[which]).view(count, length, -1)
+            facts = states if facts is None else facts + states
         return facts if batch.noise is None else facts * batch.noise[:, None, : self.dim]
 
     def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
@@ -110,25 +109,19 @@ class DMNPlus(MemoryNetwork):
         # eq. 8 to 10: g_i = softmax_i W_2 tanh(W_1 z_i + b_1) with z_i = [f_i * q; f_i * m; |f_i - q|; |f_i - m|];
         # the paper's b_2 would change nothing, and what comes of q is the same in every pass
         q_times, m_times, q_minus, m_minus = self.W_1.chunk(4, dim=1)
-        of_q = self.compare(memory, q, q_times, q_minus) + self.b_1
-        x = (memory @ self.W_attend.T + self.b_attend).unbind(1)
+        seen = batch.stories != PAD
+        of_q = compare(memory, q, seen, None, None, q_times, q_minus) + self.b_1
+        x = memory @ self.W_attend.T + self.b_attend
         for W_m, b_m in zip(self.W_m, self.b_m, strict=True):
-            scores = torch.tanh(of_q + self.compare(memory, m, m_times, m_minus)) @ self.W_2.T
-            g = torch.where(batch.stories != PAD, scores[..., 0], -torch.inf).softmax(dim=-1)
-            c = nothing
-            for fact, gate in zip(x, g.unbind(1), strict=True):
-                c = attention_gru(fact, c, self.U_attend, gate)  # eq. 11
+            scores = compare(memory, m, seen, of_q, None, m_times, m_minus, W_2=self.W_2)
+            g = torch.where(seen, scores, -torch.inf).softmax(dim=-1)
+            c = let_in(x, seen, self.U_attend, g)  # eq. 11
             m = (torch.cat([m, c, q], dim=-1) @ W_m.T + b_m).relu()  # eq. 13: m^t = ReLU(W^t [m^{t-1}; c^t; q] + b)
             attention.append(g)
         recall = torch.cat([m, q], dim=-1)
         return recall if batch.noise is None else recall * batch.noise[:, self.dim :], Trace(
             torch.stack(attention, dim=1)
         )
-
-    def compare(self, f: Tensor, v: Tensor, times: Tensor, minus: Tensor) -> Tensor:
-        """Compute the part of W_1 z_i with v: f_i * v and |f_i - v|, each with its columns of W_1, (B, T, d)."""
-        v = v[:, None]
-        return (f * v) @ times.T + (f - v).abs() @ minus.T
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.W_a.T, (1, 0))

@@ -24,6 +24,7 @@ from tasks.batch import Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.cells import rows
 from zoo.parts.encoders import masked_sum
+from zoo.parts.entities import rewrite
 
 
 class EntNet(MemoryNetwork):
@@ -88,21 +89,12 @@ class EntNet(MemoryNetwork):
         )
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Tensor]:
-        """G: the slots after each sentence, (B, T, slots, d), and the gates that let it in, (B, T, slots)."""
+        """G: the slots when each question is asked, (N, slots, d), and the gates of each sentence, (B, T, slots)."""
         sentences, _ = features
         w = self.words[1:] if self.keys is None else self.keys
-        key_part = w @ self.V.T + self.U_bias
         # all that depends on the sentence alone, for every distinct sentence: s, W s, and s^T w_j with the gate's bias
-        of_sentence = torch.cat([sentences, sentences @ self.W.T, sentences @ w.T + self.gate_bias], dim=1)
-        dim = self.words.shape[1]
-        told = rows(of_sentence, batch.stories).split([dim, dim, self.slots], dim=-1)
-        h = w.expand(len(batch.stories), -1, -1)
-        states, gates = [], []
-        for s, Ws, sw in zip(*(part.unbind(1) for part in told), strict=True):
-            h, g = self.step(h, key_part, s, Ws, sw)
-            states.append(h)
-            gates.append(g)
-        return torch.stack(states, dim=1), torch.stack(gates, dim=1)
+        of_sentence = sentences, sentences @ self.W.T, sentences @ w.T + self.gate_bias
+        return rewrite(self.step, of_sentence, batch, w, w @ self.V.T + self.U_bias, self.U, self.slope)
 
     def step(self, h: Tensor, key_part: Tensor, s: Tensor, Ws: Tensor, sw: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the slots after one more sentence, (B, slots, d), and the gates that let it in, (B, slots)."""
@@ -115,14 +107,12 @@ class EntNet(MemoryNetwork):
         self, memory: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions
     ) -> tuple[Tensor, Trace]:
         """O: one soft read of the slots as they were when the question was asked."""
-        states, gates = memory
-        length, slots, dim = states.shape[1:]
+        h, gates = memory
         q = rows(features[1], batch.question)
-        h = rows(states.flatten(2).flatten(0, 1), batch.story * length + (batch.told - 1).clamp(min=0))
-        h = h.view(-1, slots, dim)
         p = (h @ q[:, :, None])[..., 0].softmax(dim=-1)  # eq. 6
         u = (p[:, None] @ h)[:, 0]
         # what a sentence has written to the slots that are read
+        length, slots = gates.shape[1:]
         written = rows(gates.flatten(1), batch.story).view(-1, length, slots)
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         trace = torch.where(heard, (written @ p[:, :, None])[..., 0], 0.0)

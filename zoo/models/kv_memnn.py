@@ -155,7 +155,7 @@ class KVMemNN(MemoryNetwork):
         return keys, values, slots, seen
 
     def hashed(self, batch: Questions) -> Tensor:
-        """Mask the memories that share a word with the question, (B, T); words of most of them do not count."""
+        """Mask memories that share a word with the question, (B, T); words of more than half of them do not count."""
         ones = torch.ones(batch.sentences.shape[1], dtype=self.A.dtype, device=self.A.device)
         words = count_words(batch.sentences, len(self.A), ones)  # (U, V)
         return share_bucket(rows(words, batch.question), words, batch) & (batch.stories != PAD)

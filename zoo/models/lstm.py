@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.batch import PAD, Questions, Sequences
+from tasks.batch import Questions, Sequences
 from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, at_least
-from zoo.parts.cells import lstm, rows
+from zoo.parts.cells import hear, lstm, recur, rows
 
 
 class LSTM(MemoryNetwork):
@@ -42,8 +42,6 @@ class LSTM(MemoryNetwork):
     memory = "dynamic"
     batched_by = "story"
     traces = "nothing"
-    compiled_methods = ("hear",)
-    worth_compiling = True
 
     def __init__(
         self, vocabulary: int, sentence_length: int, story_length: int, dim: int = 64, embedding: int = 32
@@ -63,26 +61,18 @@ class LSTM(MemoryNetwork):
         return self.words @ self.W.T + self.b
 
     def write(self, features: Tensor, batch: Questions) -> Tensor:
-        """G: the state after each sentence, (B, T, 2d)."""
-        state = features.new_zeros(len(batch.stories), self.U.shape[1] * 2)
-        states = []
-        for sentence in rows(batch.sentences, batch.stories).unbind(1):
-            state = self.hear(state, sentence, features)
-            states.append(state)
-        return torch.stack(states, dim=1)
+        """G: the state in which each question is asked, (N, 2d)."""
+        words = rows(batch.sentences, batch.stories).flatten(1)
+        length = batch.sentences.shape[1]
+        nothing = features.new_zeros(len(words), self.U.shape[1] * 2)
+        # before the first sentence nobody asks
+        at = batch.story * (words.shape[1] + 1) + batch.told.clamp(min=1) * length
+        return recur(features, words, at, nothing, self.U)
 
     def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, None]:
         """O: the state after the question, heard from the state in which it was asked."""
-        length, width = memory.shape[1:]
-        state = rows(memory.view(-1, width), batch.story * length + (batch.told - 1).clamp(min=0))
-        state = self.hear(state, rows(batch.sentences, batch.question), features)
-        return state[:, : width // 2], None
-
-    def hear(self, state: Tensor, sentence: Tensor, features: Tensor) -> Tensor:
-        """The state after a sentence each, (B, J); where it has ended, the state stays."""
-        for word, x in zip(sentence.unbind(1), rows(features, sentence).unbind(1), strict=True):
-            state = torch.where(word[:, None] == PAD, state, lstm(x, state, self.U))
-        return state
+        state = hear(rows(batch.sentences, batch.question), features, memory, self.U)
+        return state[:, : self.U.shape[1]], None
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))

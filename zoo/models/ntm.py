@@ -19,8 +19,6 @@ Deviations:
   in one step, and the answer is scored from the controller's output and the reads of that step.
 """
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -29,14 +27,7 @@ from tasks.batch import PAD, Questions, Sequences
 from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least, one_of
 from zoo.parts.cells import lstm, rows
 from zoo.parts.encoders import position_encoding
-
-
-class State(NamedTuple):
-    output: Tensor  # (B, d) h
-    controller: Tensor  # (B, layers, 2d) hidden state and cell of each LSTM; of a feed-forward controller nothing
-    memory: Tensor  # (B, W, N) a row is a column here, so that the longer axis is the inner one, which is faster
-    weights: Tensor  # (B, heads, N) of the read heads, then of the write heads
-    reads: Tensor  # (B, read heads, W)
+from zoo.parts.machines import Maps, State, run
 
 
 class Machine(MemoryNetwork):
@@ -104,6 +95,14 @@ class Machine(MemoryNetwork):
             at_first.to(self.b.dtype).expand(count, -1, -1),
             self.first_reads.expand(count, -1, -1),
         )
+
+    def run(
+        self, x: Tensor, heard: Tensor, state: State, asked: Tensor, gaps: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor, State]:
+        """Step after step: outputs, weightings and reads, (B, T, ...), and the states that are asked for."""
+        U = self.U if self.U is None else self.U[0]
+        maps = Maps(self.W_r, self.b, U, self.W_head, self.b_head, self.W_write, self.b_write)
+        return run(self.step, x, heard, state, asked, gaps, maps if self.W_up is None else None)
 
     def step(self, x: Tensor, state: State) -> State:
         """Hear `x`, (B, gates d), address with every head, read, then write."""
@@ -195,11 +194,9 @@ class SequenceNTM(Machine, SequenceNetwork):
 
     def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
         """G: output, reads and weightings of every step, (B, T, ...); the memory itself is not kept."""
-        state, done = self.begin(len(features)), []
-        for x in features.unbind(1):
-            state = self.step(x, state)
-            done.append((state.output, state.reads, state.weights))
-        outputs, reads, weights = (torch.stack(parts, dim=1) for parts in zip(*done, strict=True))
+        count, steps = features.shape[:2]
+        heard = torch.arange(count * steps, device=features.device).view(count, steps)
+        outputs, weights, reads, _ = self.run(features.flatten(0, 1), heard, self.begin(count), heard[:0, 0])
         return outputs, reads, weights
 
     def read(self, memory: tuple[Tensor, Tensor, Tensor], features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
@@ -263,47 +260,32 @@ class NTM(Machine):
         heard = sentences if self.hears == "sentences" else self.words
         return heard @ self.W_x.T, sentences @ self.W_q.T
 
-    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Tensor]:
-        """G: the machine's state after each sentence, (B, T, ...), and what each one wrote to each row, (B, T, N)."""
-        state = self.begin(len(batch.stories))
-        states, written = [], []
-        for sentence in batch.stories.unbind(1):
-            here = torch.zeros_like(state.weights[:, 0])
-            if self.hears == "sentences":
-                state = self.step(rows(features[0], sentence), state)
-                here = state.weights[:, self.read_heads :].sum(1)
-            else:
-                for word in rows(batch.sentences, sentence).unbind(1):
-                    after = self.step(rows(features[0], word), state)
-                    spoken = (word != PAD)[:, None]
-                    here = here + torch.where(spoken, after.weights[:, self.read_heads :].sum(1), 0.0)
-                    state = State(
-                        *(
-                            torch.where(spoken.view(-1, *[1] * (new.dim() - 1)), new, old)
-                            for new, old in zip(after, state, strict=True)
-                        )
-                    )
-            states.append(torch.cat([part.flatten(1) for part in state], dim=1))
-            written.append(here)
-        return torch.stack(states, dim=1), torch.stack(written, dim=1)
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[State, Tensor]:
+        """G: all that the machine holds when each question is asked, and what each sentence wrote where, (B, T, N)."""
+        count, length = batch.stories.shape
+        heard = batch.stories
+        if self.hears == "words":
+            heard = rows(batch.sentences, heard).flatten(1)
+        heard = torch.where(heard == PAD, -1, heard)
+        each = heard.shape[1] // length  # steps of a sentence
+        asked = batch.story * heard.shape[1] + batch.told.clamp(min=1) * each - 1
+        _, weights, _, state = self.run(features[0], heard, self.begin(count), asked, self.hears == "words")
+        writing = torch.where(heard[..., None] < 0, 0.0, weights[:, :, self.read_heads :].sum(2))
+        return state, writing.unflatten(1, (length, each)).sum(2)
 
     def read(
-        self, memory: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions
+        self, memory: tuple[State, Tensor], features: tuple[Tensor, Tensor], batch: Questions
     ) -> tuple[Tensor, Trace]:
-        """O: one more step, with the question: the controller's output and the vectors that are read."""
-        states, written = memory
-        length = states.shape[1]
-        flat = rows(states.flatten(0, 1), batch.story * length + (batch.told - 1).clamp(min=0))
-        shapes = [part.shape[1:] for part in self.begin(1)]
-        parts = flat.split([shape.numel() for shape in shapes], dim=1)
-        state = State(*(part.view(len(part), *shape) for part, shape in zip(parts, shapes, strict=True)))
-        after = self.step(rows(features[1], batch.question), state)
+        """O: one more step, with the question; the controller's output and what it reads."""
+        state, written = memory
+        length = written.shape[1]
+        output, weights, reads, _ = self.run(features[1], batch.question[:, None], state, batch.question[:0])
         # what a sentence has written to the rows that are read
         wrote = rows(written.flatten(1), batch.story).view(-1, length, self.slots)
-        trace = after.weights[:, : self.read_heads] @ wrote.transpose(1, 2)
+        trace = weights[:, 0, : self.read_heads] @ wrote.transpose(1, 2)
         heard = torch.arange(length, device=batch.told.device) < batch.told[:, None]
         trace = torch.where(heard[:, None], trace, 0.0)
-        return torch.cat([after.output, after.reads.flatten(1)], dim=1), Trace(trace)
+        return torch.cat([output[:, 0], reads[:, 0].flatten(1)], dim=1), Trace(trace)
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))

@@ -22,6 +22,7 @@ from tasks.batch import PAD, Questions
 from zoo.interface import MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import rows
 from zoo.parts.encoders import position_encoding
+from zoo.parts.layers import Layer, normalise, transform
 from zoo.parts.slots import time_with_gaps, times_told
 
 
@@ -96,29 +97,14 @@ class Transformer(MemoryNetwork):
     def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
         """O: the layers, and the attention of the question in each, averaged over the heads."""
         x = torch.cat([memory, (rows(features, batch.question) + self.asked)[:, None]], dim=1)
-        seen = F.pad(batch.stories != PAD, (0, 1))[:, None, None]  # nobody attends to the question
+        seen = F.pad(batch.stories != PAD, (0, 1))  # nobody attends to the question
+        gain, shift = self.gain[:-1].unflatten(0, (-1, 2)), self.shift[:-1].unflatten(0, (-1, 2))
+        weights = (gain, shift, self.W_Q, self.W_K, self.W_V, self.W_O, self.W_1, self.b_1, self.W_2, self.b_2)
         attention = []
-        for layer in range(len(self.W_Q)):
-            found, weights = self.attend(self.normalise(x, 2 * layer), seen, layer)
-            x = x + found
-            hidden = (self.normalise(x, 2 * layer + 1) @ self.W_1[layer].T + self.b_1[layer]).relu()
-            x = x + hidden @ self.W_2[layer].T + self.b_2[layer]  # eq. 2
-            attention.append(weights[:, :, -1, :-1].mean(1))
-        return self.normalise(x[:, -1], -1), Trace(torch.stack(attention, dim=1))
-
-    def attend(self, x: Tensor, seen: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """Eq. 1 for every head: softmax(Q K^T / sqrt(d_k)) V; the heads are joined by W_O (section 3.2.2)."""
-        batch, tokens, d = x.shape
-        Q, K, V = (
-            (x @ W[layer].T).view(batch, tokens, self.heads, -1).transpose(1, 2) for W in (self.W_Q, self.W_K, self.W_V)
-        )
-        scores = Q @ K.transpose(2, 3) / math.sqrt(d // self.heads)
-        weights = torch.where(seen, scores, -torch.inf).softmax(dim=-1)
-        return (weights @ V).transpose(1, 2).reshape(batch, tokens, d) @ self.W_O[layer].T, weights
-
-    def normalise(self, x: Tensor, which: int) -> Tensor:
-        x = x - x.mean(-1, keepdim=True)
-        return x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt() * self.gain[which] + self.shift[which]
+        for layer in map(Layer, *weights):
+            x, looks = transform(x, seen, layer, self.heads)
+            attention.append(looks[:, :-1])
+        return normalise(x[:, -1], self.gain[-1], self.shift[-1]), Trace(torch.stack(attention, dim=1))
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))

@@ -28,7 +28,8 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import gru, hear, rows
+from zoo.parts.cells import after_words, gru, recur, rows
+from zoo.parts.heads import attend
 from zoo.parts.slots import time_with_gaps, times_told
 
 
@@ -90,11 +91,14 @@ class WMN(MemoryNetwork):
         self.f = glorot(vocabulary - 1, relation)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: every distinct sentence by the GRU of the story, (U, d), and by that of the question, (U, d)."""
+        """I: each sentence of the stories by their GRU, (B, T, d), and each question by its own, (N, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
+        ends = after_words(batch.sentences)
         return tuple(
-            hear(batch.sentences, words @ W.T + b, nothing, U)
-            for words, W, U, b in zip((self.words, self.question_words), self.W, self.U, self.b, strict=True)
+            recur(words @ W.T + b, batch.sentences, ends[asked.flatten()], nothing, U).view(*asked.shape, -1)
+            for words, asked, W, U, b in zip(
+                (self.words, self.question_words), (batch.stories, batch.question), self.W, self.U, self.b, strict=True
+            )
         )
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
@@ -102,20 +106,17 @@ class WMN(MemoryNetwork):
         time = times_told(batch)
         ago = (time - 1).clamp(min=0)
         x = rows(self.times @ self.W[0].T + self.b[0], ago)
-        return gru(x, rows(features[0], batch.stories), self.U[0])
+        return gru(x, features[0], self.U[0])
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: K hops into the buffer, then the relation network over its pairs."""
-        questions, slots, d = memory.shape
-        seen = (batch.stories != PAD)[:, None]
-        q = rows(features[1], batch.question)
+        seen = batch.stories != PAD
+        q = features[1]
         u = self.t(q)
         buffer, attention = [], []
         for W_head, W_out in zip(self.W_head, self.W_out, strict=True):
-            k = torch.tanh(memory @ W_head.T).view(questions, slots, self.heads, d)  # k_i^h = tanh(W_h m_i)
-            scores = (k * u[:, None, None]).sum(-1).transpose(1, 2) / math.sqrt(d)
-            a = torch.where(seen, scores, -torch.inf).softmax(dim=-1)  # a^h = softmax(k^h . u / sqrt d)
-            o = (a @ memory).flatten(1) @ W_out.T  # o = W_o [z^1; ...; z^H], z^h = sum_i a_i^h m_i
+            z, a = attend(memory, u, W_head, seen)  # k_i^h = tanh(W_h m_i), a^h = softmax(k^h . u / sqrt d)
+            o = z @ W_out.T  # o = W_o [z^1; ...; z^H], z^h = sum_i a_i^h m_i
             u = self.t(o)
             buffer.append(o)
             attention.append(a.mean(1))

@@ -2,14 +2,27 @@
 
 A sum over the words of a sentence is a product of a matrix of word counts with the word vectors. For the whole table
 of distinct sentences that is one dense product, forward and backward, where looking words up and adding them would
-gather and scatter row by row. Only where a task has thousands of words, looking them up is faster.
+gather and scatter row by row. Only where a task has thousands of words, looking them up is faster. A kernel adds the
+vectors of the words that are there and multiplies nothing.
 """
+
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from tasks.batch import PAD
+from zoo import kernels
 from zoo.parts.cells import rows
+
+# sum_j l_j * f_j * x_j for each sentence, l constant and f learned; either may be missing
+_encode = kernels.Operator(
+    "encode",
+    inputs={"sentences": 2, "words": 3, "constant": 2, "masks": 2},
+    outputs=("sums",),
+    shapes=lambda sentences, words, constant, masks: [(words[0], sentences[0], words[2])],
+    gradients=("words", "masks"),
+)
 
 LOOKED_UP = 60  # words of the vocabulary, for each word of a sentence, above which words are looked up
 
@@ -59,7 +72,9 @@ def feature_sum(numbers: Tensor, often: Tensor, table: Tensor) -> Tensor:
 
 
 def bag_of_words(sentences: Tensor, words: Tensor) -> Tensor:
-    """Compute sum_j x_j for each sentence: (U, J) and tables of vectors (..., V, d) to (..., U, d)."""
+    """sum_j x_j for each sentence: (U, J) and tables of vectors (..., V, d) to (..., U, d)."""
+    if kernels.usable(words):
+        return _encode_each(sentences, words, None)
     ones = torch.ones(sentences.shape[-1], dtype=words.dtype, device=words.device)
     return weighted_sum(sentences, words, [(ones, None)])
 
@@ -79,6 +94,8 @@ def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
         (..., U, d)
     """
     length, dim = sentences.shape[-1], words.shape[-1]
+    if kernels.usable(words):
+        return _encode_each(sentences, words, position_weights(length, dim))
     j = torch.arange(1, length + 1, dtype=words.dtype, device=words.device)
     k = torch.arange(1, dim + 1, dtype=words.dtype, device=words.device)
     tilt = (j - (length + 1) / 2) / length, 4 / dim * (k - (dim + 1) / 2)
@@ -90,10 +107,26 @@ def masked_sum(sentences: Tensor, words: Tensor, masks: Tensor) -> Tensor:
 
     One product: the place and the word of a sentence's entry choose a row among all f_j * x_v.
     """
+    if kernels.usable(words, masks):
+        return _encode(sentences, words[None], None, masks)[0]
     vocabulary, dim = words.shape
     chosen = words.new_zeros(*sentences.shape, vocabulary).scatter(2, sentences[..., None], 1.0)
     chosen = torch.where(sentences[..., None] == PAD, 0.0, chosen)
     return chosen.flatten(1) @ (masks[:, None] * words).view(-1, dim)
+
+
+def _encode_each(sentences: Tensor, words: Tensor, constant: Tensor | None) -> Tensor:
+    """Sums with each table of word vectors: (U, J) and (..., V, d) to (..., U, d)."""
+    sums = _encode(sentences, words.reshape(-1, *words.shape[-2:]), constant, None)
+    return sums.view(*words.shape[:-2], *sums.shape[1:])
+
+
+@cache
+def position_weights(length: int, dim: int) -> Tensor:
+    """l of the position encoding, (J, d)."""
+    with torch.inference_mode(False):  # it is kept, and others may need a gradient
+        j, k = torch.arange(1.0, length + 1), torch.arange(1.0, dim + 1)
+        return 1 + 4 / dim * (k - (dim + 1) / 2) * ((j - (length + 1) / 2) / length)[:, None]
 
 
 ENCODERS = {"bag": bag_of_words, "position": position_encoding}

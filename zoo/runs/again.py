@@ -40,7 +40,9 @@ def targets(group: str) -> dict[str, list[dict]]:
     return found
 
 
-def plan_again(record: Record, part: Part, overrides: list[str], ids: list[int] | None, compiled: bool | None) -> Plan:
+def plan_again(
+    record: Record, part: Part, overrides: list[str], ids: list[int] | None, rounding: dict[str, bool]
+) -> Plan:
     """Plan to make one of the runs of a record again.
 
     Args:
@@ -48,7 +50,7 @@ def plan_again(record: Record, part: Part, overrides: list[str], ids: list[int] 
         part: the run.
         overrides: further options, which must not decide any figure.
         ids: the tasks; None for all.
-        compiled: whether programs are compiled; None where the trainings differ in it.
+        rounding: options of the trainer that only round otherwise, as they were.
     """
     check_known(record)
     for override in overrides:
@@ -71,7 +73,7 @@ def plan_again(record: Record, part: Part, overrides: list[str], ids: list[int] 
         "trainer": config["trainer"]
         | {name: settings[name] for name in ("max_epochs", "accelerator")}
         | {"together": together}
-        | ({} if compiled is None else {"compile": compiled}),
+        | rounding,
     }
     config["task"] = {name: value for name, value in config["task"].items() if name != "defaults"}
     if ids is not None:

@@ -102,8 +102,11 @@ def check(config: dict) -> None:
     for name in ("workers", "threads", "together", "max_epochs"):
         if trainer[name] is not None or name in ("threads", "together"):
             check_whole(f"trainer.{name}", trainer[name], 1)
-    if not isinstance(trainer["compile"], bool) and trainer["compile"] != "auto":
-        raise UserError(f"trainer.compile={trainer['compile']}: expected true, false or auto")
+    for name in ("compile", "kernels"):
+        if not isinstance(trainer[name], bool) and trainer[name] != "auto":
+            raise UserError(f"trainer.{name}={trainer[name]}: expected true, false or auto")
+    if trainer["compile"] is True and trainer["kernels"] is True:
+        raise UserError("trainer.compile=true trainer.kernels=true: expected one of them; each replaces the other")
     check_flags(trainer["lightning"])
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     check_type("rerun", config["rerun"], bool, "true")

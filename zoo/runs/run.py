@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
 from tasks.errors import UserError
-from tasks.files import write_atomically
+from tasks.files import Held, exclusive, remove_temporaries, write_atomically
 from zoo import records
 from zoo.clock import clock
 from zoo.families import family_of
@@ -40,7 +39,10 @@ def run(plan: Plan) -> Path:
     home.parent.mkdir(parents=True, exist_ok=True)
     with _alone(home):
         earlier = plan.recorded()
+        for folder in ("runs", "weights"):  # of an attempt that was killed while it wrote
+            remove_temporaries(results / folder, home.name)
         if earlier and not config["rerun"]:
+            shutil.rmtree(home, ignore_errors=True)  # an attempt may have been killed behind its record
             show(records.read(earlier[-1]))
             print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
             return earlier[-1]
@@ -89,33 +91,29 @@ def run(plan: Plan) -> Path:
 
 def begun(work: Path) -> bool:
     """Tell whether this code has begun the work before; work of other code is thrown away."""
-    file, code = work / "code.txt", records.fingerprint()
-    if file.exists() and file.read_text() == code:
+    file, code = work / "code.txt", records.fingerprint().encode()
+    if file.exists() and file.read_bytes() == code:
         return True
-    if work.exists():
+    if file.exists():
         print(
             "the code, or a version of a library, has changed since this run was interrupted: it begins anew",
             file=sys.stderr,
         )
-        shutil.rmtree(work)
-    write_atomically(file, lambda stream: stream.write(code.encode()))
+    shutil.rmtree(work, ignore_errors=True)
+    write_atomically(file, lambda stream: stream.write(code))
     return False
 
 
 @contextlib.contextmanager
 def _alone(work: Path) -> Iterator[None]:
     """Refuse to make a run that another process is making."""
-    lock = FileLock(work.with_suffix(".lock"))
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        with exclusive(work.with_suffix(".lock")):
+            yield
+    except Held:
         raise UserError(
             f"another process is making this very run ({work.name}); wait for it, or change an option, seed for example"
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def show(record: records.Record) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from tasks import tensors
 from tasks.errors import UserError
 from zoo import records
 from zoo.kinds import Kind
@@ -65,7 +66,7 @@ def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, prog
                         progress.report(name, state)
             for future in finished:
                 future.result()
-                finish(torch.load(folder_of(work, futures[future]) / "figures.pt", weights_only=True))
+                finish(tensors.load(folder_of(work, futures[future]) / "figures.pt"))
         return figures
     except BrokenProcessPool:
         raise UserError(

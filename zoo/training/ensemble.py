@@ -11,6 +11,7 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from tasks.batch import PAD, Batch, Candidates
 from tasks.errors import UserError
 from zoo.interface import Answer, MemoryNetwork
+from zoo.kernels.hops import WholeStep
 from zoo.training.compiled import CompiledStep
 
 COMPILED_LENGTHS = 4  # of stories, up to the model's window
@@ -48,6 +49,7 @@ class Ensemble(nn.Module):
         self._program, self._steps, self._batch_size = None, [], 0
         # the architecture without its weights; in a list, so that it is no submodule with parameters of its own
         self._skeleton = [_Callable(copy.deepcopy(networks[0])).to("meta")]
+        self._whole = WholeStep.of(self.network, self.shapes)
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -87,6 +89,9 @@ class Ensemble(nn.Module):
 
     def differentiate(self, batch: Batch) -> Tensor:
         """Compute the loss of every restart, (R,), and leave its gradient in `weights.grad`."""
+        if self._whole and self._whole.serves(self.weights, batch):
+            loss, self.weights.grad = self._whole(self.weights.detach(), self.linear, batch)
+            return loss
         usual = batch.rows == self._batch_size
         if self._program and usual:
             batch = batch._replace(stories=self._padded(batch.stories))

@@ -1,5 +1,6 @@
 """Training a pack: the ensembles of one task or of several in one program, from a configuration to figures."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from tasks import tensors
 from tasks.errors import UserError
-from tasks.files import write_atomically
+from zoo import kernels
 from zoo.interface import MemoryNetwork
 from zoo.kinds import Kind, kind_of
 from zoo.training import loggers
@@ -33,11 +35,15 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
         report: is called after every epoch with the name of a training and its state for a progress display.
 
     Returns:
-        The figures of each training: tensors and numbers, as `torch.load(weights_only=True)` reads them back.
+        The figures of each training: tensors and numbers, as `tasks.tensors` reads them back.
     """
     done = folder / "figures.pt"
     if done.exists():
-        return torch.load(done, weights_only=True)
+        try:
+            return tensors.load(done)
+        except (OSError, tensors.Damaged) as error:
+            print(f"{error}: this training begins anew", file=sys.stderr)
+            done.unlink()
     hush()
     folder.mkdir(parents=True, exist_ok=True)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
@@ -53,17 +59,20 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
     tasks = [f"{name}/" for name in corpora] if len(corpora) > 1 else [""]
     training = EnsembleTraining(Ensemble([network for _ in corpora for network in networks()]), recipe, tasks)
     kind = kind_of(next(iter(corpora.values())))
-    corpora, compiled = _fit(training, kind, config, corpora, seeds, folder / "last.ckpt", report)
-    figures = {}  # a pack's epochs are those of its last network; each training has an equal share of its time
-    for number, (name, corpus) in enumerate(corpora.items()):
-        mine = slice(number * len(seeds), (number + 1) * len(seeds))
-        figures[name] = {
-            "compiled": compiled,
-            "sizes": list(sizes),
-            "seconds": float(training.seconds) / len(corpora),
-            **_test(training, Ensemble(networks()).to(training.device), mine, kind, corpus),
-        }
-    write_atomically(done, lambda stream: torch.save(figures, stream))
+    options, figures = config["trainer"], {}
+    with kernels.switched(False if options["compile"] is True else options["kernels"]) as used:
+        corpora, compiled = _fit(training, kind, config, corpora, seeds, folder / "last.ckpt", report, used)
+        # a pack's epochs are those of its last network; each training has an equal share of its time
+        for number, (name, corpus) in enumerate(corpora.items()):
+            mine = slice(number * len(seeds), (number + 1) * len(seeds))
+            figures[name] = {
+                "compiled": compiled,
+                "kernels": used and training.device.type == "cpu",
+                "sizes": list(sizes),
+                "seconds": float(training.seconds) / len(corpora),
+                **_test(training, Ensemble(networks()).to(training.device), mine, kind, corpus),
+            }
+    tensors.save(done, figures)
     return figures
 
 
@@ -75,6 +84,7 @@ def _fit(
     seeds: list[int],
     checkpoint: Path,
     report: Callable[[str, dict], None],
+    kernels_on: bool,
 ) -> tuple[dict[str, Any], bool]:
     """Train to the end; return the data, moved to the device, and whether programs were compiled."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
@@ -104,7 +114,7 @@ def _fit(
         corpora = {name: corpus.to(device) for name, corpus in corpora.items()}
         batches, valid = _batches(kind, corpora, ensemble.network, seeds, recipe)
         pays = kind.repays_compiling(ensemble.network, corpora, steps=len(batches) * recipe.all_epochs)
-        compiled = is_compiled(trainer_options["compile"], ensemble.network, pays, device.type)
+        compiled = not kernels_on and is_compiled(trainer_options["compile"], ensemble.network, pays, device.type)
         if compiled:
             ensemble.compile_for(batches.batch_size)
         trainer.fit(training, Blocks(batches), valid, ckpt_path=undamaged(checkpoint), weights_only=True)

@@ -1,0 +1,80 @@
+"""Libraries of C++ kernels, compiled at first use into the cache folder and loaded by ctypes."""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from tasks.errors import UserError
+
+HERE = Path(__file__).parent
+# -ffast-math is not among them: it sets flush-to-zero for the whole process and takes numbers for finite
+FLAGS = (
+    "-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-pthread", "-Wno-psabi", "-fno-math-errno",
+    "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math",
+)  # fmt: skip
+
+
+@cache
+def compiler() -> str | None:
+    """The C++ compiler of this machine, if there is one."""
+    return next(
+        (found for name in (os.environ.get("CXX"), "g++", "clang++") if name and (found := shutil.which(name))), None
+    )
+
+
+@cache
+def _target(program: str) -> bytes:
+    """What the compiler defines for this processor: its own version and the processor's instructions."""
+    asked = [program, "-march=native", "-dM", "-E", "-x", "c++", os.devnull]
+    return subprocess.run(asked, capture_output=True, check=False).stdout
+
+
+def folder() -> Path:
+    """The folder of compiled kernels; the same cache as that of data sets."""
+    return Path(os.environ.get("ZOO_CACHE", "~/.cache/memory-zoo")).expanduser() / "kernels"
+
+
+@cache
+def library(name: str) -> ctypes.CDLL:
+    """The library of `NAME.cpp`, compiled if no process has done it before.
+
+    A library that is incomplete or damaged is compiled again. Several processes may ask at once.
+    """
+    program = compiler()
+    if program is None:
+        raise UserError("kernels are compiled with a C++ compiler (package g++, say), which was not found")
+    sources = [(HERE / file).read_bytes() for file in ("common.h", f"{name}.cpp")]
+    key = hashlib.sha256(b"\0".join([*sources, _target(program), " ".join(FLAGS).encode()])).hexdigest()[:20]
+    file = folder() / f"{name}-{key}.so"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{file}.lock"):
+        if not _whole(file):
+            _compile(program, HERE / f"{name}.cpp", file)
+        return ctypes.CDLL(str(file))
+
+
+def _whole(file: Path) -> bool:
+    """Whether a library is there as it was written: its digest is its end."""
+    content = file.read_bytes() if file.exists() else b""
+    return len(content) > 32 and hashlib.sha256(content[:-32]).digest() == content[-32:]
+
+
+def _compile(program: str, source: Path, file: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=file.parent) as scratch:
+        made = Path(scratch) / file.name
+        done = subprocess.run(
+            [program, *FLAGS, "-o", str(made), str(source)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            says = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
+            raise UserError(f"{program} could not compile the kernels of {source.name}: {says}")
+        with made.open("ab") as stream:
+            stream.write(hashlib.sha256(made.read_bytes()).digest())
+        os.replace(made, file)
