@@ -11,8 +11,6 @@ from collections import Counter
 from itertools import chain
 from pathlib import Path
 
-from zoo.leaderboard.tables import rows_of
-
 from tasks.babi import TASKS
 from tasks.babi.generator import BabiWorld, cast_of, generate
 from tasks.babi.official import find, parts_of
@@ -21,6 +19,7 @@ from tasks.babi.text import Question, Story, parse, write
 from tasks.errors import UserError
 from tasks.files import write_atomically
 from zoo import records
+from zoo.families import babi
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENT = "sukhbaatar2015_memn2n_babi_1k"
@@ -148,9 +147,12 @@ def _judged(task: int, story: Story) -> Counter:
 def transfer(results: Path) -> list[tuple[str, ...]]:
     """Collect test errors on official questions, learned from official and from generated stories, from the records."""
     found = {
-        row.source: records.read(results / "runs" / f"{row.record}.json")["tasks"]
-        for row in rows_of(results)
-        if row.complete and (row.experiment, row.size, row.protocol) == (EXPERIMENT, "1k", "per_task")
+        babi.source_of(row.record): {
+            task: {"selected": got.selected, "test_errors": got.test_errors} for task, got in row.record.tasks.items()
+        }
+        for row in babi.FAMILY.rows(map(records.read, records.files(results)), results)
+        if babi.is_complete(row)
+        and (row.setting, babi.size_of(row.record), row.record.protocol) == (EXPERIMENT, "1k", "per_task")
     }
     if not {"official", "transfer"} <= found.keys():
         return []

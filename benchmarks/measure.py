@@ -54,7 +54,7 @@ def finish(began: float) -> dict:
     environment = records.environment()
     del environment["peak_memory_mb"]  # of this process; what each thing that is measured holds is in its own figures
     seconds = round(time.monotonic() - began, 1)
-    return {"wall_seconds": seconds, "environment": environment, **records.commit(Path("results"))}
+    return {"wall_seconds": seconds, "environment": environment, **records.commit_of_code(Path("results"))}
 
 
 class Stopwatch:

@@ -7,17 +7,17 @@ import tarfile
 
 import pytest
 import torch
-from zoo.leaderboard.tables import rows_of
 
 from tasks.batch import PAD
 from tasks.corpus import Corpus
 from tasks.dialog import official as release_of
 from tasks.errors import UserError
 from tests.configs import EXPERIMENTS, MODELS, ROOT, config
-from tests.test_run import arrays, run, the_record
+from tests.records import markdown, raw, rewrite, rows_of
+from tests.runs import arrays, run, the_record
 from tests.tiny_dialog import load_dialogs, write_dialogs
+from zoo.families.dialog import accuracy_of, has_match, published_of
 from zoo.kinds.stories import evaluation_batches, training_batches
-from zoo.leaderboard import dialog as board
 from zoo.parts import encoders
 from zoo.training.build import build, check_fits, registered
 from zoo.training.ensemble import Ensemble
@@ -331,7 +331,7 @@ class TestRun:
             "trainer.max_epochs=3", "logger=none",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert "oov dialog" in " ".join(done.stdout.split())
+        assert "dialogs, unknown words" in " ".join(done.stdout.split())
         record = the_record(results)
         assert record["family"] == "dialog"
         assert "oov_dialog_errors" in record["tasks"]["1"]
@@ -344,24 +344,25 @@ class TestRun:
             record["tasks"]["1"]["oov_errors"]
         )
         assert rows_of(results) == []  # of bAbI
-        (row,) = board.rows_of(results)
-        assert (row.model, row.match, row.tasks) == ("memn2n", True, [1, 6])
+        (row,) = rows_of(results, "dialog")
+        assert (row.model, has_match(row.record), list(row.errors)) == ("memn2n", True, [1, 6])
         # of files that are not the release's
-        assert row.title == "Dialog bAbI, official data (tasks 1, 6: not the release's files), with match types"
+        assert row.table.title == "Dialog bAbI, official data (tasks 1, 6: not the release's files), with match types"
         assert not row.published
         (file,) = (results / "runs").glob("*.json")
-        file.write_text(json.dumps(record | {"world": "", "model": "gated_memn2n"}))
-        assert not board.rows_of(results)[0].published  # the experiment is of another model
-        file.write_text(json.dumps(record | {"world": ""}))
-        (row,) = board.rows_of(results)
-        assert row.title == "Dialog bAbI, official data, with match types"
+        rewrite(file, raw(file) | {"world": "", "model": "gated_memn2n"})
+        assert not rows_of(results, "dialog")[0].published  # the experiment is of another model
+        rewrite(file, raw(file) | {"world": "", "model": "memn2n"})
+        (row,) = rows_of(results, "dialog")
+        assert row.table.title == "Dialog bAbI, official data, with match types"
         k = record["tasks"]["1"]["selected"]
-        assert row.accuracy["dialog", 1] == 100 - record["tasks"]["1"]["test_dialog_errors"][k]
-        assert (row.published["response", 6], row.published["dialog_oov", 1]) == ("41.0‡", "82.7†")
-        of_replies, of_dialogs = (row.accuracy[figure, 1] for figure in ("response_oov", "dialog_oov"))
-        page = board.as_markdown([row])
-        assert f"| task 1, unknown words | {of_replies:.1f} ({of_dialogs:.1f}) | 96.5† (82.7†) |" in page
-        assert "| task 2 | – | 98.3‡ (83.9†) |" in page
+        assert accuracy_of(row, "dialog", 1) == 100 - record["tasks"]["1"]["test_dialog_errors"][k]
+        papers = str(published_of(row, "response", 6)), str(published_of(row, "dialog_oov", 1))
+        assert papers == ("41.0‡", "82.7†")
+        of_replies, of_dialogs = (accuracy_of(row, figure, 1) for figure in ("response_oov", "dialog_oov"))
+        page = markdown([row], "dialog")
+        assert f"| task 1, unknown words | {of_replies:.1f} ({of_dialogs:.1f}), paper 96.5† (82.7†) |" in page
+        assert "| task 2 | – |" in page
         assert "tasks 1, 6 only" in page
 
     def test_a_model_that_does_not_fit_is_refused_in_one_sentence(self, world, tmp_path):

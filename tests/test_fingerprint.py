@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from tests.configs import ROOT
-from zoo import fingerprint
-from zoo.fingerprint import code_fingerprint, modules_of
+from zoo.runs import fingerprint
+from zoo.runs.fingerprint import code_fingerprint, modules_of
 
 TARGETS = ("zoo.models.gated_memn2n.GatedMemN2N", "tasks.babi.task.load")
 
@@ -17,9 +17,9 @@ def copy(tmp_path, monkeypatch):
     for folder in ("zoo", "tasks"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
-    fingerprint._file_of.cache_clear()
+    fingerprint.file_of.cache_clear()
     yield tmp_path
-    fingerprint._file_of.cache_clear()
+    fingerprint.file_of.cache_clear()
 
 
 def test_holds_the_training_path_the_model_with_its_bases_and_the_task():

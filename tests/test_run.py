@@ -240,7 +240,7 @@ def message_of(arguments: list[str]) -> str:
         # a plus makes no option of a name that nobody reads
         (["+foo=1"], ["'foo' is not an option", "restarts"]),
         (["++restart=3"], ["'restart' is not an option; did you mean 'restarts'?"]),
-        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts are compared in float32"]),
+        (["+trainer.precision=16"], ["'trainer.precision' is not an option: restarts share one table of float32"]),
         (["+trainer.worker=2"], ["'trainer.worker' is not an option; did you mean 'trainer.workers'?"]),
         (["+task.foo=1"], ["'task.foo' is not an option", "task.ids"]),
         (["+task.generator.peple=3"], ["'task.generator.peple' is not an option; did you mean", "people"]),
@@ -289,7 +289,7 @@ def message_of(arguments: list[str]) -> str:
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
         (
             ["+trainer.lightning.precision=16"],
-            ["trainer.lightning.precision is not an option: restarts share"],
+            ["'trainer.lightning.precision' is not an option: restarts share"],
         ),
         (["trainer.lightning.profiler=simpel"], ["expected simple or advanced or pytorch; did you mean 'simple'?"]),
     ],
@@ -452,18 +452,20 @@ def test_what_a_command_adds_and_takes_away_stands_in_its_record():
 
 def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, capsys):
     work = tmp_path / "0"
-    assert not begun(work)
+    model, task = {"_target_": "zoo.models.memn2n.MemN2N"}, {"_target_": "tasks.babi.task.load"}
+    config = {"model": model, "task": task, "logger": {}}
+    assert not begun(work, config)
     (work / "1").mkdir()
     monkeypatch.setattr(records, "commit_of_code", lambda results: {"commit": "another", "dirty": True})
-    assert begun(work)
+    assert begun(work, config)
     assert (work / "1").exists()
-    monkeypatch.setattr(records, "fingerprint", lambda: "another")
-    assert not begun(work)
+    monkeypatch.setattr("zoo.runs.run.code_fingerprint", lambda targets, versions: "another")
+    assert not begun(work, config)
     assert not (work / "1").exists()
     assert "the code, or a version of a library, has changed" in capsys.readouterr().err
     (work / "1").mkdir()
     (work / "code.txt").unlink()  # as where throwing the old work away was interrupted
-    assert not begun(work)
+    assert not begun(work, config)
     assert not (work / "1").exists()
 
 

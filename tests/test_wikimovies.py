@@ -7,7 +7,6 @@ import tarfile
 
 import pytest
 import torch
-from zoo.leaderboard.tables import rows_of
 
 from tasks.batch import NONE, PAD
 from tasks.corpus import Data
@@ -19,9 +18,11 @@ from tasks.wikimovies.tables import Store, corpus_of, read, recall
 from tasks.wikimovies.task import load
 from tasks.wikimovies.text import Names, read_entities, read_knowledge, read_questions
 from tests.configs import EXPERIMENTS, ROOT, config
-from tests.test_run import run, the_record
+from tests.records import csv_of, markdown, rows_of
+from tests.runs import run, the_record
+from zoo.families import FAMILIES
+from zoo.families.wikimovies import published_of
 from zoo.kinds.stories import training_batches
-from zoo.leaderboard import wikimovies as board
 from zoo.runs.plan import plan_of
 from zoo.training.build import build, check_fits, registered
 from zoo.training.ensemble import Ensemble
@@ -450,15 +451,16 @@ def test_a_run_leaves_its_record_and_its_row(tmp_path):
     assert (record["family"], record["source"], record["world"]) == ("wikimovies", "generated", "1,000 triples")
     assert record["recall"]["test"] == 100
     assert rows_of(results) == []  # of bAbI
-    (row,) = board.rows_of(results)
-    k = record["tasks"]["1"]["selected"]
-    assert (row.hits, row.published) == (100 - record["tasks"]["1"]["test_errors"][k], "–")
-    page = board.as_markdown([row])
+    (row,) = rows_of(results, "wikimovies")
+    k, family = record["tasks"]["1"]["selected"], FAMILIES["wikimovies"]
+    hits = family.headline(row)
+    assert (hits, str(published_of(row))) == (100 - record["tasks"]["1"]["test_errors"][k], "–")
+    page = markdown([row], "wikimovies")
     assert "## WikiMovies, generated film world (1,000 triples)" in page
-    assert board.as_csv([row]).splitlines()[1].startswith('generated,"1,000 triples",kv_memnn,')
-    assert board.sheet_of([row], results).grids[0].title in page
-    assert board.lines_of([row])[0].mean.difference is None
-    assert f"| kv_memnn | {row.experiment} | answers | {row.hits:.1f} | – |" in page
+    (cells,) = csv_of([row], "wikimovies")
+    assert (cells["source"], cells["world"], cells["model"]) == ("generated", "1,000 triples", "kv_memnn")
+    assert family.line(row).headline.difference is None
+    assert f"| kv_memnn | {row.setting} | answers | {hits:.1f} | – |" in page
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """The machine, the versions and the commit that a run is made with."""
 
-import hashlib
-import json
 import os
 import platform
 import resource
@@ -37,14 +35,6 @@ def cores() -> int:
 
 def versions() -> dict[str, str | None]:
     return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-
-
-def fingerprint() -> str:
-    """Hash all code that a run may use, ours and others', committed or not."""
-    found = hashlib.sha256(json.dumps(versions()).encode())
-    for file in sorted(file for folder in ("zoo", "tasks") for file in (ROOT / folder).rglob("*.py")):
-        found.update(f"{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes() + b"\0")
-    return found.hexdigest()
 
 
 def commit_of_code(results_dir: Path) -> dict:

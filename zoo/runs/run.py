@@ -18,6 +18,7 @@ from zoo.clock import clock
 from zoo.families import family_of
 from zoo.families.board import read_published
 from zoo.runs.compose import labels_of
+from zoo.runs.fingerprint import code_fingerprint
 from zoo.runs.plan import Plan, plan_config
 from zoo.runs.progress import Progress
 from zoo.runs.workers import train_all, workers_of
@@ -54,7 +55,7 @@ def run(plan: Plan) -> Path:
                 file=sys.stderr,
             )
         work = home / str(len(earlier))  # what a finished run may have left is not taken for the work of the next
-        resumed = begun(work)
+        resumed = begun(work, config)
         restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
         world = f" ({data.world})" if data.world else ""
         title = f"{labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
@@ -89,9 +90,11 @@ def run(plan: Plan) -> Path:
     return file
 
 
-def begun(work: Path) -> bool:
-    """Tell whether this code has begun the work before; work of other code is thrown away."""
-    file, code = work / "code.txt", records.fingerprint().encode()
+def begun(work: Path, config: dict) -> bool:
+    """Tell whether the code of this run has begun the work before; work of other code is thrown away."""
+    loggers = config["logger"].get("targets", {}).values()
+    targets = [config["model"]["_target_"], config["task"]["_target_"], *loggers]
+    file, code = work / "code.txt", code_fingerprint(targets, str(records.versions())).encode()
     if file.exists() and file.read_bytes() == code:
         return True
     if file.exists():

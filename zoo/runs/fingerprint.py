@@ -12,7 +12,8 @@ from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from zoo.paths import ROOT
+
 TRAINING = ("zoo.training.train", "zoo.runs.data")  # what a worker runs, beside model and task
 FOLLOWED = ("zoo", "tasks")  # packages whose imports count; of other people's packages the versions do
 BESIDE = (".c", ".cc", ".cpp", ".cu", ".h", ".hpp")  # sources that modules of their folder compile
@@ -43,7 +44,7 @@ def modules_of(targets: Iterable[str]) -> dict[str, Path]:
         name, packages = waiting.pop()
         if name in found or name.partition(".")[0] not in packages:
             continue
-        file = _file_of(name)
+        file = file_of(name)
         if file is None:
             continue
         found[name] = file
@@ -53,15 +54,15 @@ def modules_of(targets: Iterable[str]) -> dict[str, Path]:
 
 
 def _module_of(target: str) -> str:
-    """The longest part of a dotted name that is a module; empty if there is none."""
-    while target and _file_of(target) is None:
+    """Find the longest part of a dotted name that is a module; empty if there is none."""
+    while target and file_of(target) is None:
         target = target.rpartition(".")[0]
     return target
 
 
 @cache
-def _file_of(name: str) -> Path | None:
-    """The source of a module, found without importing anything; None if it has none."""
+def file_of(name: str) -> Path | None:
+    """Find the source of a module without importing anything; None if it has none."""
     places: list[str] | None = [str(ROOT), *sys.path] if name.partition(".")[0] in FOLLOWED else None
     spec = None
     parts = name.split(".")
@@ -75,7 +76,7 @@ def _file_of(name: str) -> Path | None:
 
 
 def _imports(name: str, file: Path) -> Iterator[str]:
-    """The modules that a module may import, its own packages among them."""
+    """Yield the modules that a module may import, its own packages among them."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")
     yield from (".".join(parts[:number]) for number in range(1, len(parts)))
