@@ -156,6 +156,7 @@ def age(file: Path) -> None:
     with np.load(file.with_suffix(".npz")) as stored:
         arrays = {name: array for name, array in stored.items() if not name.endswith("/looks")}
     np.savez_compressed(file.with_suffix(".npz"), **arrays)
+    rewrite(file, raw(file))
 
 
 def as_dialog(file: Path) -> None:
