@@ -37,6 +37,7 @@ def test_every_run_of_a_campaign_composes(file):
         assert Recipe.from_config(config(*arguments)["model"]["recipe"]).epochs > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", BABI, ids=lambda file: file.stem)
 def test_every_run_of_a_campaign_on_babi_can_be_planned(file, release):
     for arguments in read(file):

@@ -240,6 +240,7 @@ class TestRanking:
             batch_of_one = batch._replace(**alone)
             torch.testing.assert_close(losses[k], network.loss(network(batch_of_one), batch_of_one)["answer"])
 
+    @pytest.mark.slow
     def test_learns_the_little_world(self, name, matched, tmp_path):
         given = config(
             f"model={name}", "task=dialog", "model.encoding=bag", "model.memory_size=12", "restarts=2", "logger=none",
@@ -262,6 +263,7 @@ class TestRanking:
 ROWS = [(f"experiment={name}",) for name in EXPERIMENTS if "_dialog" in name] + [("model=kv_memnn", "task=dialog")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=" ".join)
 @pytest.mark.parametrize("kind", ["little", "matched"])
 def test_a_row_of_the_table_runs_with_and_without_match_types(row, kind, request, tmp_path):

@@ -20,6 +20,8 @@ from zoo.runs.run import run
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
 
+pytestmark = pytest.mark.slow  # all look at runs that are made for them
+
 STORY = "Ada went to the attic.\nBen ran to the barn.\nWhere is Ada?\n\nAda walked to the yard.\nWhere is Ada?\n"
 
 

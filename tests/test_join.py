@@ -15,6 +15,8 @@ from zoo.leaderboard import provenance
 from zoo.records import Record
 from zoo.runs.plan import plan_of
 
+pytestmark = pytest.mark.slow  # all look at runs that are made for them
+
 STORIES = tuple(argument for argument in QUICK if not argument.startswith(("restarts=", "seed=")))
 SEQUENCES = (
     "model=ntm", "task=copy", *SMALL["ntm"], *SHORT["copy"], *LITTLE, "task.epoch=24", "trainer.max_epochs=2",

@@ -177,6 +177,7 @@ def test_the_corpus_knows_which_words_training_has_not_seen(renamed_world):
     assert batch.unseen.equal(unseen)
 
 
+@pytest.mark.slow
 def test_new_people_and_places_are_understood(renamed_world, tmp_path):
     def errors(*options: str) -> float:
         given = config(

@@ -11,6 +11,8 @@ from tests.runs import LITTLE, QUICK, SHORT, SMALL, again, made
 from zoo import records
 from zoo.commands import repeat
 
+pytestmark = pytest.mark.slow  # all look at runs that are made for them
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:

@@ -106,6 +106,7 @@ def test_weightings_sum_to_one(pair):
             torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
 
 
+@pytest.mark.slow
 def test_restart_k_is_the_single_run_with_its_seed(pair):
     given = small(*pair, "task.epoch=24")
     (algorithm,) = load_data(given).trainings.values()
@@ -130,6 +131,7 @@ def test_restart_k_is_the_single_run_with_its_seed(pair):
     assert together.best.error[0] != together.best.error[1]
 
 
+@pytest.mark.slow
 def test_learns_the_shortest_sequences(pair):
     given = small(*pair)
     network, batch = network_of(given), some(given)
@@ -276,6 +278,7 @@ def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
         plan(given, labels_of("ntm"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRESH)
 def test_every_experiment_ends_with_a_record_and_a_row_beside_its_paper(name, tmp_path):
     short = SHORT[config(f"experiment={name}")["task"]["name"]]
@@ -351,6 +354,7 @@ def finished(tmp_path_factory):
     return results
 
 
+@pytest.mark.slow
 class TestRun:
     def test_leaves_a_record_of_bits(self, finished):
         (file,) = (finished / "runs").glob("*.json")

@@ -73,6 +73,7 @@ def trained(name: str, tasks: dict[str, Corpus], sizes, learned: list[str], reci
     return training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_each_task_is_learned_as_it_is_alone(name, tasks, monkeypatch):
     monkeypatch.setattr("zoo.kinds.stories.EVALUATED_AT_ONCE", 10)  # so that validation has several batches
@@ -140,6 +141,7 @@ def test_programs_hold_networks_whose_memories_are_alike(tasks):
     assert pack(tasks, alone(tasks, "model=entnet", "model.keys=tied"), 9, most=20) == [["1"], ["2"]]
 
 
+@pytest.mark.slow
 def test_each_training_has_the_figures_of_its_own_networks(tasks, tmp_path):
     given = config(
         "model=memnn", "restarts=2", "trainer.max_epochs=6", "model.dim=6", "model.recipe.batch_size=9",
@@ -177,6 +179,7 @@ TWO = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_records_each_training_of_a_program(tmp_path, capsys):
     file = made(tmp_path, *TWO, "logger=csv")
     record = records.read(file)

@@ -404,6 +404,7 @@ class TestSearching:
             for term, loss in Ensemble([network]).learn(alone).items():
                 torch.testing.assert_close(losses[term][k : k + 1], loss)
 
+    @pytest.mark.slow
     def test_learns_the_little_world(self, name, little, tmp_path):
         given = config(
             f"model={name}",

@@ -50,7 +50,7 @@ def unknown(key: str, known: list[str], everywhere: list[str]) -> str:
     parent, _, name = key.rpartition(".")
     if parent == "trainer" and name in FLAGS:
         return f"'{key}' is a flag of Lightning's Trainer; type trainer.lightning.{name}="
-    if parent == "trainer" and name in REFUSED:
+    if parent in ("trainer", "trainer.lightning") and name in REFUSED:
         return f"'{key}' is not an option: {reason_against(name)}\n  there are: {', '.join(known)}"
     near = nearest(key, known) or nearest(key, everywhere)
     return f"'{key}' is not an option{near}\n  there are: {', '.join(known)}"
