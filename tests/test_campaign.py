@@ -174,7 +174,7 @@ def test_a_record_that_is_damaged_meanwhile_ends_nothing(tmp_path):
     damaged.parent.mkdir(parents=True, exist_ok=True)
     damaged.write_text("{")
     said = process.communicate(timeout=240)[1]
-    assert f"the leaderboard was not written: {damaged} is not a record" in said
+    assert f"left out: runs/{damaged.name} is not a record" in said
     assert "Traceback" not in said
     assert {file.name.partition("-")[0] for file in damaged.parent.glob("*.json")} == {"memn2n", "kv_memnn", "lstm"}
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from tasks import tensors
 from tasks.batch import Sizes
 from tests.configs import ROOT, config
 from tests.records import add, raw, rewrite
@@ -46,7 +47,7 @@ def results(tmp_path_factory) -> Path:
 
 def test_weights_are_those_of_one_restart_alone(results):
     (file,) = (results / "weights").iterdir()
-    weights = torch.load(file, weights_only=True)["1"]["weights"]
+    weights = tensors.load(file)["1"]["weights"]
     assert weights.untyped_storage().nbytes() == weights.numel() * weights.element_size()
 
 
@@ -149,7 +150,7 @@ def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path)
     kept = {"weights": weights, "words": words, "learned": learned, "sizes": list(sizes)}
     file = add(tmp_path, tasks=(1,))
     rewrite(file, raw(file) | {"settings": raw(file)["settings"] | {"model": model}})
-    torch.save({"1": kept}, records.weights_of(file))
+    tensors.save(records.weights_of(file), {"1": kept})
     _, *told = explain.load(records.read(file), "1")
     (corpus,) = explain.asked(["Ada ran to the barn.", "Where is Ada?"], *told)
     assert corpus.by_question(corpus.test, torch.tensor([0]), 2).unseen.equal(~learned)

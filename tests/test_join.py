@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tasks import tensors
 from tasks.errors import UserError
 from tests.records import raw, rewrite, rows_of
 from tests.runs import LITTLE, QUICK, SHORT, SMALL, again, made
@@ -102,8 +103,8 @@ def test_its_parts_are_not_made_again_either(folder, whole):
 
 
 def test_its_weights_are_those_of_the_selected_restarts(folder, whole):
-    record, weights = records.read(whole), torch.load(records.weights_of(whole), weights_only=True)
-    of_parts = [torch.load(folder / f"parts/{part}.pt", weights_only=True) for part in (0, 1)]
+    record, weights = records.read(whole), tensors.load(records.weights_of(whole))
+    of_parts = [tensors.load(folder / f"parts/{part}.pt") for part in (0, 1)]
     assert list(weights) == list(record.trainings)
     for task, of in weights.items():
         assert torch.equal(of["weights"], of_parts[record.tasks[task].selected == 2][task]["weights"])
@@ -163,10 +164,10 @@ def test_one_restart_is_selected_and_curves_that_end_early_are_filled_up(whole, 
     files = copied(whole, tmp_path, *parts)
     weights = records.weights_of(files[selected])  # no others are needed
     weights.parent.mkdir()
-    torch.save({"2": {"weights": torch.ones(1) * selected}}, weights)
+    tensors.save(weights, {"2": {"weights": torch.ones(1) * selected}})
     record = records.read(join.join(files))
     assert record.tasks["2"].selected == selected
-    assert torch.load(records.weights_of(record.file), weights_only=True)["2"]["weights"].item() == selected
+    assert tensors.load(records.weights_of(record.file))["2"]["weights"].item() == selected
     arrays = records.arrays(record)
     assert arrays["2/predictions"][:, 0].tolist() == list(range(len(parts)))
     curve = arrays["2/valid_loss"]
@@ -180,7 +181,7 @@ def test_without_the_weights_of_a_selected_restart_there_are_none(whole, tmp_pat
     files = copied(whole, tmp_path, (0.0, [0.9]), (10.0, [0.1]))
     weights = records.weights_of(files[1])
     weights.parent.mkdir()
-    torch.save({"2": {"weights": torch.ones(1)}}, weights)
+    tensors.save(weights, {"2": {"weights": torch.ones(1)}})
     assert not records.weights_of(join.join(files)).exists()
 
 

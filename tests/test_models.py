@@ -8,6 +8,7 @@ from tasks.batch import NONE, PAD
 from tests.configs import MODELS, config
 from zoo.interface import MemoryNetwork
 from zoo.kinds.stories import evaluation_batches, predict
+from zoo.traces import TRACES
 from zoo.training.build import build, options_of
 from zoo.training.ensemble import Ensemble
 from zoo.training.recipe import OPTIMIZERS, Recipe
