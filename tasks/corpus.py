@@ -32,7 +32,7 @@ class Split:
     golds: Tensor | None = None  # (N, G) all right answers if there can be several, `answer` first, PAD for fewer
 
     def right(self, said: Tensor) -> Tensor:
-        """Whether each answer given, (..., N), is right."""
+        """Mark the answers, (..., N), that are right."""
         return is_right(said, self.answer, self.golds)
 
     def __len__(self) -> int:

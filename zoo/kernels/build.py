@@ -31,7 +31,7 @@ def compiler() -> str | None:
 
 @cache
 def _target(program: str) -> bytes:
-    """What the compiler defines for this processor: its own version and the processor's instructions."""
+    """Ask the compiler for its definitions on this processor: its version and the processor's instructions."""
     asked = [program, "-march=native", "-dM", "-E", "-x", "c++", os.devnull]
     return subprocess.run(asked, capture_output=True, check=False).stdout
 
@@ -61,7 +61,7 @@ def library(name: str) -> ctypes.CDLL:
 
 
 def _whole(file: Path) -> bool:
-    """Whether a library is there as it was written: its digest is its end."""
+    """Tell whether a library is there as it was written; it ends with its digest."""
     content = file.read_bytes() if file.exists() else b""
     return len(content) > 32 and hashlib.sha256(content[:-32]).digest() == content[-32:]
 

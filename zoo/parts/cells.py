@@ -87,7 +87,7 @@ def after_words(sentences: Tensor) -> Tensor:
 
 
 def hear(sentences: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
-    """The state of a GRU or an LSTM after the words of a sentence each; where a sentence has ended, the state stays.
+    """Compute the state of a GRU or LSTM after the words of a sentence each; behind its end the state stays.
 
     Args:
         sentences: (B, J) word ids.

@@ -10,7 +10,7 @@ from zoo.records.stories import chain, rounded
 
 
 def figures_of(trainings: dict[str, dict], arrays: dict[str, np.ndarray]) -> dict:
-    """Arrange figures for the record; what the heads did goes to `arrays`, as `FORM/reading`."""
+    """Arrange figures for the record; readings and writings of the heads go to `arrays`, as `FORM/reading`."""
     (got,) = trainings.values()
     for form, tape in got["tapes"].items():
         arrays |= {f"{form}/{name}": table.numpy() for name, table in tape.items()}
