@@ -29,7 +29,7 @@ from torch import Generator, Tensor, nn
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import after_words, gru, recur, rows
-from zoo.parts.heads import attend
+from zoo.parts.heads import attend, relate
 from zoo.parts.slots import time_with_gaps, times_told
 
 
@@ -120,19 +120,12 @@ class WMN(MemoryNetwork):
             u = self.t(o)
             buffer.append(o)
             attention.append(a.mean(1))
-        return self.relate(torch.stack(buffer, dim=1), q), Trace(torch.stack(attention, dim=1))
+        found = relate(torch.stack(buffer, dim=1), q, self.g_1, self.g_2, self.g_3, self.g_bias)
+        return found, Trace(torch.stack(attention, dim=1))
 
     def t(self, o: Tensor) -> Tensor:
         """The next query: two linear layers."""
         return (o @ self.t_down.T + self.t_down_bias) @ self.t_up.T + self.t_up_bias
-
-    def relate(self, buffer: Tensor, q: Tensor) -> Tensor:
-        """sum over i, j of g([o_i; o_j; q]): the first layer is a sum of a part for each of the three."""
-        first, second, asked = self.g_1.split(self.dim, dim=1)
-        x = (buffer @ first.T)[:, :, None] + (buffer @ second.T)[:, None] + (q @ asked.T)[:, None, None]
-        x = (x + self.g_bias[0]).relu().flatten(1, 2)
-        x = (x @ self.g_2.T + self.g_bias[1]).relu()
-        return (x @ self.g_3.T + self.g_bias[2]).relu().sum(1)
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: the argument of the softmax of f, without a bias."""
