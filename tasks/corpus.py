@@ -5,7 +5,7 @@ each begins. Nothing is padded in memory (joint 10k would be nine tenths zeros),
 single gather.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -113,17 +113,20 @@ class Corpus:
         learned = self.learned if self.learned is None else self.learned.to(device)
         return Corpus(self.words, self.sentences.to(device), train, valid, test, further, candidates, learned)
 
-    def by_question(self, split: Split, index: Tensor, window: int) -> Questions:
+    def by_question(
+        self, split: Split, index: Tensor, window: int, windows: Callable[..., Tensor] | None = None
+    ) -> Questions:
         """The questions `index`, each with its own story: the `window` sentences told last before it.
 
         Args:
             split: one of the splits.
             index: question numbers, (..., N); leading axes, of restarts for example, are carried along.
             window: T of the batch; shorter stories are padded.
+            windows: gathers what was told, as `window_of` does.
         """
         story, told = split.story[index], split.told[index]
         kept = told.clamp(max=window)
-        stories = _window(split, story, told, kept, window)
+        stories = (windows or window_of)(split.facts, split.begin[story] + told - kept, kept, window)
         support = _shift(split.support[index], (told - kept)[..., None])
         rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
         question, answer = split.question[index], split.answer[index]
@@ -154,7 +157,7 @@ class Corpus:
         )
         return Questions(
             self.sentences,
-            _window(split, index, length, length, int(length.max())),
+            window_of(split.facts, split.begin[index], length, int(length.max())),
             *(table.flatten(-2) for table in flat),
             torch.where(real[..., None], split.support[number], NONE).flatten(-3, -2),
             candidates=self.candidates,
@@ -181,12 +184,11 @@ class Data:
     recall: dict[str, float] = field(default_factory=dict)  # percent of questions with an answer in reach, by part
 
 
-def _window(split: Split, story: Tensor, end: Tensor, kept: Tensor, window: int) -> Tensor:
-    """The `kept` sentences before position `end` of each story, oldest first, padded to `window`."""
-    place = torch.arange(window, device=story.device)
-    start = split.begin[story] + end - kept
+def window_of(facts: Tensor, start: Tensor, kept: Tensor, window: int) -> Tensor:
+    """Gather `kept` facts from `start` on, padded to `window`: (...) to (..., window)."""
+    place = torch.arange(window, device=start.device)
     inside = place < kept[..., None]
-    return torch.where(inside, split.facts[torch.where(inside, start[..., None] + place, 0)], PAD)
+    return torch.where(inside, facts[torch.where(inside, start[..., None] + place, 0)], PAD)
 
 
 def _shift(support: Tensor, by: Tensor) -> Tensor:
