@@ -28,7 +28,7 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import after_words, gru, recur, rows
+from zoo.parts.cells import after_words, hear, recur
 from zoo.parts.heads import attend, relate
 from zoo.parts.slots import time_with_gaps, times_told
 
@@ -103,10 +103,9 @@ class WMN(MemoryNetwork):
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: the memories m_i, (B, T, d): each sentence's state, after one more word that says how long ago it was."""
-        time = times_told(batch)
-        ago = (time - 1).clamp(min=0)
-        x = rows(self.times @ self.W[0].T + self.b[0], ago)
-        return gru(x, features[0], self.U[0])
+        time = times_told(batch).flatten()[:, None]
+        x = F.pad(self.times @ self.W[0].T + self.b[0], (0, 0, 1, 0))
+        return hear(time, x, features[0].flatten(0, 1), self.U[0]).view_as(features[0])
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: K hops into the buffer, then the relation network over its pairs."""
