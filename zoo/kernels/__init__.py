@@ -100,6 +100,7 @@ class Operator:
         outputs: names of what the forward computes.
         shapes: of the outputs of one network, from the shapes of the inputs and the numbers.
         gradients: names of the inputs that have one.
+        whole: names of gradients that the backward fills in whole; before it, others are zero and these are anything.
         returned: how many outputs are for the caller; the others are kept for the backward.
         numbers: names of whole numbers behind the tensors.
     """
@@ -113,10 +114,12 @@ class Operator:
         gradients: tuple[str, ...],
         returned: int = 1,
         numbers: tuple[str, ...] = (),
+        whole: tuple[str, ...] = (),
     ) -> None:
         self.name, self.axes, self.shapes, self.returned = name, tuple(inputs.values()), shapes, returned
         self.outputs, self.count, self.numbers = len(outputs), len(inputs), len(numbers)
         self.graded = tuple(list(inputs).index(one) for one in gradients)
+        self.whole = tuple(one in whole for one in inputs)
         given = [f"Tensor? {one}" for one in inputs]
         ints = [f"int {one}" for one in numbers]
         kept = [f"Tensor {one}" for one in outputs]
@@ -196,7 +199,7 @@ class Operator:
         for number in self.graded:
             one, axes = given[number], self.axes[number]
             shape = (0,) if one is None else tuple(one.shape[one.dim() - axes :])
-            gradients.append(like.new_zeros(lead + shape))
+            gradients.append((like.new_empty if self.whole[number] else like.new_zeros)(lead + shape))
         return gradients
 
     def _backward(self, *given: object) -> Tensor | tuple[Tensor, ...]:

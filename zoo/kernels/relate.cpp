@@ -95,7 +95,6 @@ static void map_backward(const Sizes& s, int64_t rows, const float* weights, con
 // (..., sums, grad of sums) -> grad of buffer, q, g_1, g_2, g_3, bias
 extern "C" void relate_backward(int64_t restarts, int64_t threads, const Tensor* t, const int64_t*) {
     const Sizes s(t);
-    if (!t[7].data) return;
     each_restart(restarts, threads, [&](int64_t r) {
         const Weights w(s, t, r);
         Pairs pairs(s);

@@ -42,6 +42,7 @@ _heads = kernels.Operator(
     shapes=_shapes,
     gradients=("memory", "u", "W_head"),
     returned=2,
+    whole=("memory", "u", "W_head"),
 )
 
 
@@ -71,4 +72,5 @@ _relate = kernels.Operator(
     outputs=("sums",),
     shapes=lambda buffer, q, g_1, g_2, g_3, bias: [(buffer[0], g_1[0])],
     gradients=("buffer", "q", "g_1", "g_2", "g_3", "bias"),
+    whole=("buffer", "q", "g_1", "g_2", "g_3", "bias"),
 )
