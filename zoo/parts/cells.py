@@ -119,10 +119,7 @@ def let_in(x: Tensor, there: Tensor, U: Tensor, gate: Tensor) -> Tensor:
         numbers = torch.arange(there.numel(), device=x.device).view(count, length)
         return _recur(x.flatten(0, 1), torch.where(there, numbers, -1), after_words(there), h, U, gate)
     for fact, open_ in zip(x.unbind(1), gate.unbind(1), strict=True):
-        if len(U) == 2 * d:
-            h = attention_gru(fact, h, U, open_)
-        else:
-            h = h + open_[:, None] * (gru(fact, h, U) - h)
+        h = attention_gru(fact, h, U, open_) if len(U) == 2 * d else h + open_[:, None] * (gru(fact, h, U) - h)
     return h
 
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.batch import PAD
 from zoo import kernels
 from zoo.parts.cells import rows
 
