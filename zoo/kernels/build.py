@@ -9,9 +9,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from filelock import FileLock
-
 from tasks.errors import UserError
+from tasks.files import exclusive
+from zoo.paths import cache_dir
 
 HERE = Path(__file__).parent
 # -ffast-math is not among them: it sets flush-to-zero for the whole process and takes numbers for finite
@@ -36,11 +36,6 @@ def _target(program: str) -> bytes:
     return subprocess.run(asked, capture_output=True, check=False).stdout
 
 
-def folder() -> Path:
-    """The folder of compiled kernels; the same cache as that of data sets."""
-    return Path(os.environ.get("ZOO_CACHE", "~/.cache/memory-zoo")).expanduser() / "kernels"
-
-
 @cache
 def library(name: str) -> ctypes.CDLL:
     """The library of `NAME.cpp`, compiled if no process has done it before.
@@ -52,9 +47,9 @@ def library(name: str) -> ctypes.CDLL:
         raise UserError("kernels are compiled with a C++ compiler (package g++, say), which was not found")
     sources = [(HERE / file).read_bytes() for file in ("common.h", f"{name}.cpp")]
     key = hashlib.sha256(b"\0".join([*sources, _target(program), " ".join(FLAGS).encode()])).hexdigest()[:20]
-    file = folder() / f"{name}-{key}.so"
+    file = cache_dir() / "kernels" / f"{name}-{key}.so"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock"):
+    with exclusive(Path(f"{file}.lock"), wait=True):
         if not _whole(file):
             _compile(program, HERE / f"{name}.cpp", file)
         return ctypes.CDLL(str(file))

@@ -44,6 +44,7 @@ class Environment(_Checked):
     gpu: Text | None
     system: Text
     versions: dict[Name, Text | None]
+    rounding: dict[Name, Text] = {}  # what decides rounding beside them; older records do not say
 
 
 class Part(_Checked):
