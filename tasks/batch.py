@@ -14,7 +14,7 @@ NONE = -1  # no (further) supporting fact
 
 
 def is_right(said: Tensor, answer: Tensor, golds: Tensor | None) -> Tensor:
-    """Whether each answer given, (..., N), is the question's answer or, if it has several, one of them."""
+    """Mark the answers, (..., N), that are the question's answer or, if it has several, one of them."""
     return said == answer if golds is None else (said[..., None] == golds).any(-1)
 
 
@@ -58,7 +58,7 @@ class Questions(NamedTuple):
         return self.stories.shape[-2]
 
     def right(self, said: Tensor) -> Tensor:
-        """Whether each answer given, (..., N), is right."""
+        """Mark the answers, (..., N), that are right."""
         return is_right(said, self.answer, self.golds)
 
     @property

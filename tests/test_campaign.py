@@ -93,8 +93,10 @@ def test_what_is_to_do_is_shown_wherever_the_word_stands(tmp_path, release, caps
         assert "to do" in capsys.readouterr().out
     assert not (tmp_path / "results").exists()
     (tmp_path / "results/runs").mkdir(parents=True)
-    (tmp_path / "results/runs/broken.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"broken\.json is not a record"):
+    (tmp_path / "results/runs/broken-1k-per_task-0123456789-1.json").write_text("{}")  # of another run
+    main([str(tmp_path / "mine.yaml"), "--show", *added])
+    (tmp_path / "results/runs/memn2n-1k-per_task-0123456789-1.json").write_text("{}")  # perhaps of this one
+    with pytest.raises(ValueError, match=r"memn2n-1k-per_task-0123456789-1\.json is not a record"):
         main([str(tmp_path / "mine.yaml"), "--show", *added])
 
 

@@ -428,7 +428,10 @@ def test_other_families_have_tables_of_their_own_and_open_their_records(page):
     assert "Task 1, replies, unknown words: 25.0 % errors on the test" in one(page, "dialog[open]").text
     assert texts(page, "dialog .copy pre")[0].endswith(" task=1")
     page.find_element("xpath", "//dialog//button[text()='Close']").click()
-    assert texts(page, "#table-algorithmic-0 tbody td")[:2] == ["4.00 (1.0)\nmedian 6.00 (1.5)", "41.50 (1.0)\nmedian 60.75"]
+    assert texts(page, "#table-algorithmic-0 tbody td")[:2] == [
+        "4.00 (1.0)\nmedian 6.00 (1.5)",
+        "41.50 (1.0)\nmedian 60.75 (1.5)",
+    ]
     one(page, "#table-algorithmic-0 tbody td:nth-child(3) button").click()
     dialog = one(page, "dialog[open]").text
     assert "length=120: 41.50 bits on the test" in dialog

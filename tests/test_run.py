@@ -293,7 +293,7 @@ def message_of(arguments: list[str]) -> str:
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
         (
             ["+trainer.lightning.precision=16"],
-            ["'trainer.lightning.precision' is not an option: restarts share"],
+            ["'trainer.lightning.precision' is not an option: restarts share one table of float32"],
         ),
         (["trainer.lightning.profiler=simpel"], ["expected simple or advanced or pytorch; did you mean 'simple'?"]),
     ],

@@ -1,5 +1,6 @@
 """Where the project's own files lie: in a checkout, or in the folder that pip installed."""
 
+import os
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -7,6 +8,11 @@ ROOT = _HERE.parent  # of the code
 IS_CHECKOUT = (ROOT / "run.py").is_file() and (ROOT / "conf" / "config.yaml").is_file()
 CONF = ROOT / "conf" if IS_CHECKOUT else _HERE / "conf"
 PUBLISHED = ROOT / "results" if IS_CHECKOUT else _HERE / "published"  # published*.csv
+
+
+def cache_dir() -> Path:
+    """Name the folder of things that can be made again: compiled kernels, composed settings."""
+    return Path(os.environ.get("ZOO_CACHE", "~/.cache/memory-zoo")).expanduser()
 
 
 def conf_folders() -> list[Path]:

@@ -21,7 +21,7 @@ class Reading(NamedTuple):
 
     @property
     def decided(self) -> bool:
-        """Whether there is one answer only."""
+        """Tell whether there is one answer only."""
         return len(self.answers) == 1
 
 

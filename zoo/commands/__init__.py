@@ -17,6 +17,7 @@ VERBS = {  # module of this package, and a line of help
     "explain": "show where a network looked when it answered",
     "draw": "draw what the heads of a network did",
     "repeat": "make a run again, and compare",
+    "verify": "check records against their predictions, and repeat some cells",
     "join": "make one record of runs that differ in their seeds",
     "new": "write the two files of a variant of a model",
     "check": "say what a model of yours lacks",

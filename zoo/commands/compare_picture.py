@@ -14,12 +14,13 @@ from zoo.kinds.attention import example, probability
 from zoo.records import Record
 from zoo.traces import traces_of
 
-MARGIN, ROW, CELL, GAP, BLOCK = 16, 22, 37, 14, 111  # pixels; BLOCK is the least width of a network's columns
+MARGIN, ROW, CELL, GAP, BLOCK = 16, 22, 37, 14, 120  # pixels; BLOCK is the least width of a network's columns
 LETTER = 6.7  # pixels, the width of a letter of the story
+NOTHING = 0.005  # smaller weights are drawn in grey, and passes without a larger one at the end are left out
 SHOWN = {  # what the numbers of a network are
     "weights": "attention",
     "gates": "gate",
-    "writing": "share of the read",
+    "writing": "origin of the read",
     "nothing": "does not say",
 }
 
@@ -82,7 +83,10 @@ def _answer(run: str, task: str, lines: list[str], results_dir: Path) -> Answere
     likely = probability(ensemble, 0, corpus, corpus.test, 0)
     traces = traces_of(record) or "nothing"
     facts = [fact - len(shown["story"]) for fact in shown["facts"]]
-    return Answered(record.model, traces, shown["attention"], shown["said"], likely, right, facts)
+    attention = list(shown["attention"])
+    while attention and max(attention[-1]) < NOTHING:  # of passes that were not made
+        attention.pop()
+    return Answered(record.model, traces, attention, shown["said"], likely, right, facts)
 
 
 def _with_weights(run: str, task: str, results_dir: Path) -> Record:
@@ -116,7 +120,7 @@ def picture(told: list[str], question: str, answers: list[Answered]) -> str:
         if place in facts:
             parts.append(f'<circle cx="{MARGIN + 4}" cy="{y - 5}" r="4" fill="#c2410c"/>')
         parts.append(_text(MARGIN + 16, y, said))
-    parts.append(_text(MARGIN + 16, bottom + 15, question, "bold"))
+    parts.append(_text(MARGIN + 16, bottom + 15, question, weight="bold"))
     if facts:
         parts.append(f'<circle cx="{MARGIN + 4}" cy="{MARGIN + 2 * ROW + 10}" r="4" fill="#c2410c"/>')
         parts.append(_text(MARGIN + 16, MARGIN + 2 * ROW + 15, "supporting fact", size=11))
@@ -135,7 +139,10 @@ def picture(told: list[str], question: str, answers: list[Answered]) -> str:
 
 def _block(answer: Answered, x: float, top: float, bottom: float, sentences: int) -> list[str]:
     """Draw the columns of a network: its name, a cell per sentence and hop, and its answer."""
-    parts = [_text(x, MARGIN + 14, answer.name, "bold"), _text(x, MARGIN + ROW + 12, SHOWN[answer.traces], size=11)]
+    parts = [
+        _text(x, MARGIN + 14, answer.name, weight="bold"),
+        _text(x, MARGIN + ROW + 12, SHOWN[answer.traces], size=11),
+    ]
     for hop, weights in enumerate(answer.attention):
         across = x + CELL * hop
         parts.append(_text(across + CELL / 2, MARGIN + 2 * ROW + 15, f"hop {hop + 1}", size=11, anchor="middle"))
@@ -149,8 +156,9 @@ def _block(answer: Answered, x: float, top: float, bottom: float, sentences: int
                 f'<rect x="{across:.1f}" y="{y}" width="{CELL - 1}" height="{ROW - 1}" fill="{colour}" '
                 'stroke="#d4d4d8" stroke-width="0.5"/>'
             )
-            parts.append(_text(across + (CELL - 1) / 2, y + 15, f"{weight:.2f}", size=11, anchor="middle"))
-    parts.append(_text(x, bottom + 15, answer.said, "bold"))
+            grey = "#a1a1aa" if weight < NOTHING else "#18181b"
+            parts.append(_text(across + (CELL - 1) / 2, y + 15, f"{weight:.2f}", 11, "middle", grey))
+    parts.append(_text(x, bottom + 15, answer.said, weight="bold"))
     verdict, colour = {True: ("✓ right, ", "#15803d"), False: ("✗ wrong, ", "#b91c1c"), None: ("", "#18181b")}[
         answer.right
     ]
@@ -159,9 +167,14 @@ def _block(answer: Answered, x: float, top: float, bottom: float, sentences: int
 
 
 def _text(
-    x: float, y: float, said: str, weight: str = "normal", size: int = 13, anchor: str = "start",
+    x: float,
+    y: float,
+    said: str,
+    size: int = 13,
+    anchor: str = "start",
     colour: str = "#18181b",
-) -> str:  # fmt: skip
+    weight: str = "normal",
+) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" '
         f'fill="{colour}">{escape(said)}</text>'

@@ -1,4 +1,4 @@
-"""DMN+: the dynamic memory network that needs no supporting facts.
+"""DMN+: a dynamic memory network that learns without supporting facts.
 
 Paper: Xiong, Merity and Socher, 2016, "Dynamic Memory Networks for Visual and Textual Question Answering"
 (arXiv:1603.01417), sections 2 and 3. Numbers of equations follow their order in the text.

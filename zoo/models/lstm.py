@@ -108,7 +108,7 @@ class SequenceLSTM(SequenceNetwork):
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 
     def encode(self, batch: Sequences) -> Tensor:
-        """I: what the first layer hears in every step, (B, T, 4d)."""
+        """I: the input of the first layer in every step, (B, T, 4d)."""
         return batch.inputs @ self.W.T + self.b[0]
 
     def write(self, features: Tensor, batch: Sequences) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: a record (JSON) and, beside it, its curves, test predictions and examples (npz).
+"""Files that a run leaves: a record (JSON) and, beside it, its curves, test predictions and examples (npz).
 
 Nothing here loads torch.
 """

@@ -43,7 +43,7 @@ LOOKS = TypeAdapter(list[Look])
 
 
 def arrays(record: Record) -> dict[str, np.ndarray]:
-    """Read the arrays beside a record, by name; what does not fit the record is said in one sentence."""
+    """Read the arrays beside a record, by name; an array that does not fit is refused in one sentence."""
     stored = record.file.with_suffix(".npz")
     if not stored.exists():
         raise UserError(f"{stored}: missing beside its record; restore it with git, or make the run again")

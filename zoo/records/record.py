@@ -44,6 +44,7 @@ class Environment(_Checked):
     gpu: Text | None
     system: Text
     versions: dict[Name, Text | None]
+    rounding: dict[Name, Text] = {}  # what decides rounding beside them; older records do not say
 
 
 class Part(_Checked):
@@ -267,7 +268,7 @@ def _digest(record: dict) -> str:
 
 
 def parse(file: Path) -> Record:
-    """Read a record and check it; what is wrong is said in one sentence."""
+    """Read a record and check it; a fault is named in one sentence."""
     try:
         data = json.loads(file.read_bytes())
         if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:

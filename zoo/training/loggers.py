@@ -82,7 +82,7 @@ def wandb_id(run: str, training: str) -> str:
 
 
 def begins_anew(logger: Logger) -> bool:
-    """Whether a logger keeps nothing of an interrupted training, and so has to be told its curves again."""
+    """Tell whether a logger keeps nothing of an interrupted training, and so needs its curves again."""
     return isinstance(logger, CSVLogger) or getattr(logger, "_wandb_init", {}).get("mode") == "offline"
 
 
