@@ -95,15 +95,16 @@ class Corpus:
     @cached_property
     def unseen(self) -> Tensor:
         """(V,) whether a word occurs in no story, question or answer of training."""
-        if self.learned is not None:
-            return ~self.learned
-        train, replies = self.train, self.candidates
-        answers = train.answer if train.golds is None else train.golds
-        unseen = torch.ones(len(self.words), dtype=torch.bool, device=answers.device)
-        unseen[self.sentences[torch.cat([train.facts, train.question]).unique()]] = False
-        unseen[answers if replies is None else replies.words[answers]] = False
-        unseen[PAD] = False
-        return unseen
+        with torch.inference_mode(False):  # it is kept, and training may need it after an evaluation
+            if self.learned is not None:
+                return ~self.learned
+            train, replies = self.train, self.candidates
+            answers = train.answer if train.golds is None else train.golds
+            unseen = torch.ones(len(self.words), dtype=torch.bool, device=answers.device)
+            unseen[self.sentences[torch.cat([train.facts, train.question]).unique()]] = False
+            unseen[answers if replies is None else replies.words[answers]] = False
+            unseen[PAD] = False
+            return unseen
 
     def to(self, device: torch.device | str) -> "Corpus":
         """Return a copy of the corpus on a device."""
