@@ -4,7 +4,7 @@ Stories lie end to end in one vector, `facts`, beside the place where each begin
 10k would be nine tenths zeros), and a batch of any window is the same single gather.
 """
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -123,17 +123,20 @@ class Corpus:
             None if self.learned is None else self.learned.to(device),
         )
 
-    def by_question(self, split: Split, index: Tensor, window: int) -> Questions:
+    def by_question(
+        self, split: Split, index: Tensor, window: int, windows: Callable[..., Tensor] | None = None
+    ) -> Questions:
         """Return the questions `index`, each with its own story: the last `window` sentences told before it.
 
         Args:
             split: one of the splits.
             index: question numbers, (..., N); leading axes, restarts for example, are kept.
             window: T of the batch; shorter stories are padded.
+            windows: gathers what was told, as `window_of` does.
         """
         story, told = split.story[index], split.told[index]
         kept = told.clamp(max=window)
-        stories = _window(split, story, told, kept, window)
+        stories = (windows or window_of)(split.facts, split.begin[story] + told - kept, kept, window)
         support = _shift(split.support[index], (told - kept)[..., None])
         rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
         question, answer = split.question[index], split.answer[index]
@@ -158,7 +161,7 @@ class Corpus:
         rows = torch.arange(index.shape[-1], device=index.device)[:, None].expand(number.shape)
         return Questions(
             self.sentences,
-            _window(split, index, length, length, int(length.max())),
+            window_of(split.facts, split.begin[index], length, int(length.max())),
             rows.flatten(-2),
             torch.where(real, split.told[number], 0).flatten(-2),
             torch.where(real, split.question[number], PAD).flatten(-2),
@@ -198,12 +201,11 @@ class Data:
     recall: dict[str, float] = field(default_factory=dict)  # percent of questions with an answer in reach, by part
 
 
-def _window(split: Split, story: Tensor, end: Tensor, kept: Tensor, window: int) -> Tensor:
-    """Return the `kept` sentences before position `end` of each story, oldest first, padded to `window`."""
-    place = torch.arange(window, device=story.device)
-    start = split.begin[story] + end - kept
+def window_of(facts: Tensor, start: Tensor, kept: Tensor, window: int) -> Tensor:
+    """Gather `kept` facts from `start` on, padded to `window`: (...) to (..., window)."""
+    place = torch.arange(window, device=start.device)
     inside = place < kept[..., None]
-    return torch.where(inside, split.facts[torch.where(inside, start[..., None] + place, 0)], PAD)
+    return torch.where(inside, facts[torch.where(inside, start[..., None] + place, 0)], PAD)
 
 
 def _shift(support: Tensor, by: Tensor) -> Tensor:

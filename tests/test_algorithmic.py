@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tasks.algorithmic.generators import TASKS, arcsine, optimal_bits
-from tasks.algorithmic.task import Algorithm
+from tasks.algorithmic.task import SequenceTask
 from tasks.batch import Sequences
 from tasks.errors import UserError
 from tests.configs import config
@@ -23,7 +23,7 @@ FORMS = {  # small ones
 }
 
 
-def algorithm(name: str, *overrides: str) -> Algorithm:
+def algorithm(name: str, *overrides: str) -> SequenceTask:
     return load_data(config(f"task={name}", *overrides)).trainings[name]
 
 

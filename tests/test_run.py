@@ -185,6 +185,10 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path):
     for name in stored:
         np.testing.assert_array_equal(stored[name], undisturbed[name], err_msg=name)
     assert not list((results / "unfinished").glob("memn2n-*/"))
+    curves, whole = (
+        {f.parent.name: f.read_text() for f in home.rglob("metrics.csv")} for home in (results, finished[0])
+    )
+    assert curves == whole
 
 
 def message_of(arguments: list[str]) -> str:
@@ -289,7 +293,7 @@ def message_of(arguments: list[str]) -> str:
         (["trainer.accelerator=tpu"], ["expected cpu or gpu"]),
         (
             ["+trainer.lightning.precision=16"],
-            ["'trainer.lightning.precision' is not an option: restarts share"],
+            ["'trainer.lightning.precision' is not an option: restarts share one table of float32"],
         ),
         (["trainer.lightning.profiler=simpel"], ["expected simple or advanced or pytorch; did you mean 'simple'?"]),
     ],

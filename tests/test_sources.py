@@ -59,7 +59,9 @@ def test_auto_goes_on_with_generated_stories_when_no_mirror_answers(tmp_path, mo
     monkeypatch.setattr(release_module, "MIRRORS", ("http://127.0.0.1:9/none.tar.gz",))
     data = load_babi(tmp_path / "nowhere", tmp_path / "cache", [1], source="auto", size=100, download=True)
     assert data.source == "generated"
-    assert "could not be downloaded" in data.notice
+    assert data.notice.startswith("NOTE: bAbI v1.2 (16 MB) could not be downloaded; generated stories are used instead")
+    assert "put tasks_1-20_v1-2.tar.gz into" in data.notice
+    assert len(data.notice.splitlines()) == 1
     with pytest.raises(UserError, match="could not be downloaded"):
         load_babi(tmp_path / "nowhere", tmp_path / "cache", [1], source="official", download=True)
 
@@ -150,6 +152,7 @@ class TestRun:
     QUICK = ("model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", "model.dim=4", "logger=none")
 
     def test_without_the_release_a_run_goes_on_and_says_so_everywhere(self, tmp_path):
+        (tmp_path / "nowhere").mkdir()
         done = run(
             tmp_path / "nowhere", tmp_path / "results", *self.QUICK, "task.size=100", "task.generator.sentences=20"
         )

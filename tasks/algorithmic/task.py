@@ -22,7 +22,7 @@ Form = tuple[int, ...]  # the arguments of Task.draw, a length for example
 
 
 @dataclass(frozen=True)
-class Fresh:
+class FreshSequences:
     """Endless sequences: every training step has a form of its own, and every restart draws its own sequences."""
 
     task: Task
@@ -55,7 +55,7 @@ class Fresh:
 
 
 @dataclass(frozen=True)
-class Fixed:
+class FixedSequences:
     """Sequences for evaluation: `each` of every form, the same for all restarts, in all epochs, on all devices."""
 
     task: Task
@@ -91,21 +91,21 @@ class Fixed:
 
 
 @dataclass(frozen=True)
-class Algorithm:
+class SequenceTask:
     """The data of a training on sequences, as `tasks.corpus.Corpus` is of stories."""
 
-    train: Fresh
-    valid: Fixed
-    test: Fixed
+    train: FreshSequences
+    valid: FixedSequences
+    test: FixedSequences
 
     @property
     def sizes(self) -> Widths:
         """The widths that a network for these sequences needs."""
         return self.train.task.widths
 
-    def to(self, device: torch.device | str) -> "Algorithm":
+    def to(self, device: torch.device | str) -> "SequenceTask":
         """Return a copy whose sequences are drawn for a device."""
-        return Algorithm(*(replace(part, device=torch.device(device)) for part in vars(self).values()))
+        return SequenceTask(*(replace(part, device=torch.device(device)) for part in vars(self).values()))
 
 
 def load(
@@ -157,17 +157,17 @@ def load(
         spelled = " ".join(f"{part}={value}" for part, value in zip(kind.form, form, strict=True))
         check_memory(f"{option}, {count:,} of {spelled}", count * task.least_size(*form), "type smaller numbers")
     device = torch.device("cpu")
-    fresh = Fresh(task, ranges, epoch, device)
+    fresh = FreshSequences(task, ranges, epoch, device)
     chosen_by = [fresh.form("validation", number) for number in range(VALIDATION_FORMS)]
-    valid = Fixed(task, chosen_by, valid_size // VALIDATION_FORMS, ("validation", seed), device)
-    algorithm = Algorithm(fresh, valid, Fixed(task, forms, test_size, ("test", seed), device))
+    valid = FixedSequences(task, chosen_by, valid_size // VALIDATION_FORMS, ("validation", seed), device)
+    algorithm = SequenceTask(fresh, valid, FixedSequences(task, forms, test_size, ("test", seed), device))
     return Data({name: algorithm}, "generated", fingerprint(algorithm), family="algorithmic", label=name, title=name)
 
 
-def fingerprint(algorithm: Algorithm) -> str:
+def fingerprint(task: SequenceTask) -> str:
     """The digest of the sequences of validation and test, and of the first training sequences of a restart."""
     digest = hashlib.sha256()
-    for batch in (algorithm.train.draw(0, [0], 4), *algorithm.valid, *algorithm.test):
+    for batch in (task.train.draw(0, [0], 4), *task.valid, *task.test):
         for table in batch:
             digest.update(table.numpy().tobytes())
     return digest.hexdigest()

@@ -87,8 +87,8 @@ def _release(source: str, download: bool, data_dir: str) -> tuple[Release | None
         return release, ""
     if source == "auto":
         return None, (
-            f"NOTE: {why}; generated stories are used instead, in tables of their own "
-            f"(official data: task.download=true, or put {release_of.ARCHIVE} into {data_dir})"
+            f"NOTE: {why}; generated stories are used instead, in tables of their own (official data: "
+            f"{'' if download else 'task.download=true, or '}put {release_of.ARCHIVE} into {data_dir})"
         )
     raise UserError(
         f"the official bAbI v1.2 is not in {data_dir} "

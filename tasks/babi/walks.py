@@ -103,6 +103,7 @@ class Carrying(Walk):
         self.place_of: dict[int, int] = {}  # where a move led
 
     def step(self) -> None:
+        """A random person acts at random, once the act is possible."""
         draw, people = self.draw, len(self.cast.people)
         while True:
             who, act = int(draw() * people), pick(draw, self.acts)
@@ -293,6 +294,7 @@ class Whereabouts(Walk):
         self.known: list[tuple[str, tuple[int, ...]]] = [("", ())] * people  # the last statement about a person
 
     def step(self) -> None:
+        """A person moves and is reported to have moved, reported to be there, or hinted at."""
         draw, who, kind = self.draw, int(self.draw() * len(self.cast.people)), self.draw()
         name, places = self.cast.people[who], self.cast.places
         was, now = self.at[who], other(draw, len(places), self.at[who])
@@ -345,6 +347,7 @@ class Coreference(Walk):
     """Task 11: "then she went"; each move is followed by one with a pronoun."""
 
     def step(self) -> None:
+        """A person moves; every second statement is about the person before, by a pronoun."""
         if self.told % 2:  # the second statement
             who = self.clues[-1][0]
             subject = f"{pick(self.draw, THEN)} {'she' if self.cast.people[who] in FEMALE else 'he'}"
@@ -363,6 +366,7 @@ class Conjunction(Walk):
     """Task 12: two people go together."""
 
     def step(self) -> None:
+        """Two people go to a place where neither of them is."""
         draw = self.draw
         while True:
             first = int(draw() * len(self.cast.people))
@@ -390,6 +394,7 @@ class CompoundCoreference(Conjunction):
     """Task 13: "then they went"; two statements about two people."""
 
     def step(self) -> None:
+        """Two people go to a place; every second statement is about the two before, as they."""
         if self.told % 2 == 0:
             return super().step()
         (first,), (second,) = self.clues[-2:]
@@ -414,6 +419,7 @@ class Time(Walk):
         self.position: dict[tuple[int, int], int] = {}  # of the statement about a person and a time
 
     def step(self) -> None:
+        """A person moves at the next time of the day; the statement waits for the next question."""
         waiting = [who for who, day in enumerate(self.day) if len(day) < len(TIMES)]
         if not waiting:
             return

@@ -60,10 +60,16 @@ def _files(
 ) -> tuple[dict[str, bytes], dict[str, str], str, str, str]:
     """The files and their names by role, their source, a description of their world, and a notice."""
     wanted = "official" if source == "auto" else source
+    why = f"the release of WikiMovies is not in {folder}"
     if wanted != "generated":
         path = official.find(folder, wanted)
         if path is None and download and wanted == "official":
-            path = official.download(folder)
+            try:
+                path = official.download(folder)
+            except UserError as error:
+                if source != "auto":
+                    raise
+                why = str(error).splitlines()[0].rstrip(":")
         if path is not None:
             changed = [name for name, value in vars(world).items() if value != getattr(FilmWorld, name)]
             if changed:
@@ -84,7 +90,7 @@ def _files(
     files = generate(world)
     title = f"{world.triples:,} triples" + (f", seed {world.seed}" if world.seed else "")
     notice = "" if source == "generated" else (
-        f"NOTE: the release of WikiMovies is not in {folder}; a generated film world stands in for it "
-        "(task.download=true fetches the release)"
+        f"NOTE: {why}; a generated film world is used instead, in tables of its own (official data: "
+        f"{'' if download else 'task.download=true fetches the release, or '}put {official.ARCHIVE} into {folder})"
     )  # fmt: skip
     return files, {role: f"generated {role}" for role in files}, "generated", title, notice

@@ -100,6 +100,7 @@ class Operator:
         outputs: names of what the forward computes.
         shapes: of the outputs of one network, from the shapes of the inputs and the numbers.
         gradients: names of the inputs that have one.
+        whole: names of gradients that the backward fills in whole; before it, others are zero and these are anything.
         returned: how many outputs are for the caller; the others are kept for the backward.
         numbers: names of whole numbers behind the tensors.
     """
@@ -113,10 +114,12 @@ class Operator:
         gradients: tuple[str, ...],
         returned: int = 1,
         numbers: tuple[str, ...] = (),
+        whole: tuple[str, ...] = (),
     ) -> None:
         self.name, self.axes, self.shapes, self.returned = name, tuple(inputs.values()), shapes, returned
         self.outputs, self.count, self.numbers = len(outputs), len(inputs), len(numbers)
         self.graded = tuple(list(inputs).index(one) for one in gradients)
+        self.whole = tuple(one in whole for one in inputs)
         given = [f"Tensor? {one}" for one in inputs]
         ints = [f"int {one}" for one in numbers]
         kept = [f"Tensor {one}" for one in outputs]
@@ -181,7 +184,7 @@ class Operator:
     def _forward(self, *given: object) -> Tensor | tuple[Tensor, ...]:
         outputs = self._forward_shapes(*given)
         tensors, numbers = given[: self.count], given[self.count : -1]
-        self._run("forward", self._restarts(tensors), [*tensors, *outputs], self._axes(outputs, tensors), numbers)
+        call(self.name, "forward", self._restarts(tensors), [*tensors, *outputs], self._axes(outputs, tensors), numbers)
         return _one_or_more(outputs)
 
     def _axes(self, outputs: list[Tensor], tensors: tuple[Tensor | None, ...]) -> list[int]:
@@ -196,7 +199,7 @@ class Operator:
         for number in self.graded:
             one, axes = given[number], self.axes[number]
             shape = (0,) if one is None else tuple(one.shape[one.dim() - axes :])
-            gradients.append(like.new_zeros(lead + shape))
+            gradients.append((like.new_empty if self.whole[number] else like.new_zeros)(lead + shape))
         return gradients
 
     def _backward(self, *given: object) -> Tensor | tuple[Tensor, ...]:
@@ -207,30 +210,8 @@ class Operator:
         axes = self._axes(outputs, tensors)
         axes += axes[self.count : self.count + self.returned]
         axes += [self.axes[number] for number in self.graded]
-        self._run("backward", self._restarts(tensors), [*tensors, *outputs, *coming, *gradients], axes, numbers)
+        call(self.name, "backward", self._restarts(tensors), [*tensors, *outputs, *coming, *gradients], axes, numbers)
         return _one_or_more(gradients)
-
-    def _run(
-        self, which: str, restarts: int | None, tensors: list[Tensor | None], axes: list[int], numbers: tuple[int, ...]
-    ) -> None:
-        held, described = [], []  # `held` keeps what had to be copied
-        for one, own in zip(tensors, axes, strict=True):
-            if one is None:
-                described += [0] * (2 + AXES)
-                continue
-            lead = one.dim() > own
-            if not (one.is_contiguous() or (lead and one[0].is_contiguous())):
-                one = one.contiguous()
-                held.append(one)
-            shape = one.shape[lead:]
-            described += [one.data_ptr(), one.stride(0) if lead else 0, *shape, *[0] * (AXES - len(shape))]
-        function = getattr(build.library(self.name), f"{self.name}_{which}")
-        function(
-            ctypes.c_int64(restarts or 1),
-            ctypes.c_int64(torch.get_num_threads()),
-            _address(described),
-            _address(numbers),
-        )
 
     def _remember(self, ctx: object, inputs: tuple, output: Tensor | tuple[Tensor, ...]) -> None:
         outputs = (output,) if self.outputs == 1 else output
@@ -248,6 +229,43 @@ class Operator:
             if one is not None:
                 found[number] = gradient.sum(0) if gradient.dim() > one.dim() else gradient
         return tuple(found)
+
+
+def call(
+    name: str,
+    function: str,
+    restarts: int | None,
+    tensors: Sequence[Tensor | None],
+    axes: Sequence[int],
+    numbers: tuple[int, ...] = (),
+) -> None:
+    """Calls `NAME_FUNCTION` of `NAME.cpp`.
+
+    Args:
+        name: of the source.
+        function: its last part.
+        restarts: how many; None for a single network.
+        tensors: what it reads and writes; what is written must be contiguous but for the axis of restarts.
+        axes: of each tensor, without that of restarts.
+        numbers: whole numbers.
+    """
+    held, described = [], []  # `held` keeps what had to be copied
+    for one, own in zip(tensors, axes, strict=True):
+        if one is None:
+            described += [0] * (2 + AXES)
+            continue
+        lead = one.dim() > own
+        if not (one.is_contiguous() or (lead and one[0].is_contiguous())):
+            one = one.contiguous()
+            held.append(one)
+        shape = one.shape[lead:]
+        described += [one.data_ptr(), one.stride(0) if lead else 0, *shape, *[0] * (AXES - len(shape))]
+    getattr(build.library(name), f"{name}_{function}")(
+        ctypes.c_int64(restarts or 1),
+        ctypes.c_int64(torch.get_num_threads()),
+        _address(described),
+        _address(numbers),
+    )
 
 
 def _one_or_more(tensors: list[Tensor]) -> Tensor | tuple[Tensor, ...]:

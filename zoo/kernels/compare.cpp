@@ -99,7 +99,6 @@ extern "C" void compare_forward(int64_t restarts, int64_t threads, const Tensor*
 // (..., z or scores, kept, grad of z or scores)
 // -> grad of f, v, mapped, base, own, W_times, W_minus, w_mapped, w_2
 extern "C" void compare_backward(int64_t restarts, int64_t threads, const Tensor* t, const int64_t*) {
-    if (!t[12].data) return;
     each_restart(restarts, threads, [&](int64_t r) {
         const Facts s(t, r);
         const int64_t D = s.D, ld = 2 * D + W;
@@ -107,6 +106,11 @@ extern "C" void compare_backward(int64_t restarts, int64_t threads, const Tensor
         float *df = t[13].floats(r), *dv = t[14].floats(r), *d_mapped = t[15].floats(r), *dbase = t[16].floats(r);
         float *down = t[17].floats(r), *d_times = t[18].floats(r), *d_minus = t[19].floats(r);
         float *d_w_mapped = t[20].floats(r), *d_w_2 = t[21].floats(r);
+        for (int64_t number = 0; number < s.N * s.T; number++) if (!s.seen[number]) {
+            memset(df + number * s.d, 0, s.d * 4);
+            if (s.mapped) memset(d_mapped + number * s.d, 0, s.d * 4);
+            if (s.base) memset(dbase + number * s.d, 0, s.d * 4);
+        }
         Handful some(s);
         Buffer weights(s.d * ld), of_compared(TOGETHER * 2 * D), slopes(TOGETHER * D), w_2(D), w_mapped(D), of_w_2(D);
         Buffer of_weights(s.K * (D + W)), of_v(s.N * D), of_own(s.own ? s.N * D : 0), of_fact(D), of_mapped(D);

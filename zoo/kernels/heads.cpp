@@ -105,6 +105,7 @@ extern "C" void heads_backward(int64_t restarts, int64_t threads, const Tensor* 
             }
             gemm(slopes, s.HD, maps, ld, of_rows, s.D, seen.count(), s.D, s.HD);
             outer(seen.rows, s.D, slopes, s.HD, of_maps, lo, s.d, s.HD, seen.count());
+            memset(t[9].floats(r) + n * s.T * s.d, 0, s.T * s.d * 4);
             for (int64_t m = 0; m < seen.count(); m++)
                 memcpy(t[9].floats(r) + (n * s.T + seen.places[m]) * s.d, of_rows + m * s.D, s.d * 4);
             memcpy(t[10].floats(r) + n * s.d, of_u, s.d * 4);

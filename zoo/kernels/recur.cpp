@@ -13,7 +13,7 @@ struct Shape {
         : V(t[0].size[0]), B(t[1].size[0]), L(t[1].size[1]), N(t[2].size[0]), d(t[4].size[1]),
           G(t[4].size[0] / t[4].size[1]), D(padded(d)), S(t[3].size[1]), lstm(G == 4), gated(t[5].data) {}
     int64_t row() const { return lstm ? 2 * D : D; }  // numbers of a state
-    int64_t step() const { return 4 * D; }            // numbers that a step keeps for the backward
+    int64_t step() const { return (G == 2 ? 3 : 4) * D; }  // numbers that a step keeps for the backward
 };
 
 // Who hears what, and when.
@@ -105,8 +105,8 @@ static void hear(const Shape& s, const Plan& plan, const float* x, const float* 
                 } else {
                     vec update = UPDATES ? sigmoid(at(p + i)) : all(0.0f), reset = sigmoid(at(p + N - 2 * D + i));
                     vec of_state = at(p + N - D + i), candidate = tanh_(at(given + i) + reset * of_state);
-                    at(z + i) = update, at(z + D + i) = reset, at(z + 2 * D + i) = candidate;
-                    at(z + 3 * D + i) = of_state;
+                    at(z + i) = reset, at(z + D + i) = candidate, at(z + 2 * D + i) = of_state;
+                    if (UPDATES) at(z + 3 * D + i) = update;
                     at(next + i) = at(h + i) + open * (1.0f - update) * (candidate - at(h + i));
                 }
             }
@@ -144,12 +144,12 @@ static void learn(const Shape& s, const Plan& plan, const float* U, const float*
                     at(p + i) = a, at(p + D + i) = b, at(p + 2 * D + i) = o, at(p + 3 * D + i) = q;
                     at(given + i) += a, at(given + D + i) += b, at(given + 2 * D + i) += o, at(given + 3 * D + i) += q;
                 } else {
-                    vec update = at(z + i), reset = at(z + D + i), candidate = at(z + 2 * D + i);
+                    vec update = UPDATES ? at(z + 3 * D + i) : all(0.0f), reset = at(z + i), candidate = at(z + D + i);
                     vec moved = g * (candidate - at(h + i)), kept_open = open * (1.0f - update);
                     if (GATED) of_gate += moved * (1.0f - update);
                     at(of_h + i) += g * (1.0f - kept_open);
                     vec q = g * kept_open * (1.0f - candidate * candidate);
-                    vec r = q * at(z + 3 * D + i) * reset * (1.0f - reset);
+                    vec r = q * at(z + 2 * D + i) * reset * (1.0f - reset);
                     at(p + N - 2 * D + i) = r, at(p + N - D + i) = q * reset;
                     at(given + N - 2 * D + i) += r, at(given + N - D + i) += q;
                     if (UPDATES) {

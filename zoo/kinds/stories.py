@@ -10,6 +10,7 @@ from tasks.corpus import Corpus, Data, Split, only_used
 from tasks.errors import UserError
 from zoo.interface import MemoryNetwork
 from zoo.kinds.attention import examples, finds_facts
+from zoo.parts.slots import windows
 from zoo.training.batches import DRAWN_AT_ONCE, EvaluationBatches, TrainingBatches
 from zoo.training.ensemble import Ensemble
 
@@ -100,9 +101,9 @@ class QuestionBatches(ShuffledBatches):
             return table.unflatten(1, (-1, size)).transpose(0, 1).contiguous()  # (batches, R, size, ...)
 
         train = self.corpus.train
-        together = self.corpus.by_question(train, apart(order.to(train.question.device)), max(longest))
-        if noise is not None:
-            together = together._replace(noise=apart(noise))
+        together = self.corpus.by_question(train, apart(order.to(train.question.device)), max(longest), windows)
+        if noise is not None:  # views: most models read little of it
+            together = together._replace(noise=noise.unflatten(1, (-1, size)).transpose(0, 1))
         own = {name: table for name, table in together._asdict().items() if name not in SHARED and table is not None}
         for number, slots in enumerate(longest):
             batch = together._replace(**{name: table[number] for name, table in own.items()})

@@ -28,8 +28,8 @@ from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
-from zoo.parts.cells import after_words, gru, recur, rows
-from zoo.parts.heads import attend
+from zoo.parts.cells import after_words, hear, recur
+from zoo.parts.heads import attend, relate
 from zoo.parts.slots import time_with_gaps, times_told
 
 
@@ -103,10 +103,9 @@ class WMN(MemoryNetwork):
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: the memories m_i, (B, T, d): each sentence's state, after one more word that says how long ago it was."""
-        time = times_told(batch)
-        ago = (time - 1).clamp(min=0)
-        x = rows(self.times @ self.W[0].T + self.b[0], ago)
-        return gru(x, features[0], self.U[0])
+        time = times_told(batch).flatten()[:, None]
+        x = F.pad(self.times @ self.W[0].T + self.b[0], (0, 0, 1, 0))
+        return hear(time, x, features[0].flatten(0, 1), self.U[0]).view_as(features[0])
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: K hops into the buffer, then the relation network over its pairs."""
@@ -120,19 +119,12 @@ class WMN(MemoryNetwork):
             u = self.t(o)
             buffer.append(o)
             attention.append(a.mean(1))
-        return self.relate(torch.stack(buffer, dim=1), q), Trace(torch.stack(attention, dim=1))
+        found = relate(torch.stack(buffer, dim=1), q, self.g_1, self.g_2, self.g_3, self.g_bias)
+        return found, Trace(torch.stack(attention, dim=1))
 
     def t(self, o: Tensor) -> Tensor:
         """Compute the next query by two linear layers."""
         return (o @ self.t_down.T + self.t_down_bias) @ self.t_up.T + self.t_up_bias
-
-    def relate(self, buffer: Tensor, q: Tensor) -> Tensor:
-        """Sum g([o_i; o_j; q]) over i, j; the first layer is a sum of a part for each of the three."""
-        first, second, asked = self.g_1.split(self.dim, dim=1)
-        x = (buffer @ first.T)[:, :, None] + (buffer @ second.T)[:, None] + (q @ asked.T)[:, None, None]
-        x = (x + self.g_bias[0]).relu().flatten(1, 2)
-        x = (x @ self.g_2.T + self.g_bias[1]).relu()
-        return (x @ self.g_3.T + self.g_bias[2]).relu().sum(1)
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: the argument of the softmax of f, without a bias."""

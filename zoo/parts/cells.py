@@ -66,9 +66,9 @@ def recur(x: Tensor, words: Tensor, at: Tensor, h: Tensor, U: Tensor) -> Tensor:
 
 
 def _shapes(x, words, at, h, U, gate) -> list[tuple[int, ...]]:
-    (B, L), (N,), (_, S), (_, d) = words, at, h, U
+    (B, L), (N,), (_, S), (gates, d) = words, at, h, U
     wide = -(-d // 16) * 16
-    return [(N, S), (B * (L + 1), S // d * wide), (B * L, 4 * wide)]
+    return [(N, S), (B * (L + 1), S // d * wide), (B * L, (3 if gates == 2 * d else 4) * wide)]
 
 
 _recur = kernels.Operator(

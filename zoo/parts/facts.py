@@ -61,4 +61,5 @@ _compare = kernels.Operator(
     outputs=("z", "bent"),
     shapes=_shapes,
     gradients=("facts", "v", "mapped", "base", "own", "W_times", "W_minus", "w_mapped", "W_2"),
+    whole=("facts", "mapped", "base"),
 )  # fmt: skip

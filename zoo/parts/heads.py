@@ -1,4 +1,4 @@
-"""Attention of several heads over the memories of a question."""
+"""Attention of several heads over the memories of a question, and relations between what they have found."""
 
 import math
 
@@ -9,7 +9,7 @@ from zoo import kernels
 
 
 def attend(memory: Tensor, u: Tensor, W_head: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """The read of each head, z^h = sum_i a_i^h m_i, and its weights, a^h = softmax_i tanh(W_h m_i) . u / sqrt d.
+    """Compute each head's read, z^h = sum_i a_i^h m_i, and attention, a^h = softmax_i tanh(W_h m_i) . u / sqrt d.
 
     Args:
         memory: m, (N, T, d).
@@ -42,4 +42,35 @@ _heads = kernels.Operator(
     shapes=_shapes,
     gradients=("memory", "u", "W_head"),
     returned=2,
+    whole=("memory", "u", "W_head"),
+)
+
+
+def relate(buffer: Tensor, q: Tensor, g_1: Tensor, g_2: Tensor, g_3: Tensor, bias: Tensor) -> Tensor:
+    """sum over i, j of g([o_i; o_j; q]), (N, r): the first layer is a sum of a part for each of the three.
+
+    Args:
+        buffer: o, (N, K, d).
+        q: (N, d)
+        g_1: (r, 3d) weights of the first layer of g.
+        g_2: (r, r)
+        g_3: (r, r)
+        bias: (3, r) of each layer.
+    """
+    if kernels.usable(buffer, q, g_1, g_2, g_3, bias):
+        return _relate(buffer, q, g_1, g_2, g_3, bias)
+    first, second, asked = g_1.split(q.shape[1], dim=1)
+    x = (buffer @ first.T)[:, :, None] + (buffer @ second.T)[:, None] + (q @ asked.T)[:, None, None]
+    x = (x + bias[0]).relu().flatten(1, 2)
+    x = (x @ g_2.T + bias[1]).relu()
+    return (x @ g_3.T + bias[2]).relu().sum(1)
+
+
+_relate = kernels.Operator(
+    "relate",
+    inputs={"buffer": 3, "q": 2, "g_1": 2, "g_2": 2, "g_3": 2, "bias": 2},
+    outputs=("sums",),
+    shapes=lambda buffer, q, g_1, g_2, g_3, bias: [(buffer[0], g_1[0])],
+    gradients=("buffer", "q", "g_1", "g_2", "g_3", "bias"),
+    whole=("buffer", "q", "g_1", "g_2", "g_3", "bias"),
 )

@@ -6,6 +6,8 @@ import torch
 from torch import Generator, Tensor
 
 from tasks.batch import PAD, Questions
+from tasks.corpus import window_of
+from zoo import kernels
 
 
 def look(u: Tensor, table: Tensor, slots: Tensor) -> Tensor:
@@ -43,6 +45,23 @@ def share_bucket(said: Tensor, has: Tensor, batch: Questions) -> Tensor:
     return found | ~found.any(1, keepdim=True)
 
 
+def windows(facts: Tensor, start: Tensor, kept: Tensor, window: int) -> Tensor:
+    """`kept` facts from `start` on, (..., window), and PAD behind them.
+
+    Args:
+        facts: (M,) rows of the sentence table.
+        start: (...) places among the facts.
+        kept: (...) at most `window`.
+        window: T.
+    """
+    if kernels.usable() and facts.device.type == "cpu":
+        table = facts.new_empty(*start.shape, window)
+        flat = [start.flatten(), kept.flatten(), table.view(-1, window)]
+        kernels.call("slots", "windows", None, [facts, *flat], [1, 1, 1, 2])
+        return table
+    return window_of(facts, start, kept, window)
+
+
 def time_index(told: Tensor, slots: int) -> Tensor:
     """Number the slots by time, (B, slots): 1 for the last sentence told, 2 for the one before, 0 for empty slots."""
     return (told[:, None] - torch.arange(slots, device=told.device)).clamp(min=PAD)
@@ -59,7 +78,7 @@ def time_with_gaps(told: Tensor, slots: int, share: float, generator: Generator)
 
     That is the random noise of MemN2N (section 4.1). What lies beyond the last time index is given the last one.
     """
-    time, told = time_index(told, slots).int(), told[:, None]
+    told = told[:, None]
     most = math.ceil(share * slots)
 
     def draw(*shape: int) -> Tensor:
@@ -69,6 +88,11 @@ def time_with_gaps(told: Tensor, slots: int, share: float, generator: Generator)
     empty = (draw(len(told), 1) * ((share * told).ceil() + 1)).long()
     count = torch.arange(most, device=told.device)
     place = (draw(len(told), most) * (told + count + 1)).int() + 1
+    if kernels.usable() and told.device.type == "cpu":
+        time = told.new_empty(len(told), slots)
+        kernels.call("slots", "gaps", None, [told, empty, place.long(), time], [2, 2, 2, 2])
+        return time
+    time = time_index(told[:, 0], slots).int()
     place = torch.where(count < empty, place, torch.iinfo(torch.int).max)  # which none reaches
     for here in place.split(1, dim=1):
         time += time >= here

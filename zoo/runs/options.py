@@ -12,6 +12,7 @@ from zoo.training.flags import FLAGS, REFUSED, reason_against
 
 GROUPS = ("model", "task", "trainer", "logger")  # a run needs one of each
 UNSET = ("experiment", "campaign")  # groups whose files declare no options of their own
+LEFT_TO_FLAGS = "trainer.lightning."  # these names are checked in zoo.training.flags
 FOLDERS = {"data_dir": "data", "cache_dir": "~/.cache/memory-zoo", "results_dir": "results"}
 
 
@@ -78,7 +79,8 @@ def check(config: DictConfig, picked: DictConfig, folders: list[Path]) -> None:
         files = [file for name in chosen for file in _files_of(group, name, folders)]
         if files:
             known = [key for file in files for key in walk(OmegaConf.load(file), f"{group}.")]
-            _check_names(list(walk(config[group], f"{group}.")), list(dict.fromkeys(known)))
+            given = [key for key in walk(config[group], f"{group}.") if not key.startswith(LEFT_TO_FLAGS)]
+            _check_names(given, list(dict.fromkeys(known)))
         if group != "logger":
             _check_present([key for file in files for key in OmegaConf.load(file)], config[group], f"{group}.")
     for name, usual in FOLDERS.items():
@@ -98,7 +100,7 @@ def check(config: DictConfig, picked: DictConfig, folders: list[Path]) -> None:
 def check_data_dir(config: DictConfig, overrides: list[str]) -> None:
     """Refuse a folder of data that was named, by `data_dir=` or ZOO_DATA, and that is not there."""
     task = config.task
-    if task.get("source", "generated") == "generated" or task.get("download") or Path(config.data_dir).exists():
+    if task.get("source", "generated") == "generated" or task.get("download"):
         return
     if Path(config.data_dir).expanduser().exists():
         return

@@ -59,7 +59,7 @@ function summary(table_, rows) {
   const published = (row, value, word) => value == null ? NONE : `${value}${signOf(row.published[word])}`;
   const columns = [
     model,
-    figure("mean", "mean error, %", (row) => row.mean ?? row.part_mean, (row) => [
+    figure("mean", "mean error, %", (row) => row.mean, (row) => [
       el("strong", {}, number(row.mean ?? row.part_mean, 2) + (Object.keys(row.filled).length ? "*" : "")),
       row.mean == null ? el("span", { class: "sub" }, `${Object.keys(row.tasks).length} of ${plural(tasks.length, "task")}`) : null,
       row.interval && el("span", { class: "sub" }, row.interval.map((end) => number(end)).join(" to ")),
