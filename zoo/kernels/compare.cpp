@@ -12,8 +12,9 @@ struct Facts {
     const bool* seen;
     Facts(const Tensor* t, int64_t r)
         : N(t[0].size[0]), T(t[0].size[1]), d(t[0].size[2]), D(padded(d)),
-          K(2 * d + (t[2].data != nullptr)), f(t[0].floats(r)), v(t[1].floats(r)), mapped(t[2].floats(r)), base(t[4].floats(r)), own(t[5].floats(r)), times(t[6].floats(r)),
-          minus(t[7].floats(r)), w_mapped(t[8].floats(r)), w_2(t[9].floats(r)), seen(t[3].bools(r)) {}
+          K(2 * d + (t[2].data != nullptr)), f(t[0].floats(r)), v(t[1].floats(r)), mapped(t[2].floats(r)),
+          base(t[4].floats(r)), own(t[5].floats(r)), times(t[6].floats(r)), minus(t[7].floats(r)),
+          w_mapped(t[8].floats(r)), w_2(t[9].floats(r)), seen(t[3].bools(r)) {}
 };
 
 constexpr int TOGETHER = 60;  // facts
