@@ -248,7 +248,7 @@ template <int N> static void step(int64_t restarts, int64_t threads, const Tenso
                 }
                 of_u.store(next + b * ld);
             }
-            std::swap(du.data, next.data);
+            du.swap(next);
         }
         for (int64_t b = 0; b < B; b++) Row<N>(du + b * ld).add(of_features + (z.question * U + question[b]) * ld);
         for (int64_t s = 1; s < U; s++) if (used[s])

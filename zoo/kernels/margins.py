@@ -48,6 +48,6 @@ class MarginStep:
     def __call__(self, weights: Tensor, linear: None, batch: Batch) -> tuple[Tensor, Tensor]:
         """(R,) losses and (R, P) gradients."""
         return _margins.forward(
-            weights, self.layout, batch.sentences, batch.stories, batch.told, batch.question, batch.answer, batch.support,
-            self.margin, True,
+            weights, self.layout, batch.sentences, batch.stories, batch.told, batch.question, batch.answer,
+            batch.support, self.margin, True,
         )  # fmt: skip
