@@ -18,6 +18,7 @@ from benchmarks.plain import loader_of, optimizer_of, plain_of, step
 from benchmarks.without import GATHERED, read_for_each_question, told_apart
 from tasks.batch import PAD, Questions, Sequences
 from tasks.corpus import Corpus
+from zoo import kernels
 from zoo.kinds.stories import evaluation_batches, predict, training_batches
 from zoo.models.ntm import SequenceNTM
 from zoo.runs.data import load_data
@@ -96,6 +97,7 @@ def some_of(batches: list, action: Callable, seconds: float, length: Callable[[o
 
 def of_zoo(config: dict, name: str, seconds: float) -> Asked:
     """Prepare training as `run.py` makes it, with loader, Lightning, progress and csv logger; and its evaluation."""
+    kernels.use(config["trainer"]["kernels"])
     corpus, ensemble, loader = begin(config, config["model"], name)
     all_of_them = list(loader)
     compiling = 0.0
@@ -173,6 +175,7 @@ def of_plain(config: dict, name: str, seconds: float) -> Asked:
 
 def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
     """Prepare forward and backward passes, with one of the zoo's ways of saving time and without it."""
+    kernels.use(False)
     model = config["model"]
     corpus, ensemble, loader = begin(config, model, name)
     on = off = ensemble
@@ -198,6 +201,7 @@ def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
 
 def of_copying(form: str, restarts: int, compiled: bool) -> Asked:
     """Prepare steps of training on the copy task, one of each length."""
+    kernels.use(False)
     generator = torch.Generator().manual_seed(0)
     network = PlainCopier() if form == "plain" else Ensemble([SequenceNTM(*COPY.widths) for _ in range(restarts)])
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hydra.utils import get_class
 
-from benchmarks import page
+from benchmarks import kernels, page
 from benchmarks.measure import Measurer, config, finish, options
 from benchmarks.plain import PLAIN
 from benchmarks.sides import Rate, of_copying, of_plain, of_zoo, switched
@@ -46,9 +46,9 @@ class Form(NamedTuple):
 
 FORMS = (
     Form("plain", 1, of_plain),
-    Form("zoo", 1, of_zoo, ("trainer.compile=false",)),
-    Form("zoo ×10", 10, of_zoo, ("trainer.compile=false",)),
-    Form("zoo ×10 compiled", 10, of_zoo, ("trainer.compile=true",)),
+    Form("zoo", 1, of_zoo, ("trainer.compile=false", "trainer.kernels=false")),
+    Form("zoo ×10", 10, of_zoo, ("trainer.compile=false", "trainer.kernels=false")),
+    Form("zoo ×10 compiled", 10, of_zoo, ("trainer.compile=true", "trainer.kernels=false")),
 )
 # on these tasks, on one thread: compiling takes its time
 COMPILED = {
@@ -180,6 +180,7 @@ def measure(plan: Plan, models: list[str]) -> dict:
         "cells": cells,
         "switches": switches,
         "copying": copying,
+        **kernels.measure(models, quick=plan is not USUAL),
     } | finish(began)
 
 

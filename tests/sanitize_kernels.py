@@ -28,7 +28,7 @@ def main() -> int:
     from zoo.kernels import build
 
     build.FLAGS += CHECKS
-    return pytest.main(["-p", "no:cacheprovider", "tests/test_kernels.py", *sys.argv[1:]])
+    return pytest.main(["-p", "no:cacheprovider", "tests/test_kernels.py", "tests/test_recurrences.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

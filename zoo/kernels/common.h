@@ -79,8 +79,11 @@ struct Buffer {
     ~Buffer() { pool.give(data, bytes); }
     Buffer(const Buffer&) = delete;
     void clear() { memset(data, 0, size * 4); }
-    // Exchanges the memory of two buffers, with its extent: the pool must get back what it gave.
-    void swap(Buffer& other) { std::swap(size, other.size); std::swap(bytes, other.bytes); std::swap(data, other.data); }
+    void swap(Buffer& other) {
+        std::swap(size, other.size);
+        std::swap(bytes, other.bytes);
+        std::swap(data, other.data);
+    }
     operator float*() { return data; }
 };
 

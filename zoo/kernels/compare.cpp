@@ -11,12 +11,13 @@ struct Facts {
     const float *f, *v, *mapped, *base, *own, *times, *minus, *w_mapped, *w_2;
     const bool* seen;
     Facts(const Tensor* t, int64_t r)
-        : N(t[0].size[0]), T(t[0].size[1]), d(t[0].size[2]), D(padded(d)), K(2 * d + 1), f(t[0].floats(r)),
-          v(t[1].floats(r)), mapped(t[2].floats(r)), base(t[4].floats(r)), own(t[5].floats(r)), times(t[6].floats(r)),
-          minus(t[7].floats(r)), w_mapped(t[8].floats(r)), w_2(t[9].floats(r)), seen(t[3].bools(r)) {}
+        : N(t[0].size[0]), T(t[0].size[1]), d(t[0].size[2]), D(padded(d)),
+          K(2 * d + (t[2].data != nullptr)), f(t[0].floats(r)), v(t[1].floats(r)), mapped(t[2].floats(r)),
+          base(t[4].floats(r)), own(t[5].floats(r)), times(t[6].floats(r)), minus(t[7].floats(r)),
+          w_mapped(t[8].floats(r)), w_2(t[9].floats(r)), seen(t[3].bools(r)) {}
 };
 
-constexpr int TOGETHER = 48;  // facts
+constexpr int TOGETHER = 60;  // facts
 
 // Some facts, and what they are compared by: rows of f and of mapped, padded; and f * v, |f - v| and mapped . v.
 struct Handful {
@@ -78,7 +79,7 @@ extern "C" void compare_forward(int64_t restarts, int64_t threads, const Tensor*
                 else memset(sum, 0, D * 4);
                 if (s.own) for (int64_t i = 0; i < D; i += W) at(sum + i) += at(own + some.questions[m] * D + i);
             }
-            gemm(some.compared, some.ld, weights, ld, sums, D, some.count, D, 2 * s.d + (s.mapped != nullptr));
+            gemm(some.compared, some.ld, weights, ld, sums, D, some.count, D, s.K);
             for (int64_t m = 0; m < some.count; m++) {
                 if (!s.w_2) {
                     memcpy(out + some.numbers[m] * s.d, sums + m * D, s.d * 4);

@@ -70,8 +70,8 @@ extern "C" void heads_backward(int64_t restarts, int64_t threads, const Tensor* 
     const Sizes s(t);
     each_restart(restarts, threads, [&](int64_t r) {
         const int64_t ld = s.D + W, lo = s.HD + W;
-        Buffer maps(s.HD * ld), of_maps(s.D * lo), u(s.D), of_u(s.D), of_z(s.HD), slopes(s.T * s.HD), of_rows(s.T * s.D);
-        Buffer of_scores(s.T);
+        Buffer maps(s.HD * ld), of_maps(s.D * lo), u(s.D), of_u(s.D), of_z(s.HD), slopes(s.T * s.HD);
+        Buffer of_rows(s.T * s.D), of_scores(s.T);
         for (int64_t h = 0; h < s.H; h++) pack(maps + h * s.D * ld, ld, t[2].floats(r) + h * s.d * s.d, s.d, s.d);
         Seen seen(s);
         for (int64_t n = 0; n < s.N; n++) {

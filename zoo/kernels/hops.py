@@ -30,31 +30,27 @@ _hops = kernels.Operator(
 )  # fmt: skip
 
 
-class WholeStep:
+class HopStep:
     """The loss of restarts and its gradient.
 
     Args:
         network: of the family.
-        shapes: of its parameters, in the order in which they lie in the weights.
+        offsets: where each parameter begins in the weights.
     """
 
-    def __init__(self, network: MemoryNetwork, shapes: dict[str, torch.Size]) -> None:
+    def __init__(self, network: MemoryNetwork, offsets: dict[str, int]) -> None:
         self.position = network.encode_sentences is position_encoding
-        offsets, end = {}, 0
-        for name, shape in shapes.items():
-            offsets[name.removeprefix("network.")] = end
-            end += shape.numel()
         self.layout = torch.tensor(FAMILY[type(network)](network, offsets))
         self.dim = int(self.layout[0])
 
     @staticmethod
-    def of(network: MemoryNetwork, shapes: dict[str, torch.Size]) -> "WholeStep | None":
+    def of(network: MemoryNetwork, offsets: dict[str, int]) -> "HopStep | None":
         """The step of a network, if it has one; one that looks at parts of a sentence or hashes has none."""
         if type(network) not in FAMILY:
             return None
         if isinstance(network, KVMemNN) and (network.centre is not None or network.triples or network.hashing):
             return None
-        return WholeStep(network, shapes)
+        return HopStep(network, offsets)
 
     def serves(self, weights: Tensor, batch: Batch) -> bool:
         """Tell whether there is one right answer, a word, and the kernel can run."""

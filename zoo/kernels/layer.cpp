@@ -93,8 +93,8 @@ struct Tokens {
         }
     }
     // From the gradient of what was normalised; added to `of_row`.
-    void normalise_backward(const Weights& w, int64_t which, const float* straight, const float* size, const float* grad,
-                            float* of_row, float* of_gain, float* of_shift) const {
+    void normalise_backward(const Weights& w, int64_t which, const float* straight, const float* size,
+                            const float* grad, float* of_row, float* of_gain, float* of_shift) const {
         for (int64_t m = 0; m < count(); m++) {
             const float *g = grad + m * s.D, *here = straight + m * s.D, *gain = w.gain.data + which * s.D;
             vec total = {}, along = {};
@@ -162,7 +162,8 @@ extern "C" void layer_forward(int64_t restarts, int64_t threads, const Tensor* t
         memset(attention, 0, s.N * s.T * 4);
         tokens.each(t, r, [&] {
             tokens.forward(w, t[0].floats(r));
-            for (int64_t m = 0; m < tokens.count(); m++) memcpy(y + tokens.places[m] * s.d, tokens.y + m * s.D, s.d * 4);
+            for (int64_t m = 0; m < tokens.count(); m++)
+                memcpy(y + tokens.places[m] * s.d, tokens.y + m * s.D, s.d * 4);
             for (size_t q = 0; q + 1 < tokens.begins.size(); q++) {
                 const int64_t begin = tokens.begins[q], last = tokens.begins[q + 1] - 1;
                 for (int64_t h = 0; h < s.heads; h++) for (int64_t j = begin; j < last; j++)
@@ -204,7 +205,8 @@ extern "C" void layer_backward(int64_t restarts, int64_t threads, const Tensor* 
             outer(tokens.normal_2, s.D, of_hidden, s.F, of_first, w.ld_first, s.d, s.F, count);
             memset(of_normal, 0, count * s.D * 4);
             gemm(of_hidden, s.F, back.first.data, back.ld_first, of_normal, s.D, count, s.D, s.f);
-            tokens.normalise_backward(w, 1, tokens.straight_2, tokens.size_2.data(), of_normal, of_y, of_gain, of_shift);
+            tokens.normalise_backward(w, 1, tokens.straight_2, tokens.size_2.data(), of_normal, of_y, of_gain,
+                                      of_shift);
             outer(tokens.found, s.HE, of_y, s.D, of_out, w.ld_out, s.HE, s.D, count);
             memset(of_found, 0, count * s.HE * 4);
             gemm(of_y, s.D, back.out.data, back.ld_out, of_found, s.HE, count, s.HE, s.d);
@@ -241,10 +243,13 @@ extern "C" void layer_backward(int64_t restarts, int64_t threads, const Tensor* 
         });
         unpack(t[17].floats(r), s.d, of_gain, s.D, 2);
         unpack(t[18].floats(r), s.d, of_shift, s.D, 2);
-        for (int64_t h = 0; h < s.heads; h++) for (int64_t i = 0; i < s.of_head; i++) for (int64_t k = 0; k < s.d; k++) {
-            for (int64_t part = 0; part < 3; part++)
-                t[19 + part].floats(r)[(h * s.of_head + i) * s.d + k] = of_in[k * w.ld_in + part * s.HE + h * s.E + i];
-            t[22].floats(r)[k * s.d + h * s.of_head + i] = of_out[(h * s.E + i) * w.ld_out + k];
+        for (int64_t h = 0; h < s.heads; h++) for (int64_t i = 0; i < s.of_head; i++) {
+            const int64_t row = h * s.of_head + i, place = h * s.E + i;
+            for (int64_t k = 0; k < s.d; k++) {
+                for (int64_t part = 0; part < 3; part++)
+                    t[19 + part].floats(r)[row * s.d + k] = of_in[k * w.ld_in + part * s.HE + place];
+                t[22].floats(r)[k * s.d + row] = of_out[place * w.ld_out + k];
+            }
         }
         for (int64_t o = 0; o < s.f; o++) for (int64_t k = 0; k < s.d; k++) {
             t[23].floats(r)[o * s.d + k] = of_first[k * w.ld_first + o];

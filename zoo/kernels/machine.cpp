@@ -172,8 +172,8 @@ static void address(const Sizes& s, const Head& head, const float* key, const Pl
         at(weights + n) = head.gate * at(content + n) + (1 - head.gate) * at(weights + n);  // eq. 7
     const float* around = circle.around(weights);
     for (int64_t n = 0; n < s.N; n += W) {
-        at(shifted + n) = at(circle.inside + n) * (head.shift[0] * at(around + n + 2) + head.shift[1] * at(around + n + 1)
-                                                   + head.shift[2] * at(around + n));  // eq. 8
+        vec sides = head.shift[0] * at(around + n + 2) + head.shift[2] * at(around + n);
+        at(shifted + n) = at(circle.inside + n) * (sides + head.shift[1] * at(around + n + 1));  // eq. 8
         at(logs + n) = log_(larger(at(shifted + n), all(1e-12f)));
     }
     circle.softmax(logs, head.gamma, weights);  // eq. 9
@@ -274,7 +274,7 @@ extern "C" void machine_forward(int64_t restarts, int64_t threads, const Tensor*
     });
 }
 
-// From the gradient of a head's weighting to that of the one before, of the memory, of its lengths, and of what is said.
+// From the gradient of a head's weighting to those of the one before, the memory, its lengths, and what is said.
 static void address_backward(const Sizes& s, const Planes& p, int64_t row, int64_t h, float* grad, float* of_memory,
                              float* of_lengths, float* of_said, Buffer& key, Buffer& scratch, Circle& circle) {
     const int64_t own = (row * s.heads + h) * s.N;

@@ -79,9 +79,9 @@ extern "C" void relate_forward(int64_t restarts, int64_t threads, const Tensor* 
     });
 }
 
-// The gradient of a layer's input, and of its map (transposed) and bias, from that of its output, which is rectified here.
-static void map_backward(const Sizes& s, int64_t rows, const float* weights, const float* x, const float* y, float* of_y,
-                         float* of_x, float* of_weights, float* of_bias) {
+// The gradient of a layer's input, and of its map (transposed) and bias, from that of its output, which is rectified.
+static void map_backward(const Sizes& s, int64_t rows, const float* weights, const float* x, const float* y,
+                         float* of_y, float* of_x, float* of_weights, float* of_bias) {
     for (int64_t m = 0; m < rows; m++) for (int64_t v = 0; v < s.P; v += W) {
         vec g = at(y + m * s.P + v) > 0 ? at(of_y + m * s.P + v) : all(0);
         at(of_y + m * s.P + v) = g;
@@ -101,7 +101,8 @@ extern "C" void relate_backward(int64_t restarts, int64_t threads, const Tensor*
         const int64_t most = s.together * s.K * s.K, narrow = s.D + W, ld = s.P + W;
         Buffer back_1(3 * s.P * narrow), back_2(s.P * ld), back_3(s.P * ld), slopes(most * s.P), others(most * s.P);
         Buffer of_parts(s.together * s.K * 2 * s.P), of_q(s.together * s.P), of_rows(s.together * s.K * s.D);
-        Buffer of_first(s.d * w.ld_first), of_asked(s.d * ld), of_second(s.P * ld), of_third(s.P * ld), of_bias(3 * s.P);
+        Buffer of_first(s.d * w.ld_first), of_asked(s.d * ld), of_second(s.P * ld), of_third(s.P * ld);
+        Buffer of_bias(3 * s.P);
         for (int64_t part = 0; part < 3; part++) for (int64_t o = 0; o < s.r; o++)
             memcpy(back_1 + (part * s.P + o) * narrow, t[2].floats(r) + (o * 3 + part) * s.d, s.d * 4);
         pack(back_2, ld, t[3].floats(r), s.r, s.r);
@@ -126,7 +127,8 @@ extern "C" void relate_backward(int64_t restarts, int64_t threads, const Tensor*
             }
             for (int64_t m = 0; m < count; m++)
                 for (int64_t v = 0; v < s.P; v += W) at(of_bias + v) += at(of_q + m * s.P + v);
-            outer(t[0].floats(r) + n * s.K * s.d, s.d, of_parts, 2 * s.P, of_first, w.ld_first, s.d, 2 * s.P, count * s.K);
+            outer(t[0].floats(r) + n * s.K * s.d, s.d, of_parts, 2 * s.P, of_first, w.ld_first, s.d, 2 * s.P,
+                  count * s.K);
             outer(t[1].floats(r) + n * s.d, s.d, of_q, s.P, of_asked, ld, s.d, s.P, count);
             of_rows.clear();
             gemm(of_parts, 2 * s.P, back_1, narrow, of_rows, s.D, count * s.K, s.D, 2 * s.P);

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,8 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from tasks.batch import PAD, Batch, Candidates
 from tasks.errors import UserError
 from zoo.interface import Answer, MemoryNetwork
-from zoo.kernels.hops import WholeStep
+from zoo.kernels.hops import HopStep
+from zoo.kernels.margins import MarginStep
 from zoo.training.compiled import CompiledStep
 
 COMPILED_LENGTHS = 4  # of stories, up to the model's window
@@ -49,7 +51,9 @@ class Ensemble(nn.Module):
         self._program, self._steps, self._batch_size = None, [], 0
         # the architecture without its weights; in a list, so that it is no submodule with parameters of its own
         self._skeleton = [_Callable(copy.deepcopy(networks[0])).to("meta")]
-        self._whole = WholeStep.of(self.network, self.shapes)
+        ends = list(accumulate(shape.numel() for shape in self.shapes.values()))
+        offsets = dict(zip((name.removeprefix("network.") for name in self.shapes), [0, *ends], strict=False))
+        self._whole = HopStep.of(self.network, offsets) or MarginStep.of(self.network, offsets)
 
     def __len__(self) -> int:
         return len(self.weights)

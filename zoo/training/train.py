@@ -114,6 +114,8 @@ def _fit(
         corpora = {name: corpus.to(device) for name, corpus in corpora.items()}
         batches, valid = _batches(kind, corpora, ensemble.network, seeds, recipe)
         pays = kind.repays_compiling(ensemble.network, corpora, steps=len(batches) * recipe.all_epochs)
+        # with one restart a program of a step costs more than it saves
+        pays = pays and (len(seeds) > 1 or not ensemble.network.compiled_methods)
         compiled = not kernels_on and is_compiled(trainer_options["compile"], ensemble.network, pays, device.type)
         if compiled:
             ensemble.compile_for(batches.batch_size)
