@@ -4,11 +4,17 @@ ARGS ?= model=gated_memn2n task=babi_all
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: run test bench leaderboard clean
+.PHONY: run quick test bench leaderboard clean
 
 # with make run, the release of bAbI is fetched if no copy of it is found
 run: $(STAMP)
 	$(BIN)/python run.py task.download=true $(ARGS)
+
+# what to run before every commit: no tests that train or start processes
+quick: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test: $(STAMP)
 	$(BIN)/ruff check .
@@ -23,7 +29,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.store
 
 leaderboard: $(STAMP)
-	$(BIN)/python -m zoo.leaderboard
+	$(BIN)/python -m zoo leaderboard
 
 clean:
 	rm -rf .venv

@@ -1,1 +1,1 @@
-"""What is measured: fidelity of the generator, speed. Each module prints what it finds and fills a page of results/."""
+"""Measurements of the generator and of speed. Each module prints its figures and fills a page of results/."""

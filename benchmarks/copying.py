@@ -15,7 +15,7 @@ LENGTHS = (2, 5, 8, 11, 14, 17, 19)  # of 1 to 20: their mean is that of all
 
 
 class PlainCopier(nn.Module):
-    """A step at a time, with a memory row by row; only what is asked for is scored."""
+    """A plain machine: one step at a time, memory row by row; only the bits that are asked for are scored."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class PlainCopier(nn.Module):
         self.plain = PlainMachine(self.machine)
 
     def forward(self, batch: Sequences) -> Tensor:
-        """The summed cross-entropy of the bits."""
+        """Sum the cross-entropy of the bits."""
         net = self.machine
         state, said = begin(net, len(batch.inputs)), []
         for x in batch.inputs.unbind(1):
@@ -35,6 +35,6 @@ class PlainCopier(nn.Module):
 
 
 def sequences(length: int, restarts: int, generator: Generator) -> Sequences:
-    """What `restarts` machines hear and should say, (R, B, ...)."""
+    """Draw inputs and targets for `restarts` machines, (R, B, ...)."""
     drawn = [COPY.draw(BATCH, generator, length) for _ in range(restarts)]
     return Sequences(*(torch.stack(tables) for tables in zip(*drawn, strict=True)))

@@ -1,4 +1,4 @@
-"""python -m benchmarks.generator: how like the release the generated stories are → results/generator.md."""
+"""python -m benchmarks.generator: compare generated stories with the release → results/generator.md."""
 
 import argparse
 import math
@@ -12,14 +12,14 @@ from itertools import chain
 from pathlib import Path
 
 from tasks.babi import TASKS
-from tasks.babi.checker import readings
-from tasks.babi.generator import World, cast_of, generate
+from tasks.babi.generator import BabiWorld, cast_of, generate
 from tasks.babi.official import find, parts_of
-from tasks.babi.text import Asked, Story, parse, write
+from tasks.babi.oracle import readings
+from tasks.babi.text import Question, Story, parse, write
 from tasks.errors import UserError
 from tasks.files import write_atomically
 from zoo import records
-from zoo.leaderboard.tables import rows_of
+from zoo.families import babi
 
 ROOT = Path(__file__).parent.parent
 EXPERIMENT = "sukhbaatar2015_memn2n_babi_1k"
@@ -28,7 +28,7 @@ MEASURES = ("answers", "story length", "told before", "distance", "statements")
 
 
 def released(release: dict[str, dict[str, bytes]], task: int) -> tuple[list[Story], str]:
-    """All official stories of a task, test and training, of 10k where they are there."""
+    """Read all official stories of a task, test and training, of 10k if they are there."""
     for subset in ("en-10k", "en"):
         texts = parts_of(task, release[subset], subset)
         if "train" in texts:
@@ -37,8 +37,8 @@ def released(release: dict[str, dict[str, bytes]], task: int) -> tuple[list[Stor
 
 
 def plain(task: int, line: str) -> str:
-    """A statement or question without its people, places and objects."""
-    cast = {word: role for role, words in cast_of(task, World())._asdict().items() for word in words}
+    """Replace people, places and objects of a statement or question."""
+    cast = {word: role for role, words in cast_of(task, BabiWorld())._asdict().items() for word in words}
     cast |= {word.lower(): role for word, role in cast.items()}
     if not cast:
         return line
@@ -47,7 +47,7 @@ def plain(task: int, line: str) -> str:
 
 
 def measured(task: int, stories: list[Story]) -> dict[str, Counter]:
-    """Distributions over stories or questions."""
+    """Measure distributions over stories or questions."""
     found = {name: Counter() for name in (*MEASURES, "questions", "words")}
     forms: dict[str, str] = {}
     for story in stories:
@@ -71,7 +71,7 @@ def measured(task: int, stories: list[Story]) -> dict[str, Counter]:
 
 
 def divergence(one: Counter, other: Counter) -> float:
-    """Jensen–Shannon divergence of two distributions, in thousandths of a bit; 0 for equal ones, 1000 at most."""
+    """Compute the Jensen–Shannon divergence of two distributions, in thousandths of a bit, 0 to 1000."""
     total = 0.0
     for key in one.keys() | other.keys():
         p, q = one[key] / one.total(), other[key] / other.total()
@@ -85,12 +85,12 @@ def mean(counter: Counter) -> float:
 
 
 def fidelity(release: dict[str, dict[str, bytes]]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """A row of divergences and a row of means for each task."""
+    """Make a row of divergences and a row of means for each task."""
     divergences, means = [], []
     for task in TASKS:
         official, subset = released(release, task)
-        asked = sum(isinstance(line, Asked) for story in official for line in story)
-        ours = measured(task, generate(task, {"train": asked}, 0, World())["train"])
+        asked = sum(isinstance(line, Question) for story in official for line in story)
+        ours = measured(task, generate(task, {"train": asked}, 0, BabiWorld())["train"])
         theirs = measured(task, official)
         half = len(official) // 2
         one, other = measured(task, official[:half]), measured(task, official[half:])
@@ -109,7 +109,7 @@ def fidelity(release: dict[str, dict[str, bytes]]) -> tuple[list[tuple[str, ...]
 
 
 def second_reading(release: dict[str, dict[str, bytes]]) -> list[tuple[str, ...]]:
-    """What the answer checker finds in the release and in generated stories, task by task."""
+    """Count where the answer checker disagrees with the release and with generated stories, task by task."""
     rows = []
     for task in TASKS:
         official = Counter()
@@ -119,7 +119,7 @@ def second_reading(release: dict[str, dict[str, bytes]]) -> list[tuple[str, ...]
                 for story in parse(text.data, text.name):
                     official += _judged(task, story)
         ours = Counter()
-        for story in generate(task, {"train": 5000}, 1, World())["train"]:
+        for story in generate(task, {"train": 5000}, 1, BabiWorld())["train"]:
             ours += _judged(task, story)
         rows.append(
             (
@@ -145,11 +145,14 @@ def _judged(task: int, story: Story) -> Counter:
 
 
 def transfer(results: Path) -> list[tuple[str, ...]]:
-    """Test errors on official questions, learned from official and from generated stories, from the records."""
+    """Collect test errors on official questions, learned from official and from generated stories, from the records."""
     found = {
-        row.source: records.read(results / "runs" / f"{row.record}.json")["tasks"]
-        for row in rows_of(results)
-        if row.complete and (row.experiment, row.size, row.protocol) == (EXPERIMENT, "1k", "per_task")
+        babi.source_of(row.record): {
+            task: {"selected": got.selected, "test_errors": got.test_errors} for task, got in row.record.tasks.items()
+        }
+        for row in babi.FAMILY.rows(map(records.read, records.files(results)), results)
+        if babi.is_complete(row)
+        and (row.setting, babi.size_of(row.record), row.record.protocol) == (EXPERIMENT, "1k", "per_task")
     }
     if not {"official", "transfer"} <= found.keys():
         return []
@@ -179,12 +182,12 @@ def transfer(results: Path) -> list[tuple[str, ...]]:
 
 
 def speed() -> tuple[float, float]:
-    """Questions a second over the twenty tasks, as text, and the seconds that all of them take at 1k."""
+    """Measure questions per second over the twenty tasks, as text, and the seconds for all of them at 1k."""
     best = math.inf
     for _ in range(3):
         began = time.perf_counter()
         for task in TASKS:
-            for part in generate(task, {"train": 1000, "test": 1000}, 0, World()).values():
+            for part in generate(task, {"train": 1000, "test": 1000}, 0, BabiWorld()).values():
                 write(part)
         best = min(best, time.perf_counter() - began)
     return len(TASKS) * 2000 / best, best
@@ -215,7 +218,7 @@ def page(release: dict[str, dict[str, bytes]], results: Path) -> str:
         "we have not found; in task 5 it asks, twice in a thousand questions, what somebody gave somebody to whom he "
         "has given something else since, which we leave out.",
         "## A second reading",
-        "The answer checker (`tasks/babi/checker.py`) reads the sentences without knowing how they came about. "
+        "The answer checker (`tasks/babi/oracle.py`) reads the sentences without knowing how they came about. "
         "*Undecided*: the sentences allow several answers, or none. *Otherwise*: the answer given is none of them. "
         "*Facts*: other supporting facts than the checker's. Official are all files of `en` and `en-10k`, "
         "of which the second begin with the first; generated are 5,000 questions a task.",

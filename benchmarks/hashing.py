@@ -1,4 +1,4 @@
-"""python -m benchmarks.hashing [--epochs N]: what hashing leaves a memory network to score, and what it loses.
+"""python -m benchmarks.hashing [--epochs N]: count the memories that hashing leaves to score, and those it loses.
 
 open_memnn learns tasks 1 to 3 of bAbI without hashing, then reads the test stories with all memories, with those that
 share a word with what it asks, and with those that share a cluster of words. Of the film world it says how many of its
@@ -27,7 +27,7 @@ WAYS = ({"hashing": "none"}, {"hashing": "words"}, *({"hashing": "clusters", "cl
 
 
 def learned(options: dict, task: int) -> tuple[Corpus, torch.Tensor]:
-    """The corpus of a task, and the weights of a network that has learned it."""
+    """Train a network on a task, and return the corpus and the weights."""
     corpus = load_data(options, str(task)).trainings[str(task)]
     with tempfile.TemporaryDirectory() as folder:
         named = options | {"run": {"name": "hashing", "identity": "x"}, "results_dir": folder}
@@ -36,9 +36,9 @@ def learned(options: dict, task: int) -> tuple[Corpus, torch.Tensor]:
 
 @torch.no_grad()
 def measure(options: dict, corpus: Corpus, weights: torch.Tensor, way: dict) -> dict[str, float]:
-    """Percent of memories scored and of facts among them, over the reads of all test questions, and of wrong answers.
+    """Measure the percent of memories scored, of facts among them, and of wrong answers, over all test questions.
 
-    What a read asks with is the question and the facts before, so that it is known which fact it should find."""
+    Each read asks with the question and the right facts before it, so the fact that it should find is known."""
     network = build(options["model"] | way, corpus.sizes, seed=0)
     torch.nn.utils.vector_to_parameters(weights, network.parameters())
     batch = corpus.by_question(corpus.test, torch.arange(len(corpus.test)), network.window)
@@ -52,7 +52,7 @@ def measure(options: dict, corpus: Corpus, weights: torch.Tensor, way: dict) -> 
 
 
 def reached(network: OpenMemNN, batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of every read of a fact the share of the memories that it compares, and whether the fact is among them."""
+    """Compute, for every read of a fact, the share of memories compared, and whether the fact is among them."""
     features = network.encode(batch)
     memory = network.write(features, batch)
     x, chosen, slots = network.embed(features, batch.question, QUESTION), batch.told, batch.stories.shape[1]

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the configuration, processes that measure when they are asked, and memory."""
+"""Shared by the benchmarks: the configuration, processes that measure when they are asked, and memory."""
 
 import argparse
 import logging
@@ -26,7 +26,7 @@ ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str
 
 
 def config(*overrides: str) -> dict:
-    """The configuration that `python run.py` would run."""
+    """Compose the configuration that `python run.py` would run."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
 
@@ -34,7 +34,7 @@ def config(*overrides: str) -> dict:
 def options(
     parser: argparse.ArgumentParser, arguments: list[str], every_model: bool = True
 ) -> tuple[argparse.Namespace, Path]:
-    """The arguments of a benchmark, and the folder that its record and the page go to.
+    """Parse the arguments of a benchmark, with the folder for its record and the page.
 
     Args:
         every_model: whether it measures them all, and can be told to measure some only.
@@ -50,15 +50,15 @@ def options(
 
 
 def finish(began: float) -> dict:
-    """What ends the record of a benchmark: how long it took, on what, with which code."""
+    """Write the end of a benchmark's record: its duration, the machine and the code."""
     environment = records.environment()
     del environment["peak_memory_mb"]  # of this process; what each thing that is measured holds is in its own figures
     seconds = round(time.monotonic() - began, 1)
-    return {"wall_seconds": seconds, "environment": environment, **records.commit(Path("results"))}
+    return {"wall_seconds": seconds, "environment": environment, **records.commit_of_code(Path("results"))}
 
 
 class Stopwatch:
-    """Adds up the seconds that functions take."""
+    """A clock that adds up the seconds that functions take."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -81,7 +81,7 @@ def seconds_of(action: Callable[[], object]) -> float:
 
 
 def times_in(seconds: float, action: Callable[[], object], most: int = 1000) -> int:
-    """How often `action` fits into a measurement, once at least; it has been warmed up when this is known."""
+    """Count how often `action` fits into a measurement, at least once; this also warms it up."""
     taken = seconds_of(action)
     if taken < 1:
         taken = seconds_of(action)
@@ -89,17 +89,17 @@ def times_in(seconds: float, action: Callable[[], object], most: int = 1000) -> 
 
 
 def evenly(things: Sequence, count: int) -> list:
-    """`count` of the things, spread over all of them."""
+    """Choose `count` of the things, spread over all of them."""
     return [things[int((i + 0.5) * len(things) / count)] for i in range(count)]
 
 
 def peak_memory() -> int:
-    """The most bytes that this process has held."""
+    """Read the peak memory of this process, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 class Measurer:
-    """A process of its own: what it holds at most is that of one thing, and it measures only when it is asked.
+    """A process for one measured thing: its peak memory is that of this thing, and it measures only when it is asked.
 
     Args:
         prepare: runs in the process, and returns the functions that can be asked for, by name.
@@ -131,7 +131,7 @@ class Measurer:
         return got
 
     def close(self) -> int:
-        """Ends the process, and tells how many bytes it has held at most beyond what it began with."""
+        """End the process, and return the peak of bytes beyond those that it began with."""
         self.pipe.send(None)
         held = self._receive()
         self.process.join()

@@ -33,7 +33,7 @@ QUESTION_MS, STORE_GB = 20, 2  # a question to a store of a million triples, and
 
 
 def add(results: Path, name: str, record: dict) -> None:
-    """Writes a record, and the page and the plots that follow from all records there."""
+    """Write a record, and the page and the plots that follow from all records there."""
     write_atomically(results / name, lambda stream: stream.write(dump(record).encode()))
     for file, content in made(results).items():
         write_atomically(results / file, lambda stream, content=content: stream.write(content.encode()))
@@ -41,7 +41,7 @@ def add(results: Path, name: str, record: dict) -> None:
 
 
 def dump(record: dict) -> str:
-    """JSON for people: a measured thing a line."""
+    """Format JSON for people: one measured thing per line."""
     rows = []
     for key, value in record.items():
         entry = json.dumps(value)
@@ -52,7 +52,7 @@ def dump(record: dict) -> str:
 
 
 def made(results: Path) -> dict[str, str]:
-    """Every file that follows from the records, by its path."""
+    """Make every file that follows from the records, by its path."""
     parts, files = ["# Speed and memory"], {}
     for name, chapter in ((THROUGHPUT, throughput), (SCALING, scaling), (STORE, store)):
         if (results / name).exists():
@@ -63,13 +63,13 @@ def made(results: Path) -> dict[str, str]:
 
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]], words: int = 1) -> str:
-    """A table whose first `words` columns hold words."""
+    """Draw a table; its first `words` columns hold words."""
     rule = ("---",) * words + ("--:",) * (len(header) - words)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 
 
 def made_by(record: dict, name: str) -> str:
-    """How a chapter came about."""
+    """Say how a chapter was made."""
     environment = record["environment"]
     versions = environment["versions"]
     state = "" if record["dirty"] is False else ", with changes that are not in it"
@@ -94,7 +94,7 @@ def verdict(reached: float, goal: float) -> str:
 
 
 class Cells:
-    """What was measured, by model, task, form and number of threads; of several measurements the median."""
+    """Measurements by model, task, form and number of threads; of several the median."""
 
     def __init__(self, record: dict) -> None:
         self.cells = {(c["model"], c["task"], c["form"], c["threads"]): c for c in record["cells"]}
@@ -108,12 +108,12 @@ class Cells:
         return median(found) if isinstance(found, list) else found
 
     def fastest(self, model: str, task: int) -> tuple[float, str]:
-        """Of the forms with several restarts, training on one thread: its figure and its name."""
+        """Find the fastest form with several restarts in training on one thread: its figure and its name."""
         several = [form for form, restarts in self.forms.items() if restarts == self.several]
         return max((self.get(model, task, form, 1, "train") or 0.0, form) for form in several)
 
     def spreads(self) -> list[float]:
-        """How far the measurements of a cell lie apart, in percent of their median."""
+        """Compute the spread of the measurements of each cell, in percent of their median."""
         return [
             100 * (max(cell[what]) - min(cell[what])) / median(cell[what])
             for cell in self.cells.values()
@@ -206,12 +206,12 @@ def goals(cells: Cells, copied: list[dict]) -> str:
 
 
 def gain(cells: Cells, model: str, task: int, number: int) -> float:
-    """Ten restarts against one."""
+    """Compute the gain of ten restarts against one."""
     return cells.get(model, task, "zoo ×10", number, "train") / cells.get(model, task, "zoo", number, "train")
 
 
 def missed(cells: Cells) -> str:
-    """The sentences that count what was missed."""
+    """Write the sentences that count the goals that were missed."""
     all_of_them = cells.models_and_tasks
     slow = [f"{m}/{t}" for m, t in all_of_them if gain(cells, m, t, 1) < GAIN.get(t, 1.0)]
     idle = [f"{m}/{t}" for m, t in all_of_them if cells.get(m, t, "zoo ×10", 1, "outside") > OUTSIDE]
@@ -271,7 +271,7 @@ def copying(cells: list[dict]) -> str:
 
 
 def compiling(cells: Cells, copied: list[dict]) -> str:
-    """What compiling gains, what it costs, and after how many examples it has paid for itself."""
+    """Tabulate the gain and the cost of compiling, and the number of examples after which it has paid for itself."""
     of_copying = {("ntm", "copy", cell["form"], cell["threads"]): cell for cell in copied}
     rows = []
     for (model, task, form, _), program in (cells.cells | of_copying).items():
@@ -293,7 +293,7 @@ def switches(cells: list[dict]) -> str:
 
 
 def slope(x: list[float], y: list[float | None]) -> float | None:
-    """The exponent of a power law, fitted to the larger half of the points, where constant costs weigh little."""
+    """Fit the exponent of a power law to the larger half of the points, where constant costs weigh little."""
     known = [(math.log(p), math.log(q)) for p, q in zip(x, y, strict=True) if q]
     if len(known) < 3:
         return None

@@ -1,4 +1,4 @@
-"""The plain baselines: each model as most public code has it, to be timed beside the zoo's.
+"""The plain baselines: each model as most public code has it, timed beside the zoo's.
 
 Every question brings its story along as padded word ids; every sentence told is looked up word by word and embedded
 anew; a story is read again for each of its questions; attention multiplies memories that lie there one by one;
@@ -46,7 +46,7 @@ class Padded(NamedTuple):
 
 
 class PaddedQuestions(Dataset):
-    """A question an item: its own story, the question, the answer, the supporting facts.
+    """One item per question: its own story, the question, the answer, the supporting facts.
 
     Args:
         corpus: the task.
@@ -91,7 +91,7 @@ class Plain(nn.Module):
         self.net = network
 
     def forward(self, batch: Padded) -> Tensor:
-        """A score for every word, (B, V)."""
+        """Compute a score for every word, (B, V)."""
         raise NotImplementedError
 
     def loss(self, batch: Padded) -> Tensor:
@@ -107,7 +107,7 @@ def optimizer_of(plain: Plain, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def step(plain: Plain, batch: Padded, optimizer: torch.optim.Optimizer, clip: float) -> None:
-    """A step of training."""
+    """Make a step of training."""
     optimizer.zero_grad()
     plain.loss(batch).backward()
     nn.utils.clip_grad_norm_(plain.parameters(), clip)
@@ -115,7 +115,7 @@ def step(plain: Plain, batch: Padded, optimizer: torch.optim.Optimizer, clip: fl
 
 
 def embed(ids: Tensor, words: Tensor) -> Tensor:
-    """(..., d); the row of what stands for nothing is zero, and stays it."""
+    """Look up word vectors, (..., d); the row of the empty word is zero and stays zero."""
     return F.embedding(ids, words, padding_idx=PAD)
 
 
@@ -126,20 +126,20 @@ def zero_first_row(*tables: Tensor) -> None:
 
 
 def position_weights(length: int, dim: int) -> Tensor:
-    """l of `zoo.parts.encoders.position_encoding`, (J, d)."""
+    """Compute l of `zoo.parts.encoders.position_encoding`, (J, d)."""
     j = torch.arange(1, length + 1, dtype=torch.float64)[:, None]
     k = torch.arange(1, dim + 1, dtype=torch.float64)
     return 1 + 4 * (k - (dim + 1) / 2) * (j - (length + 1) / 2) / (dim * length)
 
 
 def encode(ids: Tensor, words: Tensor) -> Tensor:
-    """Position encoding of sentences (..., J)."""
+    """Encode sentences (..., J) with position encoding."""
     weights = position_weights(ids.shape[-1], words.shape[-1]).to(words)
     return (embed(ids, words) * weights).sum(-2)
 
 
 def ago(batch: Padded) -> Tensor:
-    """1 for the last sentence told, 2 for the one before, ..., 0 for padding: (B, T)."""
+    """Number the sentences by time, (B, T): 1 for the last one told, 2 for the one before, ..., 0 for padding."""
     return (batch.told[:, None] - torch.arange(batch.story.shape[1])).clamp(min=0)
 
 
@@ -149,26 +149,26 @@ def seen(batch: Padded) -> Tensor:
 
 
 def with_no_time(times: Tensor) -> Tensor:
-    """Time vectors behind one of zeros, for padding."""
+    """Put a vector of zeros, for padding, before the time vectors."""
     return F.pad(times, (0, 0, 1, 0))
 
 
 def without_gaps(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """The words of each row moved together, (B, L), and how many there are, (B,)."""
+    """Move the words of each row together, (B, L), and count them, (B,)."""
     count = (ids != PAD).sum(1)
     order = (ids == PAD).to(torch.uint8).argsort(dim=1, stable=True)[:, : int(count.max())]
     return ids.gather(1, order), count
 
 
 def at(states: Tensor, place: Tensor) -> Tensor:
-    """States (B, L, d) at one place a row, (B,), or at several, (B, T)."""
+    """Get states (B, L, d) at one place per row, (B,), or at several, (B, T)."""
     rows = torch.arange(len(states)).view(-1, *[1] * (place.dim() - 1))
     return states[rows, place.clamp(min=0)]
 
 
 @torch.no_grad()
 def as_gru(layer: nn.RNNBase | nn.RNNCellBase, suffix: str, W: Tensor, U: Tensor, b: Tensor) -> None:
-    """Fills a GRU of torch, which has the reset gate first, then the update gate and the candidate."""
+    """Fill a GRU of torch, which has the reset gate first, then the update gate and the candidate."""
     for name, table in (("weight_ih", W), ("weight_hh", U), ("bias_ih", b)):
         z, r, candidate = table.chunk(3)
         getattr(layer, name + suffix).copy_(torch.cat([r, z, candidate]))
@@ -224,7 +224,7 @@ class PlainMemNN(Plain):
         zero_first_row(*network.U)
 
     def embed(self, sentences: Tensor, role: int) -> Tensor:
-        """U phi of sentences (..., J) in one of their roles, (..., n)."""
+        """Compute U phi of sentences (..., J) in one of their roles, (..., n)."""
         net, vectors = self.net, embed(sentences, self.net.U[role]).sum(-2)
         key, before = sentences, net.vocabulary
         for n in range(2, min(net.ngrams, sentences.shape[-1]) + 1):
@@ -355,8 +355,8 @@ class PlainDMN(Plain):
         return self.episodes(batch, None)[0]
 
     def episodes(self, batch: Padded, passes: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Scores of the answers, and of the gates in every pass; passes are made until the end vector wins, or as many
-        as are given."""
+        """Compute scores of the answers, and of the gates in every pass; passes are made until the end vector wins, or
+        as many as are given."""
         net, slots = self.net, batch.story.shape[1]
         words, _ = without_gaps(batch.story.flatten(1))
         states, _ = self.story_gru(embed(words, net.words))
@@ -511,13 +511,13 @@ class PlainNTM(Plain):
 
 
 def begin(net: Machine, count: int) -> tuple[Tensor, ...]:
-    """The state of a plain machine: the memory has a row for each slot."""
+    """Make the state of a plain machine: the memory has a row per slot."""
     state = net.begin(count)
     return state.controller.flatten(1), state.memory.transpose(1, 2), state.weights, state.reads
 
 
 class PlainMachine:
-    """A step of a machine with one LSTM."""
+    """One step of a machine with one LSTM."""
 
     def __init__(self, net: Machine) -> None:
         self.net = net

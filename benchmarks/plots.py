@@ -58,7 +58,7 @@ def whole(width: float, height: float, parts: list[str]) -> str:
 
 
 def dots(rows: list[tuple[str, list[float | None]]], series: Sequence[str], label: str) -> str:
-    """A row a line, a dot for each of its values; the colour says which series a value is of."""
+    """Draw a line per row, with a dot for each of its values; the colour names the series."""
     left, top, width = 150, 40, 760
     bottom = top + 16 * len(rows)
     axis = Axis([value for _, values in rows for value in values if value], left, width - 30)
@@ -81,7 +81,7 @@ def dots(rows: list[tuple[str, list[float | None]]], series: Sequence[str], labe
 
 
 def grid(panels: list[Panel], x_label: str, series: Sequence[str]) -> str:
-    """Small plots of the same scales, both logarithmic, three in a row; a colour is a series."""
+    """Draw small plots of the same scales, both logarithmic, three in a row; a colour is a series."""
     wide, high, left, top, gap_x, gap_y = 250, 170, 50, 60, 45, 50
     points = [(x, y) for panel in panels for one in panel.lines for x, y in zip(one.x, one.y, strict=True) if y]
     x_scale, y_scale = Axis([x for x, _ in points], 0, wide), Axis([y for _, y in points], high, 0)

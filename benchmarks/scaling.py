@@ -1,4 +1,4 @@
-"""python -m benchmarks.scaling [--quick]: how time and memory grow, beside what the models' equations predict.
+"""python -m benchmarks.scaling [--quick]: measure how time and memory grow, beside the models' equations.
 
 Writes results/benchmarks/scaling.json, and results/benchmarks.md with its plots. --quick has a few small points, and
 writes where --results says only.
@@ -26,7 +26,7 @@ OPTIONS = {"slots": ("memory_size", "slots"), "hops": ("hops", "passes", "reads"
 
 
 class Scene(NamedTuple):
-    """What is measured at a point."""
+    """A measurement at one point of a curve."""
 
     learning: bool  # forwards and backwards, or the answers alone
     sentences: int  # of a story
@@ -81,7 +81,7 @@ USUAL, QUICK = Plan(None, 4.0, 3.0, 5), Plan(3, 1.0, 1.0, 1)
 
 
 def multiplications(name: str, network: MemoryNetwork, T: int, option: dict) -> float:
-    """What the equations ask for to answer a question about T sentences: docs/models.md, leading terms."""
+    """Count the multiplications for a question about T sentences: docs/models.md, leading terms."""
     T, J = min(T, network.window), WORDS_A_SENTENCE
     d, K = option["dim"], next((option[key] for key in OPTIONS["hops"] if key in option), 0)
     return {
@@ -101,7 +101,7 @@ def multiplications(name: str, network: MemoryNetwork, T: int, option: dict) -> 
 
 
 def tables(scene: Scene) -> Questions:
-    """Random stories of random sentences, and questions about them, for all restarts."""
+    """Draw random stories of random sentences, and questions about them, for all restarts."""
     generator = torch.Generator().manual_seed(0)
 
     def draw(below: int, *shape: int) -> torch.Tensor:
@@ -124,7 +124,7 @@ def tables(scene: Scene) -> Questions:
 
 
 def work(model: dict, scene: Scene) -> Callable[[], object]:
-    """What is timed."""
+    """Prepare the work that is timed."""
     sizes = Sizes(WORDS, WORDS_A_SENTENCE, scene.sentences)
     networks = [build(model, sizes, seed) for seed in range(scene.restarts)]
     batch = tables(scene)
@@ -140,13 +140,13 @@ def work(model: dict, scene: Scene) -> Callable[[], object]:
 
 
 def cut(batch: Questions, window: int) -> Questions:
-    """The last sentences, as `Corpus.by_question` cuts them."""
+    """Cut a batch to the last sentences, as `Corpus.by_question` does."""
     gone = max(0, batch.stories.shape[1] - window)
     return batch._replace(stories=batch.stories[:, gone:], told=batch.told - gone)
 
 
 def of_curve(name: str, model: dict, axis: str, option: str | None, plan: Plan) -> dict[str, Callable[[], dict]]:
-    """The points of one curve, from small to large, until one is too slow or too large."""
+    """Measure the points of one curve, from small to large, until one is too slow or too large."""
 
     def measure() -> dict:
         given = {key: value for key, value in model.items() if key != "recipe"}
@@ -182,12 +182,12 @@ def of_curve(name: str, model: dict, axis: str, option: str | None, plan: Plan) 
 
 
 def option_of(model: dict, axis: str) -> str | None:
-    """The option of a model that an axis varies, if it has one."""
+    """Find the option of a model that an axis varies, if it has one."""
     return next((key for key in OPTIONS.get(axis, ()) if key in model), None)
 
 
 def measure(plan: Plan, models: list[str]) -> dict:
-    """The record."""
+    """Measure everything, and return the record."""
     began = time.monotonic()
     curves = []
     for axis in AXES:

@@ -1,5 +1,5 @@
-"""What throughput measures: each function here prepares something to be timed, in a process of its own, and returns
-what can be asked of it."""
+"""The things that throughput measures: each function prepares one of them in a process of its own, and returns the
+functions that can be timed."""
 
 import tempfile
 import time
@@ -40,7 +40,7 @@ class Rate(NamedTuple):
 
 
 class Drawn:
-    """Batches that have been drawn already, as `Blocks` hands them to Lightning."""
+    """Batches that were drawn before, in the form in which `Blocks` hands them to Lightning."""
 
     def __init__(self, batches: list[Questions]) -> None:
         self.batches = batches
@@ -53,7 +53,7 @@ class Drawn:
 
 
 class Timed(EnsembleTraining):
-    """The training as it is, with a stopwatch around what the model and its optimizer do."""
+    """The usual training, with a stopwatch around the model and its optimizer."""
 
     def __init__(self, ensemble: Ensemble, recipe: Recipe) -> None:
         super().__init__(ensemble, recipe)
@@ -74,7 +74,7 @@ class EpochClock(pl.Callback):
 
 
 def questions_in(batch: Questions) -> int:
-    """Of all restarts."""
+    """Count the questions of all restarts."""
     return int((batch.answer != PAD).sum())
 
 
@@ -90,13 +90,13 @@ def begin(config: dict, model: dict, name: str) -> tuple[Corpus, Ensemble, Train
 
 
 def some_of(batches: list, action: Callable, seconds: float, length: Callable[[object], int]) -> list:
-    """As many batches as `action` goes through in a measurement, of all lengths that there are."""
+    """Choose as many batches as `action` goes through in a measurement, of all lengths that occur."""
     batches = sorted(batches, key=length)
     return evenly(batches, times_in(seconds, lambda: action(batches[len(batches) // 2]), len(batches)))
 
 
 def of_zoo(config: dict, name: str, seconds: float) -> Asked:
-    """Training as `run.py` makes it, with loader, Lightning, progress and csv logger; and its evaluation."""
+    """Prepare training as `run.py` makes it, with loader, Lightning, progress and csv logger; and its evaluation."""
     kernels.use(config["trainer"]["kernels"])
     corpus, ensemble, loader = begin(config, config["model"], name)
     all_of_them = list(loader)
@@ -140,7 +140,7 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
 
 
 def of_plain(config: dict, name: str, seconds: float) -> Asked:
-    """Training and evaluation of the plain baseline."""
+    """Prepare training and evaluation of the plain baseline."""
     corpus, recipe = load_data(config, name).trainings[name], Recipe.from_config(config["model"]["recipe"])
     network = build(config["model"], corpus.sizes, 0)
     if hasattr(network, "linear"):
@@ -174,7 +174,7 @@ def of_plain(config: dict, name: str, seconds: float) -> Asked:
 
 
 def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
-    """Forwards and backwards, with one of the zoo's ways of saving time and without it; in the eager form."""
+    """Prepare forward and backward passes, with one of the zoo's ways of saving time and without it."""
     kernels.use(False)
     model = config["model"]
     corpus, ensemble, loader = begin(config, model, name)
@@ -200,7 +200,7 @@ def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
 
 
 def of_copying(form: str, restarts: int, compiled: bool) -> Asked:
-    """Steps of training on the copy task, one of each length; in the eager form."""
+    """Prepare steps of training on the copy task, one of each length."""
     kernels.use(False)
     generator = torch.Generator().manual_seed(0)
     network = PlainCopier() if form == "plain" else Ensemble([SequenceNTM(*COPY.widths) for _ in range(restarts)])

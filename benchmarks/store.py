@@ -1,4 +1,4 @@
-"""python -m benchmarks.store [--quick]: what it takes to answer questions to a large store.
+"""python -m benchmarks.store [--quick]: measure time and memory of questions to a large store.
 
 A generated film world is made, read and indexed, with one thread; then questions are answered one by one, each from its
 text to an entity: its entities are found, the index is asked, the triples are weighed by kv_memnn as it is on
@@ -15,7 +15,7 @@ import torch
 
 from benchmarks import page
 from benchmarks.measure import config, finish, options, peak_memory
-from tasks.wikimovies.generator import HELD, World, generate
+from tasks.wikimovies.generator import HELD, FilmWorld, generate
 from tasks.wikimovies.tables import Store, read
 from zoo.interface import MemoryNetwork
 from zoo.training.build import build
@@ -32,13 +32,13 @@ USUAL, QUICK = Plan(1_000_000, 500), Plan(1_000, 10)
 
 
 def measure(plan: Plan) -> dict:
-    """The record. Its peak of memory is that of all of it, the making of the world included."""
+    """Measure everything, and return the record. Its peak of memory includes the making of the world."""
     started = time.monotonic()
     given = config("model=kv_memnn", "task=wikimovies")
     torch.set_num_threads(1)
     asked = plan.questions + WARM_UP
     began = time.perf_counter()
-    files = generate(World(plan.triples, HELD * asked))
+    files = generate(FilmWorld(plan.triples, HELD * asked))
     made = time.perf_counter() - began
     texts = [line[2:].partition("\t")[0] for line in files["test"].decode().splitlines()][:asked]
     began = time.perf_counter()
@@ -64,7 +64,7 @@ def measure(plan: Plan) -> dict:
 
 @torch.inference_mode()
 def _seconds(network: MemoryNetwork, store: Store, text: str) -> tuple[float, float]:
-    """That have passed, and that this process has computed."""
+    """Read the seconds that have passed, and those that this process has computed."""
     began, worked = time.perf_counter(), time.process_time()
     store.vocabulary[int(network(store.question(text)).scores[0].argmax())]
     return time.perf_counter() - began, time.process_time() - worked

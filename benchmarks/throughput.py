@@ -1,4 +1,4 @@
-"""python -m benchmarks.throughput [--quick]: how fast every model trains and answers, beside a plain baseline.
+"""python -m benchmarks.throughput [--quick]: time every model in training and evaluation, beside a plain baseline.
 
 Writes results/benchmarks/throughput.json, and results/benchmarks.md with its plot. Under ten minutes; --quick is under
 one, on small generated data, and writes where --results says only.
@@ -36,7 +36,7 @@ QUICK = Plan((1,), ("task.source=generated", "task.size=64", "task.generator.tes
 
 
 class Form(NamedTuple):
-    """A way to train, measured beside the others on every model and task: to compare another, add a line to FORMS."""
+    """A way to train, measured beside the others on every model and task. A line in FORMS adds one."""
 
     name: str
     restarts: int
@@ -75,7 +75,7 @@ SWITCHES = {
 
 
 class Side(NamedTuple):
-    """Something that is measured beside others."""
+    """One of the things that are measured in turn."""
 
     labels: dict
     measurer: Measurer
@@ -85,9 +85,9 @@ class Side(NamedTuple):
 
 
 def in_turn(sides: list[Side], rounds: int) -> list[dict]:
-    """Asks every side in every round, and returns a cell for each of them and each number of threads.
+    """Ask every side in every round, and return a cell for each of them and each number of threads.
 
-    What has no goal, evaluation and several threads, is asked in every second round only.
+    Sides without a goal (evaluation, several threads) are asked in every second round only.
     """
     found: dict[tuple, list[Rate]] = {}
     for turn in range(rounds):
@@ -112,7 +112,7 @@ def in_turn(sides: list[Side], rounds: int) -> list[dict]:
 
 
 def measure(plan: Plan, models: list[str]) -> dict:
-    """The record."""
+    """Measure everything, and return the record."""
     began = time.monotonic()
 
     def say(words: str) -> None:

@@ -1,4 +1,4 @@
-"""What makes the zoo fast, switched off: the same answers by the longer way; tests hold it beside the usual form."""
+"""The zoo's ways of saving time, switched off: the same answers by the longer way. Tests hold both together."""
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from zoo.parts.cells import rows
 
 
 def told_apart(batch: Questions) -> Questions:
-    """The batch with a table that holds every sentence as often as it was told or asked, so that each is encoded anew.
+    """Repeat every sentence in the table as often as it was told or asked, so that each is encoded anew.
 
     Args:
         batch: one, or one for each restart, with a leading axis.
@@ -35,7 +35,7 @@ def told_apart(batch: Questions) -> Questions:
 
 
 def read_for_each_question(corpus: Corpus, stories: Tensor) -> Questions:
-    """A batch by question of the training stories (R, B): a story stands there once for each of its questions.
+    """Draw the training stories (R, B) as a batch by question: a story stands there once for each of its questions.
 
     A restart that has fewer questions than another is filled up with places without one.
     """
@@ -48,7 +48,7 @@ def read_for_each_question(corpus: Corpus, stories: Tensor) -> Questions:
 
 
 class Gathered:
-    """MemN2N whose slots are gathered from the table, (B, T, d), before the question is held against them."""
+    """MemN2N with slots gathered from the table, (B, T, d), before the question is compared with them."""
 
     def read(
         self, memory: tuple[tuple[Tensor, ...], Tensor], features: Tensor, batch: Questions

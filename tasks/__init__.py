@@ -1,1 +1,1 @@
-"""Tasks: data as tensors, and nothing that knows a model."""
+"""Tasks: data sets and generators, read into tensors. No module here knows a model."""

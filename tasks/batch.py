@@ -1,7 +1,7 @@
-"""What every task yields and every model reads: questions about stories, or sequences.
+"""Batches: questions about stories, or sequences of vectors. Every task yields them, every model reads them.
 
-Axis letters, here and in every model: U distinct sentences, J words a sentence, B stories or sequences of a batch, T
-sentences of a story or steps of a sequence, N questions, F supporting facts, R restarts, V vocabulary, C candidate
+Axis letters, here and in every model: U distinct sentences, J words per sentence, B stories or sequences per batch, T
+sentences per story or steps per sequence, N questions, F supporting facts, R restarts, V vocabulary, C candidate
 replies, d width, K hops.
 """
 
@@ -14,16 +14,16 @@ NONE = -1  # no (further) supporting fact
 
 
 def is_right(said: Tensor, answer: Tensor, golds: Tensor | None) -> Tensor:
-    """Whether answers, (..., N), are the one of each question or, where it has several, among them."""
+    """Mark the answers, (..., N), that are the question's answer or, if it has several, one of them."""
     return said == answer if golds is None else (said[..., None] == golds).any(-1)
 
 
 class Candidates(NamedTuple):
-    """The replies that a task allows, for tasks whose answer is one of them and not a word.
+    """The allowed replies, for tasks whose answer is one of them and not a word.
 
     With match types (Bordes et al., 2017) some words are entities of a type, a telephone number for example, and each
-    type is a word of the vocabulary. It is one word more of a candidate that has an entity of the type which was also
-    said in the story or in the question. Without match types there are no types.
+    type is a word of the vocabulary. A candidate gets that word in addition if it holds an entity of the type that
+    also occurs in the story or the question. Without match types there are no types.
     """
 
     words: Tensor  # (C, J) word ids, 0 where a reply is shorter; row 0 is the empty reply, which is never right
@@ -32,25 +32,25 @@ class Candidates(NamedTuple):
 
 
 class Questions(NamedTuple):
-    """Three tables: distinct sentences, the stories told with them, the questions asked about the stories.
+    """Three tables: distinct sentences, stories told with them, questions asked about the stories.
 
-    A batch drawn *by question* holds one story a question, cut to what had been told when it was asked: `story` is
-    0, 1, 2 …, and the question sees its whole row. A batch drawn *by story* holds each story once and all of its
-    questions, each of which sees the first `told` sentences of its story only.
+    A batch drawn *by question* holds one story per question, cut to the sentences told before it: `story` is 0, 1, 2 …,
+    and the question sees its whole row. A batch drawn *by story* holds each story once and all of its questions, each
+    of which sees only the first `told` sentences of its story.
     """
 
     sentences: Tensor  # (U, J) word ids, 0 where a sentence is shorter; row 0 is the empty sentence
     stories: Tensor  # (B, T) rows of `sentences`, oldest first, 0 behind the last
-    story: Tensor  # (N,) the row of `stories` that a question is about
-    told: Tensor  # (N,) how many sentences of it had been told
+    story: Tensor  # (N,) row of `stories` for each question
+    told: Tensor  # (N,) number of sentences of the story that the question sees
     question: Tensor  # (N,) row of `sentences`
     answer: Tensor  # (N,) word id, or row of the candidates; PAD where a story has fewer questions than another
-    support: Tensor  # (N, F) positions in the story of the supporting facts, NONE where there are fewer; see `golds`
-    noise: Tensor | None = None  # what a model drew for this step of training, see MemoryNetwork.noise
-    candidates: Candidates | None = None  # where an answer is one of these and not a word
-    # (N, G) where several answers are right: all of them, PAD where there are fewer; then each fact is enough for one
+    support: Tensor  # (N, F) positions of the supporting facts in the story, NONE where there are fewer; see `golds`
+    noise: Tensor | None = None  # random inputs of this training step, see MemoryNetwork.noise
+    candidates: Candidates | None = None  # the replies to choose from, if an answer is a reply and not a word
+    # (N, G) all right answers where a question may have several, PAD where it has fewer; each fact then suffices alone
     golds: Tensor | None = None
-    unseen: Tensor | None = None  # (V,) words that nothing has which the task is learned from; None: nobody knows
+    unseen: Tensor | None = None  # (V,) words that never occur in training; None if unknown
 
     @property
     def rows(self) -> int:
@@ -58,21 +58,21 @@ class Questions(NamedTuple):
         return self.stories.shape[-2]
 
     def right(self, said: Tensor) -> Tensor:
-        """Whether answers, (..., N), are right."""
+        """Mark the answers, (..., N), that are right."""
         return is_right(said, self.answer, self.golds)
 
     @property
     def asked(self) -> Tensor:
-        """How many questions it holds, with restarts (R,)."""
+        """The number of questions, without padding; with an axis of restarts (R,)."""
         return (self.answer != PAD).sum(-1)
 
 
 class Sequences(NamedTuple):
-    """Sequences of vectors, and the bits that are to be produced while or after they are seen."""
+    """Sequences of vectors, and the bits to produce while or after they are shown."""
 
     inputs: Tensor  # (B, T, I)
     targets: Tensor  # (B, T, O) bits, 0 or 1
-    mask: Tensor  # (B, T) true in the steps whose targets are asked for
+    mask: Tensor  # (B, T) true in the steps whose targets are scored
 
     @property
     def rows(self) -> int:
@@ -81,7 +81,7 @@ class Sequences(NamedTuple):
 
     @property
     def asked(self) -> Tensor:
-        """How many sequences it holds, with restarts (R,)."""
+        """The number of sequences; with an axis of restarts (R,)."""
         return self.mask.any(-1).sum(-1)
 
 
@@ -89,7 +89,7 @@ Batch = Questions | Sequences
 
 
 class Sizes(NamedTuple):
-    """How large a model's tables must be to hold a task of `Questions`."""
+    """The table sizes that a model needs for a task of `Questions`."""
 
     vocabulary: int  # V, the empty word included
     sentence_length: int  # J of the longest sentence or question
@@ -97,7 +97,7 @@ class Sizes(NamedTuple):
 
 
 class Widths(NamedTuple):
-    """How wide the vectors of a task of `Sequences` are."""
+    """The vector widths of a task of `Sequences`."""
 
     inputs: int  # I
     outputs: int  # O

@@ -1,38 +1,38 @@
 """Sentences → stories → questions: the tables of a task, and the batches cut from them.
 
-The design has stories as a padded (R, T) table; here they lie end to end in one vector, `facts`, with the place where
-each begins. Nothing is padded in memory (joint 10k would be nine tenths zeros), and a batch of any window is the same
-single gather.
+Stories lie end to end in one vector, `facts`, beside the place where each begins. Nothing is padded in memory (joint
+10k would be nine tenths zeros), and a batch of any window is the same single gather.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from tasks.batch import NONE, PAD, Candidates, Questions, Sizes, is_right
+from tasks.batch import NONE, PAD, Candidates, Questions, Sizes, Widths, is_right
 
-ROUNDED = 64  # the size of a table that is cut for a batch, so that few sizes occur and few programs are compiled
+ROUNDED = 64  # sizes of tables cut for a batch are multiples of this: few sizes occur, few programs are compiled
 
 
 @dataclass(frozen=True)
 class Split:
-    """Stories, and the questions about them in the order in which they were asked."""
+    """Stories, and the questions about them in the order in which they are asked."""
 
     facts: Tensor  # (M,) the sentences told, story after story, as rows of the sentence table
     begin: Tensor  # (S + 1,) where in `facts` each story begins; the last entry is M
-    story: Tensor  # (N,) the story of a question, never decreasing
-    told: Tensor  # (N,) sentences of its story told before it
+    story: Tensor  # (N,) number of the story of each question, never decreasing
+    told: Tensor  # (N,) number of sentences of the story told before the question
     question: Tensor  # (N,) row of the sentence table
     answer: Tensor  # (N,) word id, or row of the candidates
     support: Tensor  # (N, F) positions in the story, NONE where there are fewer
-    task: Tensor  # (N,) the number of the task that a question belongs to
-    golds: Tensor | None = None  # (N, G) where several answers are right: all, `answer` the first, PAD for fewer
+    task: Tensor  # (N,) number of the task of each question
+    golds: Tensor | None = None  # (N, G) all right answers if there can be several, `answer` first, PAD for fewer
 
     def right(self, said: Tensor) -> Tensor:
-        """Whether answers to all questions, (..., N), are right."""
+        """Mark the answers, (..., N), that are right."""
         return is_right(said, self.answer, self.golds)
 
     def __len__(self) -> int:
@@ -40,11 +40,11 @@ class Split:
 
     @property
     def lengths(self) -> Tensor:
-        """Sentences of each story, (S,)."""
+        """The number of sentences of each story, (S,)."""
         return self.begin.diff()
 
     def stories(self, first: int, last: int) -> "Split":
-        """The split that holds stories `first` to `last` (exclusive) and their questions."""
+        """Return the split of the stories `first` to `last` (exclusive) and their questions."""
         here = (self.story >= first) & (self.story < last)
         facts = self.facts[self.begin[first] : self.begin[last]]
         begin = self.begin[first : last + 1] - self.begin[first]
@@ -53,74 +53,85 @@ class Split:
         return Split(facts, begin, story, *rest)
 
     def hold_out(self, share: float) -> tuple["Split", "Split"]:
-        """Cuts the last stories off, as many as come nearest to `share` of the questions."""
-        asked = torch.bincount(self.story, minlength=len(self.begin) - 1)
-        behind = asked.flip(0).cumsum(0)  # questions of the last 1, 2, … stories
+        """Cut off the last stories, as many as hold nearest to `share` of the questions; return both parts."""
+        questions = torch.bincount(self.story, minlength=len(self.begin) - 1)  # of each story
+        behind = questions.flip(0).cumsum(0)  # of the last 1, 2, … stories
         held = int((behind - share * len(self)).abs().argmin()) + 1
-        border = len(asked) - held
-        return self.stories(0, border), self.stories(border, len(asked))
+        border = len(questions) - held
+        return self.stories(0, border), self.stories(border, len(questions))
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A task: its words, its sentences, and three splits (or more) that tell stories with them."""
+    """A task of questions: its words, its sentences, and three splits or more."""
 
     words: list[str]  # words[0] is the empty word; an answer of several words is one entry
     sentences: Tensor  # (U, J), row 0 the empty sentence
     train: Split
     valid: Split
     test: Split
-    further: dict[str, Split] = field(default_factory=dict)  # test sets beside the main one, by name
-    candidates: Candidates | None = None  # where an answer is one of several replies and not a word
-    learned: Tensor | None = None  # (V,) the words that were learned, where `train` is not what they were learned from
+    further: dict[str, Split] = field(default_factory=dict)  # other test sets, by name
+    candidates: Candidates | None = None  # the replies to choose from, if an answer is a reply and not a word
+    learned: Tensor | None = None  # (V,) the words of training, if they were learned from another corpus than `train`
 
     @property
     def splits(self) -> dict[str, Split]:
+        """All splits by name."""
         return {"train": self.train, "valid": self.valid, "test": self.test, **self.further}
 
     @property
     def answers(self) -> list[str]:
-        """What the numbers of answers stand for."""
+        """The text of each answer, by its number."""
         if self.candidates is None:
             return self.words
         return [" ".join(self.words[word] for word in reply if word) for reply in self.candidates.words.tolist()]
 
     @property
     def sizes(self) -> Sizes:
+        """The sizes of the tables, for all splits."""
         longest = max(int(split.lengths.max()) for split in self.splits.values())
         return Sizes(len(self.words), self.sentences.shape[1], longest)
 
     @cached_property
     def unseen(self) -> Tensor:
-        """(V,) which words no story, question or answer of training has."""
-        if self.learned is not None:
-            return ~self.learned
-        train, replies = self.train, self.candidates
-        answers = train.answer if train.golds is None else train.golds
-        unseen = torch.ones(len(self.words), dtype=torch.bool, device=answers.device)
-        unseen[self.sentences[torch.cat([train.facts, train.question]).unique()]] = False
-        unseen[answers if replies is None else replies.words[answers]] = False
-        unseen[PAD] = False
-        return unseen
+        """(V,) whether a word occurs in no story, question or answer of training."""
+        with torch.inference_mode(False):  # it is kept, and training may need it after an evaluation
+            if self.learned is not None:
+                return ~self.learned
+            train, replies = self.train, self.candidates
+            answers = train.answer if train.golds is None else train.golds
+            unseen = torch.ones(len(self.words), dtype=torch.bool, device=answers.device)
+            unseen[self.sentences[torch.cat([train.facts, train.question]).unique()]] = False
+            unseen[answers if replies is None else replies.words[answers]] = False
+            unseen[PAD] = False
+            return unseen
 
     def to(self, device: torch.device | str) -> "Corpus":
-        train, valid, test, *further = (
-            Split(**{name: table if table is None else table.to(device) for name, table in vars(split).items()})
-            for split in self.splits.values()
+        """Return a copy of the corpus on a device."""
+
+        def moved(split: Split) -> Split:
+            tables: list[Any] = [None if table is None else table.to(device) for table in vars(split).values()]
+            return Split(*tables)
+
+        return Corpus(
+            self.words,
+            self.sentences.to(device),
+            moved(self.train),
+            moved(self.valid),
+            moved(self.test),
+            {name: moved(split) for name, split in self.further.items()},
+            self.candidates and Candidates(*(table.to(device) for table in self.candidates)),
+            None if self.learned is None else self.learned.to(device),
         )
-        candidates = self.candidates and Candidates(*(table.to(device) for table in self.candidates))
-        further = dict(zip(self.further, further, strict=True))
-        learned = self.learned if self.learned is None else self.learned.to(device)
-        return Corpus(self.words, self.sentences.to(device), train, valid, test, further, candidates, learned)
 
     def by_question(
         self, split: Split, index: Tensor, window: int, windows: Callable[..., Tensor] | None = None
     ) -> Questions:
-        """The questions `index`, each with its own story: the `window` sentences told last before it.
+        """Return the questions `index`, each with its own story: the last `window` sentences told before it.
 
         Args:
             split: one of the splits.
-            index: question numbers, (..., N); leading axes, of restarts for example, are carried along.
+            index: question numbers, (..., N); leading axes, restarts for example, are kept.
             window: T of the batch; shorter stories are padded.
             windows: gathers what was told, as `window_of` does.
         """
@@ -137,48 +148,55 @@ class Corpus:
         )  # fmt: skip
 
     def by_story(self, split: Split, index: Tensor) -> Questions:
-        """The stories `index`, (..., B), each once and whole, with all their questions.
+        """Return the stories `index`, (..., B), each once and whole, with all their questions.
 
-        Every story gets as many places for questions as the split's most curious one; a place that is not needed has
-        the empty question and the answer PAD. The batch is as long as its longest story.
+        Every story has as many places for questions as the story with most questions in the split; an unused place
+        holds the empty question and the answer PAD. The batch is as long as its longest story.
         """
-        asked = torch.bincount(split.story, minlength=len(split.begin) - 1)
-        first = asked.cumsum(0) - asked
-        place = torch.arange(int(asked.max()), device=index.device)
-        real = place < asked[index][..., None]  # (..., B, Q)
+        questions = torch.bincount(split.story, minlength=len(split.begin) - 1)  # of each story
+        first = questions.cumsum(0) - questions
+        place = torch.arange(int(questions.max()), device=index.device)
+        real = place < questions[index][..., None]  # (..., B, Q)
         number = torch.where(real, first[index][..., None] + place, 0)
         length = split.lengths[index]
         rows = torch.arange(index.shape[-1], device=index.device)[:, None].expand(number.shape)
-        flat = (
-            rows,
-            torch.where(real, split.told[number], 0),
-            torch.where(real, split.question[number], PAD),
-            torch.where(real, split.answer[number], PAD),
-        )
         return Questions(
             self.sentences,
             window_of(split.facts, split.begin[index], length, int(length.max())),
-            *(table.flatten(-2) for table in flat),
+            rows.flatten(-2),
+            torch.where(real, split.told[number], 0).flatten(-2),
+            torch.where(real, split.question[number], PAD).flatten(-2),
+            torch.where(real, split.answer[number], PAD).flatten(-2),
             torch.where(real[..., None], split.support[number], NONE).flatten(-3, -2),
             candidates=self.candidates,
             unseen=self.unseen,
         )
 
 
+class Training(Protocol):
+    """The data of one training: a `Corpus` of questions, or a `SequenceTask`."""
+
+    @property
+    def sizes(self) -> Sizes | Widths:
+        """The sizes that a network for these data needs."""
+
+    @property
+    def train(self) -> Sized:
+        """The questions or sequences of an epoch."""
+
+
 @dataclass(frozen=True)
 class Data:
-    """What a task's yaml yields: corpora, one for each training."""
+    """The data of a run: the value of every task's `load`."""
 
-    trainings: dict[str, Corpus]  # by the number of the task, or {"joint": ...}
-    source: str  # where the data really came from
-    fingerprint: str  # sha256 of what was read
-    world: str = ""  # how generated stories differ from the usual ones
-    filled: dict[int, int] = field(
-        default_factory=dict
-    )  # generated questions that fill a hole of a task's official data
-    notice: str = ""  # what the person at the screen should know
+    trainings: Mapping[str, Training]  # by the number of the task, or {"joint": ...}
+    source: str  # official, generated …: where the data really came from
+    fingerprint: str  # sha256 of the bytes that were read
+    world: str = ""  # the settings of generated stories that differ from the usual ones
+    filled: dict[int, int] = field(default_factory=dict)  # generated questions in official data, by task
+    notice: str = ""  # a message for the person at the screen
     family: str = "babi"  # of tasks: it decides how figures are taken, recorded and tabled
-    label: str = ""  # its conditions within the family, as part of a file name
+    label: str = ""  # conditions within the family, as part of a file name
     title: str = ""  # for people
     needs: tuple[str, ...] = ()  # capabilities that a model must have, see zoo.interface.CAPABILITIES
     recall: dict[str, float] = field(default_factory=dict)  # percent of questions with an answer in reach, by part
@@ -192,15 +210,15 @@ def window_of(facts: Tensor, start: Tensor, kept: Tensor, window: int) -> Tensor
 
 
 def _shift(support: Tensor, by: Tensor) -> Tensor:
-    """Supporting positions counted from the start of a window; NONE for those that it has cut away."""
+    """Count supporting positions from the start of a window; those before it become NONE."""
     return torch.where(support >= by, support - by, NONE)
 
 
 def only_used(batch: Questions) -> Questions:
-    """The same batch with its sentence table cut to the sentences that occur in it, for each restart.
+    """Cut the sentence table of a batch to the sentences that occur in it, for each restart.
 
-    Pays where the table is much larger than a batch, as in joint training; a shared table is left whole by the caller
-    where it is small. All batch tables but `sentences` have a leading axis of restarts.
+    This pays where the table is much larger than a batch, as in joint training; callers leave a small table whole. All
+    tables of the batch but `sentences` have a leading axis of restarts.
     """
     restarts = len(batch.stories)
     used = torch.zeros(restarts, len(batch.sentences), dtype=torch.long, device=batch.stories.device)
@@ -219,7 +237,7 @@ def only_used(batch: Questions) -> Questions:
 
 
 def join(corpora: Sequence[Corpus]) -> Corpus:
-    """One corpus of several, for joint training: one vocabulary, one sentence table, question after question."""
+    """Join corpora for joint training: one vocabulary, one sentence table, the questions of one after the other's."""
     words = list(dict.fromkeys(word for corpus in corpora for word in corpus.words))
     number = {word: i for i, word in enumerate(words)}
     longest = max(corpus.sentences.shape[1] for corpus in corpora)
@@ -236,13 +254,13 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     rows = row.split([len(table) for table in renamed])
 
     def together(splits: list[Split]) -> Split:
-        told_before = [0, *torch.tensor([len(s.facts) for s in splits]).cumsum(0).tolist()]
+        facts_before = [0, *torch.tensor([len(s.facts) for s in splits]).cumsum(0).tolist()]
         stories_before = [0, *torch.tensor([len(s.begin) - 1 for s in splits]).cumsum(0).tolist()]
-        begins = [s.begin[:-1] + told for s, told in zip(splits, told_before, strict=False)]
+        begins = [s.begin[:-1] + before for s, before in zip(splits, facts_before, strict=False)]
         pad = torch.nn.functional.pad
         return Split(
             torch.cat([row[s.facts] for s, row in zip(splits, rows, strict=True)]),
-            torch.cat([*begins, torch.tensor(told_before[-1:])]),
+            torch.cat([*begins, torch.tensor(facts_before[-1:])]),
             torch.cat([s.story + before for s, before in zip(splits, stories_before, strict=False)]),
             torch.cat([s.told for s in splits]),
             torch.cat([row[s.question] for s, row in zip(splits, rows, strict=True)]),

@@ -1,42 +1,47 @@
 """The one exception that means: the person who typed the command can fix this."""
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """What was given, what was expected, what to type instead; shown without a traceback."""
+    """A sentence about what was given, what was expected and what to type instead; shown without a traceback."""
 
 
 def check_type(option: str, value: object, expected: type, example: object) -> None:
-    """Refuses a value of the command line that is of another type; a whole number is a number too."""
+    """Refuse a value of another type, or a number that is not finite; a whole number is a number too."""
     fits = isinstance(value, (int, float) if expected is float else expected)
     if not fits or (isinstance(value, bool) and expected is not bool):
-        raise UserError(f"{option}={value}: expected {expected.__name__}, as in {option}={example}")
+        raise UserError(f"{option}={shown(value)}: expected {expected.__name__}, as in {option}={example}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{option}={value}: expected a finite number, as in {option}={example}")
+
+
+def check_whole(option: str, value: object, least: int, most: int | None = None) -> int:
+    """Return a whole number between two bounds, both included; refuse any other value."""
+    if type(value) is int and value >= least and (most is None or value <= most):
+        return value
+    bounds = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
+    raise UserError(f"{option}={shown(value)}: expected a whole number {bounds}")
 
 
 def check_names(option: str, given: object, known: Iterable[str]) -> None:
-    """Refuses what is no mapping, and names in it that nobody knows."""
+    """Refuse a value that is no mapping, and names in it that are not among the known ones."""
     names = list(known)
     if not isinstance(given, dict):
-        raise UserError(f"{option}={given}: expected {', '.join(names)}")
+        raise UserError(f"{option}={shown(given)}: expected {', '.join(names)}")
     for name in given:
         if name not in names:
             raise UserError(f"{option}.{name} is not an option{nearest(str(name), names)} ({', '.join(names)})")
 
 
-def nearest(given: str, known: list[str]) -> str:
-    """Returns "; did you mean 'x'?" for the closest known name, or nothing."""
-    close = difflib.get_close_matches(given, known, n=1, cutoff=0.5) or [name for name in known if given in name]
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
 def check_ids(ids: object, last: int) -> list[int]:
-    """The numbers of tasks, 1 to `last`, in order."""
-    if not isinstance(ids, Iterable):
-        raise UserError(f"task.ids={ids}: expected a list, as in task.ids=[{ids}]")
+    """Return numbers of tasks, sorted; refuse a list that is empty, has one twice or one that is not 1 to `last`."""
+    if not isinstance(ids, Iterable) or isinstance(ids, str):
+        raise UserError(f"task.ids={shown(ids)}: expected a list, as in task.ids=[{shown(ids) or 1}]")
     ids = list(ids)
-    wrong = [i for i in ids if i not in range(1, last + 1)]
+    wrong = [i for i in ids if type(i) is not int or not 1 <= i <= last]
     if wrong or not ids or len(set(ids)) < len(ids):
         raise UserError(
             f"task.ids={ids}: expected different numbers from 1 to {last}"
@@ -44,3 +49,14 @@ def check_ids(ids: object, last: int) -> list[int]:
             + ", for example task.ids=[1,2,5]"
         )
     return sorted(ids)
+
+
+def nearest(given: str, known: list[str]) -> str:
+    """Return "; did you mean 'x'?" for the closest known name, or nothing."""
+    close = difflib.get_close_matches(given, known, n=1, cutoff=0.5) or [name for name in known if given in name]
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def shown(value: object) -> str:
+    """Spell a value as it is typed on the command line."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,15 +1,26 @@
-"""Files that are there whole or not at all."""
+"""Files that are on the disk whole or not at all, and locks between processes."""
 
+import contextlib
+import fcntl
 import os
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+LEFT_AFTER = 3600  # seconds, after which a temporary file is taken for one that a killed process has left
+
 
 def write_atomically(file: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Calls `write` with a stream whose bytes replace `file` in one step, when all of them are on the disk."""
+    """Replace a file in one step, once all of its bytes are on the disk; its folder is made if it is missing.
+
+    Args:
+        file: the file to replace.
+        write: is called with a stream that takes the bytes.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
+    remove_temporaries(file.parent, file.name, LEFT_AFTER)
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -21,3 +32,49 @@ def write_atomically(file: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def remove_temporaries(folder: Path, beginning: str, older_than: float = 0.0) -> None:
+    """Remove temporary files that killed processes have left.
+
+    Args:
+        folder: holds them.
+        beginning: of the names of the files that they were to become.
+        older_than: seconds.
+    """
+    for left in folder.glob(f".{beginning}*.????????"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime >= older_than:
+                left.unlink()
+
+
+class Held(Exception):  # noqa: N818
+    """Another process holds the lock."""
+
+
+@contextlib.contextmanager
+def exclusive(lock: Path, wait: bool = False) -> Iterator[None]:
+    """Hold a lock that one process has at a time; its file is gone afterwards.
+
+    Args:
+        lock: the file of the lock.
+        wait: whether to wait for a process that holds it; else `Held` is raised.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(handle)
+            raise Held(lock) from None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(lock), os.fstat(handle)):
+                break
+        os.close(handle)  # whoever held it has removed the file in between
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            lock.unlink()
+        os.close(handle)

@@ -1,6 +1,6 @@
-"""Released data sets: folders or archives, read where they lie, or fetched on request and checked.
+"""Released data sets: folders or archives, read in place, or downloaded on request and checked.
 
-An archive is never unpacked: its members are read in memory, by name, so nothing in it can write a file.
+An archive is never unpacked: its members are read into memory, by name, so nothing in it can write a file.
 """
 
 import gzip
@@ -15,19 +15,19 @@ LARGEST = 64 * 2**20  # bytes; a member above this belongs to no release
 
 
 def read_files(path: Path, folder: tuple[str, ...], pattern: str, damaged: str) -> dict[str, bytes]:
-    """The files of a release whose names match, by name.
+    """Read the files of a release whose names match a pattern, by name.
 
     Args:
         path: the unpacked release, or its archive.
-        folder: where the files lie; its first part is the release's own folder, which an unpacked one need not have.
+        folder: parts of the path within the release; the first is its own folder, which an unpacked one may lack.
         pattern: a regular expression for their names.
-        damaged: what to do about an archive that cannot be read.
+        damaged: the advice given when an archive cannot be read.
     """
     if path.is_dir():
         home = path.joinpath(*folder[1:])
         files = sorted(home.iterdir()) if home.is_dir() else []
         return {file.name: file.read_bytes() for file in files if re.fullmatch(pattern, file.name)}
-    found = {}
+    contents = {}
     try:
         with gzip.open(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
             for member in archive:
@@ -35,37 +35,39 @@ def read_files(path: Path, folder: tuple[str, ...], pattern: str, damaged: str) 
                 if member.isfile() and tuple(parts) == folder and re.fullmatch(pattern, name):
                     if member.size > LARGEST:
                         raise UserError(f"{path}: {member.name} has {member.size:,} bytes; no file of the release has")
-                    found[name] = archive.extractfile(member).read()
+                    stream = archive.extractfile(member)
+                    contents[name] = stream.read() if stream else b""
             while unpacked.read(2**20):  # to the very end, where the checksum is
                 pass
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise UserError(f"{path} is damaged ({error}); {damaged}") from None
-    return found
+    return contents
 
 
 def apart(tasks: list[int], path: Path, name: str) -> tuple[str, str]:
-    """What sets a run apart of which the files of some tasks are not the release's, and what the person is told of it.
+    """Describe a run whose data files differ from the release: (table label, notice); two empty strings if none differ.
 
     Args:
-        tasks: their numbers; if there are none, nothing is to be said.
-        path: where the files lie.
+        tasks: numbers of the tasks whose files differ.
+        path: the folder or archive of the files.
         name: of the release.
     """
     if not tasks:
         return "", ""
     named = f"task{'s' if len(tasks) > 1 else ''} {', '.join(map(str, tasks))}"
-    told = f"NOTE: {named}: the files in {path} are not those of {name}; this run gets its own table"
-    return f"{named}: not the release's files", told
+    notice = f"NOTE: {named}: the files in {path} are not those of {name}; this run gets its own table"
+    return f"{named}: not the release's files", notice
 
 
 def download(what: str, mirrors: tuple[str, ...], sha256: str, archive: str, data_dir: Path) -> Path:
-    """Fetches an archive from the first mirror that answers with the right bytes, and returns where it lies.
+    """Download an archive from the first mirror that sends the right bytes, and return its path.
 
     Args:
         what: the release and its size, for people.
-        mirrors: where it is published.
-        sha256: of the archive.
-        archive: the name that it gets in `data_dir`.
+        mirrors: addresses of the archive.
+        sha256: digest of the archive.
+        archive: its file name in `data_dir`.
+        data_dir: the folder for it.
     """
     import pooch
 

@@ -11,7 +11,9 @@ EXPERIMENTS = sorted(
     str(file.relative_to(ROOT / "conf/experiment").with_suffix(""))
     for file in (ROOT / "conf/experiment").rglob("*.yaml")
 )
-ON_TASKS = sorted(file.stem for file in (ROOT / "conf/model_on_task").glob("*.yaml"))  # MODEL_TASK
+ON_TASKS = sorted(
+    (file.stem, file.parent.name) for file in (ROOT / "conf/model_on_task").glob("*/*.yaml")
+)  # model, task
 
 
 def config(*overrides: str) -> dict:

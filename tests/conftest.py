@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import settings
 
-from tasks.babi.tables import Lexicon, read
+from tasks.babi.tables import read
 from tasks.corpus import Corpus
+from tasks.lexicon import Lexicon
 from tests.tiny_babi import stories, write_release
 
 torch.set_num_threads(1)

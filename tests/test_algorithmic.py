@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tasks.algorithmic.generators import TASKS, arcsine, optimal_bits
-from tasks.algorithmic.task import Algorithm
+from tasks.algorithmic.task import SequenceTask
 from tasks.batch import Sequences
 from tasks.errors import UserError
 from tests.configs import config
@@ -23,7 +23,7 @@ FORMS = {  # small ones
 }
 
 
-def algorithm(name: str, *overrides: str) -> Algorithm:
+def algorithm(name: str, *overrides: str) -> SequenceTask:
     return load_data(config(f"task={name}", *overrides)).trainings[name]
 
 
@@ -209,19 +209,19 @@ class TestSequencesOfATask:
     [
         ("copy", "task.train.length=[20,1]", "task.train.length=[20, 1]: expected the least first, as in"),
         ("copy", "task.train.length=20", "task.train.length=20: expected the least and the greatest"),
-        ("copy", "task.train.length=[0,4]", "task.train.length=0: expected at least 1"),
-        ("copy", "task.train.length=[1,many]", "task.train.length=many: expected int"),
-        ("copy", "task.options.bits=0", "task.options.bits=0: expected at least 1"),
+        ("copy", "task.train.length=[0,4]", "task.train.length=0: expected a whole number of at least 1"),
+        ("copy", "task.train.length=[1,many]", "task.train.length=many: expected a whole number"),
+        ("copy", "task.options.bits=0", "task.options.bits=0: expected a whole number of at least 1"),
         ("copy", "task.test=[]", "task.test=[]: expected a list of forms, as in task.test=[{length:20}]"),
         ("copy", "task.test=[{lenght:5}]", "task.test.0.lenght is not an option; did you mean 'length'?"),
         ("repeat_copy", "task.test=[{length:5}]", "task.test.0 lacks repeats: expected length, repeats"),
-        ("copy", "task.epoch=0", "task.epoch=0: expected at least 1"),
-        ("copy", "task.valid_size=5", "task.valid_size=5: expected at least 40"),
+        ("copy", "task.epoch=0", "task.epoch=0: expected a whole number of at least 1"),
+        ("copy", "task.valid_size=5", "task.valid_size=5: expected a whole number of at least 40"),
         ("associative_recall", "task.train.items=[1,6]", "task.train: items=1, expected at least 2"),
         ("dynamic_ngrams", "task.test=[{length:5}]", "task.test: length=5, expected more than the 5 of the context"),
         ("priority_sort", "task.test=[{length:4,kept:5}]", "task.test: kept=5, expected at most the length, 4"),
         ("priority_sort", "task.train.kept=[9,21]", "task.train: kept=21, expected at most the length, 20"),
-        ("copy", "protocol=joint", "protocol=joint: copy has one training, on sequences that nobody has seen; leave"),
+        ("copy", "protocol=joint", "protocol=joint: copy has one training, on endless sequences; leave"),
     ],
 )
 def test_a_mistake_gets_one_clear_message(name, override, said):

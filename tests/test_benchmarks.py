@@ -50,6 +50,7 @@ def test_plain_form_answers_and_learns_the_same(model, uneven):
     torch.testing.assert_close(plain.loss(padded), sum(network.learn(batch).values()), rtol=0, atol=5e-8)
 
 
+@pytest.mark.slow
 def test_plain_form_trains(model, corpus):
     network = build(model, corpus.sizes, 3)
     plain, recipe = plain_of(network), Recipe.from_config(model["recipe"])

@@ -1,6 +1,5 @@
 """A list of runs: made as many at once as there are cores, never twice, and honest about what failed."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,16 +12,23 @@ from filelock import FileLock
 
 from tasks.errors import UserError
 from tests.configs import ROOT, config
-from tests.test_run import environment
+from tests.records import add, as_dialog, as_sequences, raw, rewrite
+from tests.runs import environment
 from tests.tiny_babi import write_release
 from zoo import records
-from zoo.campaign import Run, figure_of, left, main, read, work_of
+from zoo.commands import campaign as verb
+from zoo.commands import parse
+from zoo.commands.campaign import Run, headline_of, left, read, work_of
+from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
-from zoo.mistakes import explained
 from zoo.training.recipe import Recipe
 
 FILES = sorted((ROOT / "conf/campaign").glob("*.yaml"))
 BABI = [file for file in FILES if file.stem.startswith("babi")]
+
+
+def main(arguments: list[str]) -> None:
+    verb.main(parse("campaign", verb.GRAMMAR, arguments))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -31,10 +37,11 @@ def test_every_run_of_a_campaign_composes(file):
         assert Recipe.from_config(config(*arguments)["model"]["recipe"]).epochs > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", BABI, ids=lambda file: file.stem)
 def test_every_run_of_a_campaign_on_babi_can_be_planned(file, release):
     for arguments in read(file):
-        with explained(arguments):
+        with ends_with_message(arguments):
             # the little world has no 10k, nor 20 tasks
             plan = plan_of([*arguments, f"data_dir={release}", "task.ids=[1]", "task.source=generated", "task.size=50"])
         assert plan.recipe.epochs > 0
@@ -86,24 +93,38 @@ def test_what_is_to_do_is_shown_wherever_the_word_stands(tmp_path, release, caps
         assert "to do" in capsys.readouterr().out
     assert not (tmp_path / "results").exists()
     (tmp_path / "results/runs").mkdir(parents=True)
-    (tmp_path / "results/runs/broken.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"broken\.json is not a record"):
+    (tmp_path / "results/runs/broken-1k-per_task-0123456789-1.json").write_text("{}")  # of another run
+    main([str(tmp_path / "mine.yaml"), "--show", *added])
+    (tmp_path / "results/runs/memn2n-1k-per_task-0123456789-1.json").write_text("{}")  # perhaps of this one
+    with pytest.raises(ValueError, match=r"memn2n-1k-per_task-0123456789-1\.json is not a record"):
         main([str(tmp_path / "mine.yaml"), "--show", *added])
 
 
-def test_the_figure_of_a_record():
+def test_the_figure_of_a_record(tmp_path):
+    def figure(tasks: dict[str, dict], *changes, **also) -> str:
+        file = add(tmp_path, tasks=tuple(map(int, tasks)), identity="1", restarts=2)
+        for change in changes:
+            change(file)
+        record = raw(file) | also
+        for task, of in tasks.items():
+            if not also.get("validation"):
+                record["tasks"][task] |= of
+        rewrite(file, record)
+        return headline_of(records.read(file))
+
     tasks = {"1": {"test_errors": [9.0, 1.0], "selected": 1}, "2": {"test_errors": [2.0, 9.0], "selected": 0}}
-    assert figure_of({"tasks": tasks}) == "1.50 % test error"
-    assert figure_of({"tasks": tasks, "family": "wikimovies"}) == "98.50 % hits@1"
-    sixth = {"6": {"test_errors": [50.0], "selected": 0}}  # of which the dialogs' mean is not
-    assert figure_of({"tasks": tasks | sixth, "family": "dialog"}) == "98.50 % right replies"
-    assert figure_of({"tasks": sixth, "family": "dialog"}) == "50.00 % right replies"
-    assert figure_of({"validation": {"bits": [3.0, 0.25], "selected": 1}}) == "0.25 bits on validation"
+    assert figure(tasks) == "1.50 % test error"
+    assert figure(tasks, family="wikimovies") == "98.50 % hits@1"
+    sixth = {"6": {"test_errors": [50.0, 60.0], "selected": 0}}  # of which the dialogs' mean is not
+    assert figure(tasks | sixth, as_dialog) == "98.50 % right replies"
+    assert figure(sixth, as_dialog) == "50.00 % right replies"
+    validation = {"bits": [3.0, 0.25], "wrong_bits": [1.0, 1.0], "selected": 1, "best_epochs": [0, 0]}
+    assert figure({"1": {}}, as_sequences, validation=validation) == "0.25 bits on validation"
 
 
 def command(folder: Path, *arguments: str) -> list[str]:
     world = [f"data_dir={folder / 'data'}", f"results_dir={folder / 'results'}", "logger=none"]
-    return [sys.executable, "-m", "zoo.campaign", str(folder / "mine.yaml"), *world, *arguments]
+    return [sys.executable, "-m", "zoo", "campaign", str(folder / "mine.yaml"), *world, *arguments]
 
 
 def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -127,7 +148,7 @@ def test_a_campaign_makes_what_is_missing_and_says_what_failed(tmp_path):
 
     (tmp_path / "mine.yaml").write_text("runs:\n" + "".join(f"  - {line}\n" for line in runs))
     (file,) = (tmp_path / "results/runs").glob("kv_memnn-*.json")
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"resumed": True}))
+    rewrite(file, raw(file) | {"resumed": True})
     shown = campaign(tmp_path, "--show")
     assert (shown.stdout.count("done"), shown.stdout.count("to do")) == (2, 1)
     assert "about 0:0" in shown.stdout  # memn2n has been timed
@@ -155,7 +176,7 @@ def test_a_record_that_is_damaged_meanwhile_ends_nothing(tmp_path):
     damaged.parent.mkdir(parents=True, exist_ok=True)
     damaged.write_text("{")
     said = process.communicate(timeout=240)[1]
-    assert f"the leaderboard was not written: {damaged} is not a record" in said
+    assert f"left out: runs/{damaged.name} is not a record" in said
     assert "Traceback" not in said
     assert {file.name.partition("-")[0] for file in damaged.parent.glob("*.json")} == {"memn2n", "kv_memnn", "lstm"}
 
@@ -175,7 +196,7 @@ def test_making_runs_again_is_refused(tmp_path):
     write_release(tmp_path / "data")
     (tmp_path / "mine.yaml").write_text("runs:\n  - model=memn2n task=babi\n")
     with pytest.raises(UserError, match="rerun=true: a campaign makes what has no record"):
-        main(command(tmp_path, f"cache_dir={tmp_path / 'cache'}", "rerun=true")[3:])
+        main(command(tmp_path, f"cache_dir={tmp_path / 'cache'}", "rerun=true")[4:])
     assert not (tmp_path / "results").exists()
 
 
@@ -192,19 +213,19 @@ def test_as_many_runs_are_made_at_once_as_there_are_cores_and_one_that_fails_sto
     (tmp_path / "results/unfinished").mkdir(parents=True)
     monkeypatch.setattr(records, "cores", lambda: 2)
     with (
-        FileLock(tmp_path / f"results/unfinished/{first.name}-{first.identity}.lock"),
+        FileLock(tmp_path / f"results/unfinished/{first.title}-{first.identity}.lock"),
         pytest.raises(UserError, match=r"1 of 3 runs failed \(model=memn2n task=babi"),
     ):
-        main(command(tmp_path, f"cache_dir={tmp_path / 'cache'}")[3:])
+        main(command(tmp_path, f"cache_dir={tmp_path / 'cache'}")[4:])
     out, err = capfd.readouterr()
     assert "1/3  another process is making this very run" in err
     assert "1/3  task 1" not in err
     assert out.index("\n2/3 model=kv_memnn") < out.index("2/3  record:")
     assert "2/3    1/2  task 1: test error" in err
     kv, memn2n = (records.read(file) for file in sorted((tmp_path / "results/runs").glob("*.json")))
-    assert (kv["model"], kv["workers"]) == ("kv_memnn", 1)  # of two trainings, where one core was left
-    assert (memn2n["model"], memn2n["settings"]["model"]["dim"]) == ("memn2n", 10)
-    assert "trainer.workers" not in kv["command"]
+    assert (kv.model, kv.workers) == ("kv_memnn", 1)  # of two trainings, where one core was left
+    assert (memn2n.model, memn2n.settings["model"]["dim"]) == ("memn2n", 10)
+    assert "trainer.workers" not in kv.command
 
 
 @pytest.mark.slow

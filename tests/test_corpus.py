@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from tasks.babi.tables import Lexicon, read
+from tasks.babi.tables import read
 from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus, join, only_used
+from tasks.lexicon import Lexicon
 from tests.tiny_babi import stories
 
 

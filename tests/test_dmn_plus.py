@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.reference.compare import compare
 from tests.reference import dmn_plus as reference
+from tests.reference.compare import compare
 from zoo.models.dmn_plus import DMNPlus
 
 

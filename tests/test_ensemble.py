@@ -40,6 +40,7 @@ def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTrai
     return training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_restart_k_is_the_single_run_with_its_seed(name, corpus):
     # 100 steps, with all that differs between restarts: shuffle, noise, clip, the end of the linear start

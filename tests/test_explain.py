@@ -1,4 +1,4 @@
-"""`python -m zoo.explain`: what a record keeps, and stories that somebody types."""
+"""`zoo explain`: what a record keeps, and stories that somebody types."""
 
 import io
 from pathlib import Path
@@ -7,17 +7,27 @@ import pytest
 import torch
 from rich.console import Console
 
+from tasks import tensors
 from tasks.batch import Sizes
 from tests.configs import ROOT, config
+from tests.records import add, raw, rewrite
 from tests.tiny_babi import write_release
-from zoo import explain, records, repeat
-from zoo.runs.plan import plan_of
+from zoo import records
+from zoo.__main__ import main
+from zoo.commands import explain, help_of, parse
 from zoo.kinds.attention import example
-from zoo.runner import run
+from zoo.runs.plan import plan_of
+from zoo.runs.run import run
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
 
+pytestmark = pytest.mark.slow  # all look at runs that are made for them
+
 STORY = "Ada went to the attic.\nBen ran to the barn.\nWhere is Ada?\n\nAda walked to the yard.\nWhere is Ada?\n"
+
+
+def explains(*arguments: str) -> None:
+    explain.main(parse("explain", explain.GRAMMAR, list(arguments)))
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +47,12 @@ def results(tmp_path_factory) -> Path:
 
 def test_weights_are_those_of_one_restart_alone(results):
     (file,) = (results / "weights").iterdir()
-    weights = torch.load(file, weights_only=True)["1"]["weights"]
+    weights = tensors.load(file)["1"]["weights"]
     assert weights.untyped_storage().nbytes() == weights.numel() * weights.element_size()
 
 
 def test_shows_the_questions_of_a_record(results, capsys):
-    explain.main(["run=memn2n", "task=1", f"results_dir={results}"])
+    explains("run=memn2n", "task=1", f"results_dir={results}")
     said = capsys.readouterr().out
     assert said.count("•") == said.count("?") >= 2  # a supporting fact for each question
     assert "right" in said
@@ -52,11 +62,11 @@ def test_the_newest_record_that_has_the_task_is_taken(results, tmp_path, capsys)
     (tmp_path / "runs").mkdir()
     (made,) = (results / "runs").glob("*.json")
     for name, tasks in (("memn2n-1k-per_task-a-1", ("1",)), ("memn2n-dialog-per_task-b-2", ("4",))):
-        record = records.read(made)
+        record = raw(made)
         record["tasks"] = dict.fromkeys(tasks, record["tasks"]["1"])
-        (tmp_path / "runs" / f"{name}.json").write_text(records.dump(record))
+        rewrite(tmp_path / "runs" / f"{name}.json", record)
         (tmp_path / "runs" / f"{name}.npz").write_bytes(made.with_suffix(".npz").read_bytes())
-    explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])
+    explains("run=memn2n", "task=1", f"results_dir={tmp_path}")
     said = capsys.readouterr().out
     setting = "default, model.recipe.batch_size=8, restarts=2"
     assert said.startswith(f"memn2n-1k-per_task-a-1: {setting}, official data; task 1\n")
@@ -72,18 +82,20 @@ def test_a_record_is_named_by_its_experiment_too_and_official_data_come_first(re
         ("memn2n-1k-per_task-b-2", "mine", "generated"),
         ("memn2n-1k-per_task-c-3", None, "official"),
     ):
-        changed = records.read(made) | {"experiment": experiment, "source": source}
-        (tmp_path / "runs" / f"{name}.json").write_text(records.dump(changed))
+        changed = raw(made) | {"experiment": experiment, "source": source}
+        rewrite(tmp_path / "runs" / f"{name}.json", changed)
     assert records.find("mine", tmp_path, "1").stem == "memn2n-1k-per_task-a-1"
     assert records.find("memn2n-1k-per_task-b", tmp_path, "1").stem == "memn2n-1k-per_task-b-2"
     assert records.find("memn2n-1k", tmp_path, "1").stem == "memn2n-1k-per_task-c-3"
 
 
+@pytest.mark.parametrize("verb", ["explain", "repeat"])
 @pytest.mark.parametrize("asked", ["--help", "-h"])
-def test_help_is_help(asked, capsys):
-    for command in (explain, repeat):
-        command.main([asked])
-        assert capsys.readouterr().out.startswith(f"python -m {command.__name__} run=RECORD")
+def test_help_is_help(verb, asked, capsys):
+    main([verb, asked])
+    said = capsys.readouterr().out
+    assert said.startswith(f"zoo {verb} run=RECORD")
+    assert said == help_of(verb) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +117,7 @@ def test_any_of_several_answers_is_right(said, answer, right, capsys):
 
 def test_answers_a_story_that_is_typed(results, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(STORY))
-    explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={results}"])
+    explains("run=memn2n", "task=1", "story=-", f"results_dir={results}")
     first, second = capsys.readouterr().out.split("where is ada?")[1:]
     assert first.split()[0] == "attic"
     assert second.split()[0] == "yard"
@@ -116,7 +128,7 @@ def test_somebody_who_types_may_try_again(results, capsys, monkeypatch):
     typed = io.StringIO(STORY.replace("Where", "Ada went to the attik.\nWhere", 1))
     monkeypatch.setattr(typed, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stdin", typed)
-    explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={results}"])
+    explains("run=memn2n", "task=1", "story=-", f"results_dir={results}")
     said = capsys.readouterr().out
     assert "did you mean 'attic'" in said
     assert said.count("where is ada?") == 2
@@ -126,7 +138,7 @@ def test_weights_that_come_with_the_project_answer(capsys, monkeypatch):
     monkeypatch.setattr(
         "sys.stdin", io.StringIO("John went to the hallway.\nMary moved to the garden.\nWhere is Mary?\n")
     )
-    explain.main(["run=sukhbaatar2015_memn2n_babi_1k", "task=1", "story=-", f"results_dir={ROOT / 'results'}"])
+    explains("run=sukhbaatar2015_memn2n_babi_1k", "task=1", "story=-", f"results_dir={ROOT / 'results'}")
     assert "where is mary?  garden" in capsys.readouterr().out
 
 
@@ -136,11 +148,10 @@ def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path)
     weights = torch.nn.utils.parameters_to_vector(build(model, sizes, seed=1).parameters()).detach()
     learned = torch.tensor([word != "barn" for word in words])
     kept = {"weights": weights, "words": words, "learned": learned, "sizes": list(sizes)}
-    file = tmp_path / "runs" / "one.json"
-    stored = records.weights_of(file)
-    stored.parent.mkdir()
-    torch.save({"1": kept}, stored)
-    _, *told = explain.load(file, {"settings": {"model": model}}, "1")
+    file = add(tmp_path, tasks=(1,))
+    rewrite(file, raw(file) | {"settings": raw(file)["settings"] | {"model": model}})
+    tensors.save(records.weights_of(file), {"1": kept})
+    _, *told = explain.load(records.read(file), "1")
     (corpus,) = explain.asked(["Ada ran to the barn.", "Where is Ada?"], *told)
     assert corpus.by_question(corpus.test, torch.tensor([0]), 2).unseen.equal(~learned)
 
@@ -163,7 +174,7 @@ def test_a_story_may_be_longer_than_those_of_training(model):
         (["run=memn3n", "task=1"], "", "no record in .* begins so, or is of this experiment; did you mean 'memn2n'"),
         (["run=memn2n", "task=7"], "", "task=7: this run has the tasks 1"),
         (["run=memn2n"], "", "task= is missing"),
-        (["run=memn2n", "task=1", "storey=x"], "", "'storey=x': expected run=, task=, story="),
+        (["run=memn2n", "task=1", "storey=x"], "", "'storey' is not an option of zoo explain; did you mean 'story'"),
         (["run=memn2n", "task=1", "story=nowhere.txt"], "", "story=nowhere.txt: no such file"),
         (["run=memn2n", "task=1", "story=-"], "Ada went to the attik.", "did you mean 'attic'"),
         (["run=memn2n", "task=1", "story=-"], "Where is Ada?", "a question before any sentence"),
@@ -173,15 +184,15 @@ def test_a_story_may_be_longer_than_those_of_training(model):
 def test_a_mistake_gets_one_clear_message(results, monkeypatch, arguments, typed, said):
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     with pytest.raises(ValueError, match=said):
-        explain.main([*arguments, f"results_dir={results}"])
+        explains(*arguments, f"results_dir={results}")
 
 
 def test_without_weights_it_says_how_to_get_them(results, tmp_path):
     (tmp_path / "runs").mkdir()
     for file in (results / "runs").iterdir():
         (tmp_path / "runs" / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(ValueError, match=r"python -m zoo.repeat run=memn2n-1k-per_task-\S+ task=1\n"):
-        explain.main(["run=memn2n", "task=1", "story=-", f"results_dir={tmp_path}"])
+    with pytest.raises(ValueError, match=r"zoo repeat run=memn2n-1k-per_task-\S+ task=1\n"):
+        explains("run=memn2n", "task=1", "story=-", f"results_dir={tmp_path}")
 
 
 def test_a_record_without_what_lies_beside_it_says_so(results, tmp_path):
@@ -190,10 +201,10 @@ def test_a_record_without_what_lies_beside_it_says_so(results, tmp_path):
     file = tmp_path / "runs" / made.name
     file.write_bytes(made.read_bytes())
     with pytest.raises(ValueError, match=r"memn2n-1k-per_task-\S+npz: missing beside its record; restore it"):
-        explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])
+        explains("run=memn2n", "task=1", f"results_dir={tmp_path}")
     file.with_suffix(".npz").write_bytes((results / "runs" / file.name).with_suffix(".npz").read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"memn2n-1k-per_task-\S+npz is damaged .*; restore it"):
-        explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])
+        explains("run=memn2n", "task=1", f"results_dir={tmp_path}")
     (tmp_path / "runs" / file.name).write_text('{"schema": 1}')
-    with pytest.raises(ValueError, match=r"json is not a record of a run \(KeyError"):
-        explain.main(["run=memn2n", "task=1", f"results_dir={tmp_path}"])
+    with pytest.raises(ValueError, match=r"json is not a record of a run"):
+        explains("run=memn2n", "task=1", f"results_dir={tmp_path}")

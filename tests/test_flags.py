@@ -51,6 +51,7 @@ def test_what_lightning_cannot_have_is_refused(given, said):
         check_flags(given)
 
 
+@pytest.mark.slow
 def test_flags_reach_the_trainer_and_change_no_figure(corpus, tmp_path):
     given = config("model=wmn", "restarts=2", "trainer.max_epochs=2", "logger=none", f"results_dir={tmp_path}")
     given |= {"run": {"name": "flags", "identity": "x"}}

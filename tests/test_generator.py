@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from tasks.babi import SLUGS, TASKS
 from tasks.babi.__main__ import main
-from tasks.babi.checker import readings
-from tasks.babi.generator import CASTS, World, fingerprint, generate, statements, stories
+from tasks.babi.generator import CASTS, BabiWorld, fingerprint, generate, statements, stories
 from tasks.babi.official import find, parts_of
+from tasks.babi.oracle import readings
 from tasks.babi.puzzles import PUZZLES
-from tasks.babi.text import Asked, parse, write
+from tasks.babi.text import Question, parse, write
 from tasks.babi.walks import WALKS
 from tasks.errors import UserError
 
-USUAL = World()
+USUAL = BabiWorld()
 
 
-def questions(told) -> list[Asked]:
-    return [line for story in told for line in story if isinstance(line, Asked)]
+def questions(told) -> list[Question]:
+    return [line for story in told for line in story if isinstance(line, Question)]
 
 
 def check(task: int, story) -> None:
@@ -53,7 +53,7 @@ def worlds(draw):
     cast = CASTS[task]._asdict()
     sizes = {name: draw(st.sampled_from([0, 4, 6, 9, 17])) for name, usual in cast.items() if usual}
     distractors = draw(st.sampled_from([0.0, 0.5, 2.0]))
-    return task, World(sentences=draw(st.sampled_from([0, 5, 60])), distractors=distractors, **sizes)
+    return task, BabiWorld(sentences=draw(st.sampled_from([0, 5, 60])), distractors=distractors, **sizes)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -64,7 +64,7 @@ def test_larger_and_longer_worlds_are_true_too(chosen, seed):
     for _ in range(3):
         story = next(told)
         assert len(statements(story)) >= world.sentences
-        assert isinstance(story[-1], Asked)
+        assert isinstance(story[-1], Question)
         check(task, story)
     (read,) = parse(write([story]).encode(), "x")
     assert read == story
@@ -106,7 +106,7 @@ def test_known_stories_are_not_told_again():
 
 def test_a_world_that_is_used_up_says_so():
     with pytest.raises(UserError, match=r"task 4: after .* no story is left .* larger world"):
-        generate(4, {"test": 100_000, "train": 10}, seed=0, world=World(places=3))
+        generate(4, {"test": 100_000, "train": 10}, seed=0, world=BabiWorld(places=3))
 
 
 def test_knobs_do_what_they_say():
@@ -114,18 +114,18 @@ def test_knobs_do_what_they_say():
         return set(re.findall(r"\w+", write(told)))
 
     for task, name, size in ((1, "people", 30), (1, "places", 25), (2, "objects", 12), (19, "places", 12)):
-        world = World(**{name: size})
+        world = BabiWorld(**{name: size})
         told = generate(task, {"train": 2000}, 0, world)["train"]
         usual = words(generate(task, {"train": 2000}, 0, USUAL)["train"])
         more = size - len(getattr(CASTS[task], name))
         assert sum(not word.isdigit() for word in words(told) - usual) == more, (task, name)
-    crowd = generate(1, {"train": 500}, 0, World(distractors=3.0))["train"]
+    crowd = generate(1, {"train": 500}, 0, BabiWorld(distractors=3.0))["train"]
     assert sum(len(statements(story)) for story in crowd) == 4 * 10 * len(crowd)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_ten_thousand_sentences(task):
-    story = next(stories(task, 0, World(sentences=10_000)))
+    story = next(stories(task, 0, BabiWorld(sentences=10_000)))
     assert len(statements(story)) >= 10_000
     check(task, story)
 
@@ -140,13 +140,13 @@ def test_ten_thousand_sentences(task):
 )
 def test_a_world_that_cannot_be_is_refused(task, world, message):
     with pytest.raises(UserError, match=message):
-        next(stories(task, 0, World(**world)))
+        next(stories(task, 0, BabiWorld(**world)))
 
 
 @pytest.mark.parametrize("world", [{"sentences": -1}, {"people": 2.5}, {"distractors": "many"}, {"objects": True}])
 def test_numbers_that_are_none_are_refused(world):
-    with pytest.raises(UserError, match="expected a"):
-        World(**world)
+    with pytest.raises(UserError, match="expected"):
+        BabiWorld(**world)
 
 
 def test_twenty_thousand_questions_a_second():
@@ -235,7 +235,7 @@ class TestRelease:
             lines = [line for story in stories for line in statements(story)]
             moves = sum(" to the " in line for line in lines) / len(lines)
             same = sum(
-                a == b for story in stories for a, b in pairwise(line for line in story if isinstance(line, Asked))
+                a == b for story in stories for a, b in pairwise(line for line in story if isinstance(line, Question))
             )
             return sum(told) / len(told), moves, same / len(questions(stories))
 

@@ -57,6 +57,7 @@ def test_command_still_means_the_settings_of_its_record(name):
         assert labels["model"] == record["model"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, of in RECORDS.items() if of["source"] == "generated"])
 def test_generated_data_are_the_same_to_the_byte(name, tmp_path):
     record = RECORDS[name]
@@ -66,5 +67,6 @@ def test_generated_data_are_the_same_to_the_byte(name, tmp_path):
     assert load_data(OmegaConf.to_container(config, resolve=True)).fingerprint == then["data_sha256"]
 
 
+@pytest.mark.slow
 def test_generated_files_are_up_to_date():
     assert check(ROOT / "results") == []

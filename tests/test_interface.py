@@ -81,6 +81,7 @@ def test_a_model_that_sets_no_window_sees_all_sentences(corpus):
     assert build(model(LastWord), corpus.sizes, 1).window == corpus.sizes.story_length
 
 
+@pytest.mark.slow
 def test_a_model_that_looks_nowhere_is_trained_and_shown(corpus, tmp_path: Path):
     given = config("model=lstm", "restarts=2", "trainer.max_epochs=2", "logger=none", f"results_dir={tmp_path}")
     given["model"] = model(LastWord, recipe={"batch_size": 30})

@@ -72,9 +72,7 @@ def test_a_filled_task_is_marked_wherever_it_appears(results):
     assert rf"| {BABI.headline(row):.1f} % / 20\* |" in short
     assert "task 3 is not at hand: 8,075 questions of it are generated" in short
     line = BABI.line(row)
-    assert (
-        line.besides == f"20 failed (published 11); task 3: 8,075 questions generated; {unfilled:.2f} without"
-    )
+    assert line.besides == f"20 failed (published 11); task 3: 8,075 questions generated; {unfilled:.2f} without"
     (cells,) = as_rows(results)
     assert (cells["filled"], cells["mean_error_unfilled"]) == ("task 3: 8075", f"{unfilled:.3f}")
 

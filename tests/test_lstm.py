@@ -2,8 +2,8 @@
 
 import torch
 
-from tests.reference.compare import compare
 from tests.reference import lstm as reference
+from tests.reference.compare import compare
 from zoo.models.lstm import LSTM
 
 

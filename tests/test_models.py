@@ -6,8 +6,9 @@ from hydra.utils import get_class
 
 from tasks.batch import NONE, PAD
 from tests.configs import MODELS, config
-from zoo.interface import TRACES, MemoryNetwork
+from zoo.interface import MemoryNetwork
 from zoo.kinds.stories import evaluation_batches, predict
+from zoo.traces import TRACES
 from zoo.training.build import build, options_of
 from zoo.training.ensemble import Ensemble
 from zoo.training.recipe import OPTIMIZERS, Recipe
@@ -148,6 +149,7 @@ def test_places_without_a_question_cost_nothing(model, corpus):
     torch.testing.assert_close(sum(network.loss(answer, masked).values()), expected)
 
 
+@pytest.mark.slow
 def test_learns_eight_by_heart(model, corpus):
     network = network_of(model, corpus)
     recipe = Recipe.from_config(model["recipe"])
@@ -167,6 +169,7 @@ def test_learns_eight_by_heart(model, corpus):
     pytest.fail(f"after its last step it answers {answer.scores.argmax(-1)}, not {batch.answer}")
 
 
+@pytest.mark.slow
 def test_finite_through_200_steps_of_the_recipe(model, corpus):
     network = network_of(model, corpus)
     recipe = Recipe.from_config(model["recipe"])

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests.reference.compare import compare
 from tests.reference import ntm as reference
+from tests.reference.compare import compare
 from zoo.models.ntm import NTM, SequenceNTM
 
 

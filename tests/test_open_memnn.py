@@ -7,10 +7,10 @@ import torch
 
 from tasks.batch import NONE, PAD
 from tasks.corpus import Corpus
-from tasks.wikimovies.generator import World, generate
+from tasks.wikimovies.generator import FilmWorld, generate
 from tasks.wikimovies.tables import corpus_of, read
-from tests.reference.compare import questions
 from tests.configs import config
+from tests.reference.compare import questions
 from tests.reference.open_memnn import PlainOpen
 from zoo.models.memnn import MemNN
 from zoo.models.open_memnn import PRIME, OpenMemNN, cluster
@@ -91,7 +91,7 @@ def hashed_away(network: OpenMemNN, batch) -> bool:
 
 @pytest.fixture(scope="module")
 def films() -> Corpus:
-    files = generate(World(triples=1000, questions=100))
+    files = generate(FilmWorld(triples=1000, questions=100))
     return corpus_of(*read(files, {role: role for role in files}, slots=20, frequency=1000))
 
 
@@ -177,6 +177,7 @@ def test_the_corpus_knows_which_words_training_has_not_seen(renamed_world):
     assert batch.unseen.equal(unseen)
 
 
+@pytest.mark.slow
 def test_new_people_and_places_are_understood(renamed_world, tmp_path):
     def errors(*options: str) -> float:
         given = config(

@@ -14,15 +14,17 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.configs import ROOT
-from tests.test_leaderboard import PUBLISHED, add
+from tests.records import PUBLISHED, STORY, add, age, as_dialog, as_sequences, furnish, raw, rewrite, rows_of
 from zoo import records
-from zoo.runs.compose import compose_config
-from zoo.leaderboard import history
-from zoo.leaderboard.__main__ import check, write
-from zoo.leaderboard.compare import interval, signed_rank
-from zoo.leaderboard.page import _curve, page_data
+from zoo.families import FAMILIES
+from zoo.families.babi import TASKS
+from zoo.families.board import read_published
+from zoo.leaderboard import provenance
+from zoo.leaderboard.generate import check, load, write
+from zoo.leaderboard.page import curve, page_data
 from zoo.leaderboard.report import as_report
-from zoo.leaderboard.tables import TASKS, lines_of, read_published, rows_of
+from zoo.leaderboard.statistics import interval, signed_rank
+from zoo.runs.compose import compose_config
 
 COLUMNS = ",tasks_standing," + ",".join(f"error_{task}" for task in TASKS) + ",source\n"
 LISTED = PUBLISHED.replace(",tasks_standing,source\n", COLUMNS).replace(
@@ -32,60 +34,6 @@ CHANGED = (  # of a record that `furnish` has made, which is no run
     "settings changed since: model.memory_size, model.dim, model.hops, model.tying, model.encoding, model.time, "
     "model.time_noise, model.relu, model.init_std, model.recipe, restarts, seed"
 )
-STORY = ["mary moved to the garden", "daniel went to the office", "john took the </script> milk"]
-
-
-def furnish(file: Path, model: str = "memn2n.MemN2N") -> None:
-    """Gives a record what today's records keep: columns of the test questions, stories with attention, a model."""
-    with np.load(file.with_suffix(".npz")) as stored:
-        arrays = dict(stored)
-    record = json.loads(file.read_text())
-    for task, got in record["tasks"].items():
-        arrays[f"{task}/predictions"] = np.zeros((len(got["test_errors"]), 5), np.int16)
-        arrays[f"{task}/answer"] = np.array([0, 0, 0, 1, 1], np.int16)
-        arrays[f"{task}/told"] = np.array([2, 5, 6, 6, 100], np.int16)
-        arrays[f"{task}/facts"] = np.array([1, 2, 1, 2, 9], np.int8)
-        arrays[f"{task}/oldest_fact"] = np.array([0, 1, 2, 3, 30], np.int16)
-        arrays[f"{task}/valid_error"] = np.linspace(90, 10, 200)[:, None] * np.ones(len(got["test_errors"]))
-        look = {"task": int(task), "story": STORY, "question": "where is mary", "answer": "garden", "facts": [0]}
-        attention = [[0.9, 0.1, 0.0], [0.5, 0.25, 0.25]]
-        looks = [look | {"said": said, "attention": attention} for said in ("garden", "office")]
-        arrays[f"{task}/looks"] = np.array(json.dumps(looks))
-    record["settings"] |= {"model": {"_target_": f"zoo.models.{model}"}, "seed": 5}
-    record["command"] = "python run.py model=memn2n"
-    file.write_text(json.dumps(record))
-    np.savez_compressed(file.with_suffix(".npz"), **arrays)
-
-
-def age(file: Path) -> None:
-    """Makes a record what it was before records kept stories."""
-    with np.load(file.with_suffix(".npz")) as stored:
-        arrays = {name: array for name, array in stored.items() if not name.endswith("/looks")}
-    np.savez_compressed(file.with_suffix(".npz"), **arrays)
-
-
-def as_dialog(file: Path) -> None:
-    """Makes a record one of the dialog tasks."""
-    record = json.loads(file.read_text())
-    for task, got in record["tasks"].items():
-        got["test_dialog_errors"] = [90.0, 80.0]
-        if task != "6":
-            got |= {"oov_errors": [30.0, 25.0], "oov_dialog_errors": [100.0, 100.0]}
-    record |= {"family": "dialog", "command": "python run.py model=memn2n task=dialog"}
-    record["settings"]["task"] = {"match": False}
-    file.write_text(json.dumps(record))
-
-
-def as_sequences(file: Path) -> None:
-    """Makes a record one of an algorithmic task."""
-    record = json.loads(file.read_text())
-    del record["tasks"]
-    record |= {"family": "algorithmic", "command": "python run.py model=ntm task=copy"}
-    record["settings"] |= {"task": {"name": "copy", "train": {"length": [1, 20]}}, "protocol": "fresh"}
-    record["validation"] = {"bits": [3.0, 2.0], "wrong_bits": [1.0, 0.5], "selected": 1, "best_epochs": [4, 5]}
-    of_form = {"bits": [8.0, 4.0], "wrong_bits": [2.0, 1.0], "optimal_bits": None}
-    record["tests"] = {"length=10": of_form, "length=120": of_form | {"bits": [80.0, 41.5]}}
-    file.write_text(json.dumps(record))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +52,8 @@ def results(tmp_path_factory) -> Path:
 
 
 def data_of(results: Path, commits: dict[str, str] | None = None) -> dict:
-    return page_data(rows_of(results), read_published(results / "published.csv"), results, commits or {})
+    published = read_published(results, "published.csv")
+    return page_data(rows_of(results), published, load(results).arrays, commits or {})
 
 
 def test_tables_never_mix_sources_and_the_page_holds_every_row(results):
@@ -127,8 +76,17 @@ def test_slices_count_questions_and_mistakes(results):
 
 def test_what_older_records_lack_is_missing_and_not_made_up(results):
     old = data_of(results)["tables"][0]["rows"][2]
-    assert (old["slices"], old["looks"], old["traces"]) == (None, None, None)
+    assert (old["slices"], old["looks"], old["traces"]) == (None, None, "weights")  # the last is known of its class
     assert old["curves"]["1"] == {"epochs": [1, 2, 3], "valid": [[0, 0, 0], [0, 0, 0]]}
+
+
+def test_what_a_model_of_somebody_else_looked_at_is_not_known(tmp_path):
+    file = add(tmp_path)
+    furnish(file)
+    record = raw(file)
+    record["settings"]["model"]["_target_"] = "mine.Own"
+    rewrite(file, record)
+    assert data_of(tmp_path)["tables"][0]["rows"][0]["traces"] is None
 
 
 def test_stories_share_their_sentences_and_traces_say_what_they_are(results):
@@ -141,56 +99,63 @@ def test_stories_share_their_sentences_and_traces_say_what_they_are(results):
 
 
 def test_curves_are_thin_and_keep_both_ends(results):
-    curve = data_of(results)["tables"][0]["rows"][1]["curves"]["1"]
-    assert len(curve["epochs"]) == 40
-    assert (curve["epochs"][0], curve["epochs"][-1]) == (1, 200)
-    assert (curve["valid"][0][0], curve["valid"][0][-1]) == (90, 10)
+    shown = data_of(results)["tables"][0]["rows"][1]["curves"]["1"]
+    assert len(shown["epochs"]) == 40
+    assert (shown["epochs"][0], shown["epochs"][-1]) == (1, 200)
+    assert (shown["valid"][0][0], shown["valid"][0][-1]) == (90, 10)
 
 
 def test_what_is_not_finite_has_no_place_in_a_curve():
-    curve = _curve(np.array([[np.inf], [np.nan], [5]]))  # bits beyond float16 are stored as inf
-    assert curve["valid"] == [[None, None, 5]]
+    shown = curve(np.array([[np.inf], [np.nan], [5]]))  # bits beyond float16 are stored as inf
+    assert shown["valid"] == [[None, None, 5]]
 
 
 def test_code_that_left_the_history_is_marked(results):
     assert "no longer in the history" not in str(data_of(results)["tables"][0]["rows"][1]["marks"])
-    marked = data_of(results, {"abc": history.GONE})["tables"][0]["rows"][1]
+    marked = data_of(results, {"abc": provenance.GONE})["tables"][0]["rows"][1]
     assert marked["marks"] == ["uncommitted code", "code no longer in the history", CHANGED]
 
 
-def test_settings_that_changed_since_are_marked():
-    command = "python run.py model=memn2n task=babi task.ids=[2,1] task.size=10k restarts=3 logger=none"
+def test_settings_that_changed_since_are_marked(tmp_path):
+    command = "python run.py model=memn2n task=babi task.ids=[2,1] task.size=10k restarts=2 logger=none"
     config = compose_config(shlex.split(command)[2:])[0]
     settings = {
         "model": OmegaConf.to_container(config.model),
-        "task": {"ids": [1, 2], "size": "10k", "source": "official"},
-        "restarts": 3, "seed": 0, "max_epochs": None,
+        "task": OmegaConf.to_container(config.task) | {"ids": [1, 2], "size": "10k", "source": "official"},
+        "restarts": 2, "seed": 0, "max_epochs": None,
     }  # fmt: skip
-    made = dict.fromkeys(records.OF_A_PART) | {"command": command, "commit": "abc", "settings": settings}
-    assert history.marks(made, {}) == []
+    file = add(tmp_path)
+    rewrite(file, raw(file) | {"command": command, "settings": raw(file)["settings"] | settings})
+    text = file.read_text()
+    assert provenance.marks(records.read(file), {}) == []
     settings["model"]["recipe"]["epochs"] += 1
     settings["task"]["size"] = "1k"
-    assert history.marks(made, {}) == ["settings changed since: model.recipe.epochs, task.size"]
-    made["command"] = "python run.py experiment=gone"
-    assert history.marks(made, {}) == ["settings changed since: its command is no longer known"]
+    rewrite(file, raw(file) | {"settings": raw(file)["settings"] | settings})
+    assert provenance.marks(records.read(file), {}) == ["settings changed since: model.recipe.epochs, task.size"]
+    rewrite(file, json.loads(text) | {"command": "python run.py experiment=gone"})
+    assert provenance.marks(records.read(file), {}) == ["settings changed since: its command is no longer known"]
 
 
 def test_a_joined_record_tells_how_each_of_its_runs_was_made(results, tmp_path):
     shutil.copytree(results / "runs", tmp_path / "runs")
     name = data_of(results)["tables"][0]["rows"][0]["record"]["name"]
-    record = records.read(tmp_path / f"runs/{name}.json")
-    record["parts"] = [
-        records.parts_of(record)[0] | {"seed": seed, "restarts": 1, "commit": commit}
-        for seed, commit in ((0, "first"), (1, "second"))
+    file = tmp_path / f"runs/{name}.json"
+    (whole,) = records.read(file).parts
+    parts = [
+        whole.model_dump(exclude_unset=True) | {"seed": seed, "restarts": 1, "commit": commit}
+        for seed, commit in ((0, "f125"), (1, "5ec0d"))
     ]
-    (tmp_path / f"runs/{name}.json").write_text(records.dump(record))
-    runs = data_of(tmp_path, {"first": history.GONE, "second": history.IN})["tables"][0]["rows"][0]["record"]["runs"]
+    rewrite(file, raw(file) | {"parts": parts})
+    runs = data_of(tmp_path, {"f125": provenance.GONE, "5ec0d": provenance.IN})["tables"][0]["rows"][0]["record"][
+        "runs"
+    ]
     assert [(run["seed"], run["commit"], run["history"]) for run in runs] == [
-        (0, "first", history.GONE),
-        (1, "second", history.IN),
+        (0, "f125", provenance.GONE),
+        (1, "5ec0d", provenance.IN),
     ]
+    lines = [FAMILIES["babi"].line(row) for row in rows_of(tmp_path)]
     changed = CHANGED.replace("model.", "model._target_, model.", 1)  # it is an EntNet, made by the command of another
-    assert f"| `first`, `second`; {changed} |" in as_report(lines_of(rows_of(tmp_path)), tmp_path, {})
+    assert f"| `f125`, `5ec0d`; {changed} |" in as_report(lines, [], tmp_path, {})
 
 
 def test_text_of_a_record_cannot_end_the_script(results):
@@ -213,7 +178,7 @@ def test_fourteen_rows_of_twenty_tasks_stay_under_three_megabytes(tmp_path):
     words = [f"word{number}" for number in range(14)]
     random = np.random.RandomState(0)
     for number in range(14):
-        file = add(tmp_path, model=f"model{number}", identity=str(number))
+        file = add(tmp_path, model=f"model{number}", identity=str(number), restarts=3)
         furnish(file)
         with np.load(file.with_suffix(".npz")) as stored:
             arrays = dict(stored)
@@ -222,7 +187,7 @@ def test_fourteen_rows_of_twenty_tasks_stay_under_three_megabytes(tmp_path):
             attention = random.rand(3, 20).round(3).tolist()
             look = {"task": task, "story": story, "question": "where is mary", "answer": "garden", "said": "garden"}
             arrays[f"{task}/looks"] = np.array(json.dumps([look | {"facts": [3], "attention": attention}] * 4))
-            arrays[f"{task}/valid_error"] = 100 * random.rand(200, 10)
+            arrays |= {f"{task}/{name}": 100 * random.rand(200, 3) for name in records.CURVES}
         np.savez(file.with_suffix(".npz"), **arrays)
     write(tmp_path)
     assert 500_000 < (tmp_path / "leaderboard.html").stat().st_size < 3_000_000
@@ -272,17 +237,17 @@ def test_the_history_is_git_s_and_stays_what_it_was_as_head_goes_on(tmp_path):
     git("reset", "-q", "--hard", first)
     third = commit("instead of the second")
     commits = {first, second, third, "0" * 40}
-    expected = {first: history.IN, third: history.IN, second: history.GONE, "0" * 40: history.GONE}
-    assert history.asked(commits, {}, tmp_path) == expected
+    expected = {first: provenance.IN, third: provenance.IN, second: provenance.GONE, "0" * 40: provenance.GONE}
+    assert provenance.asked(commits, {}, tmp_path) == expected
     fourth = commit("fourth")
-    assert history.asked(commits, {}, tmp_path) == expected
+    assert provenance.asked(commits, {}, tmp_path) == expected
     # a shallow clone knows the newest commit only, and what was known before stands
     git("clone", "-q", "--depth=1", f"file://{tmp_path}", str(tmp_path / "shallow"))
-    known = history.asked({*commits, fourth}, {first: history.IN}, tmp_path / "shallow")
-    assert (known[fourth], known[first], known[third]) == (history.IN, history.IN, history.UNKNOWN)
+    known = provenance.asked({*commits, fourth}, {first: provenance.IN}, tmp_path / "shallow")
+    assert (known[fourth], known[first], known[third]) == (provenance.IN, provenance.IN, provenance.UNKNOWN)
     file = tmp_path / "commits.csv"
-    file.write_text(history.as_csv(expected))
-    assert history.read(file) == expected
+    file.write_text(provenance.as_csv(expected))
+    assert provenance.read(file) == expected
 
 
 # --- in a browser
@@ -381,7 +346,7 @@ def test_a_cell_opens_its_record(page):
     assert "Task 7, counting: 6.7 % errors on the test" in dialog.text
     assert "Mind: uncommitted code" in dialog.text
     assert texts(page, "dialog .copy pre")[1] == "python run.py model=memn2n rerun=true"
-    assert re.fullmatch(r"python -m zoo.repeat run=memn2n-1k-per_task-\S+ task=7", texts(page, "dialog .copy pre")[0])
+    assert re.fullmatch(r"zoo repeat run=memn2n-1k-per_task-\S+ task=7", texts(page, "dialog .copy pre")[0])
     assert "with changes that were not committed" in dialog.text
     assert texts(page, "dialog tbody tr")[1].split() == ["2,", "selected", "6", "2", "1.0", "6.7"]
     assert len(page.find_elements("css selector", "dialog svg path.faintline, dialog svg path.line")) == 2
@@ -456,15 +421,18 @@ def test_it_looks_inside_and_says_what_is_missing(page):
 
 def test_other_families_have_tables_of_their_own_and_open_their_records(page):
     assert texts(page, "nav a")[-2:] == ["Dialogs", "Algorithmic tasks"]
-    assert texts(page, "#table-dialogs-0 tbody td")[:3] == ["93.7", "–", "75.0"]
-    cell = one(page, "#table-dialogs-1 tbody td:nth-child(8) button")
+    assert texts(page, "#table-dialog-0 tbody td")[:3] == ["93.7", "–", "75.0"]
+    cell = one(page, "#table-dialog-1 tbody td:nth-child(8) button")
     assert cell.text == "75.0 (0.0)"
     cell.click()
     assert "Task 1, replies, unknown words: 25.0 % errors on the test" in one(page, "dialog[open]").text
     assert texts(page, "dialog .copy pre")[0].endswith(" task=1")
     page.find_element("xpath", "//dialog//button[text()='Close']").click()
-    assert texts(page, "#table-sequences-0 tbody td")[:2] == ["4.00 (1.0)\nmedian 6.00", "41.50 (1.0)\nmedian 60.75"]
-    one(page, "#table-sequences-0 tbody td:nth-child(3) button").click()
+    assert texts(page, "#table-algorithmic-0 tbody td")[:2] == [
+        "4.00 (1.0)\nmedian 6.00 (1.5)",
+        "41.50 (1.0)\nmedian 60.75 (1.5)",
+    ]
+    one(page, "#table-algorithmic-0 tbody td:nth-child(3) button").click()
     dialog = one(page, "dialog[open]").text
     assert "length=120: 41.50 bits on the test" in dialog
     assert "2, selected 1 6 2.00 41.50" in dialog
@@ -472,7 +440,7 @@ def test_other_families_have_tables_of_their_own_and_open_their_records(page):
     page.find_element("xpath", "//dialog//button[text()='Close']").click()
     one(page, "#text").send_keys("ntm")
     assert [
-        len(page.find_elements("css selector", f"#table-{name}-0 tbody tr")) for name in ("dialogs", "sequences")
+        len(page.find_elements("css selector", f"#table-{name}-0 tbody tr")) for name in ("dialog", "algorithmic")
     ] == [0, 1]
 
 
@@ -482,7 +450,7 @@ def test_without_records_of_babi_the_other_families_stand_alone(driver, tmp_path
     show(driver, tmp_path / "leaderboard.html", 1280)
     assert texts(driver, "nav a") == ["Algorithmic tasks"]
     assert not one(driver, "#source").is_displayed()
-    assert len(texts(driver, "#table-sequences-0 tbody tr")) == 1
+    assert len(texts(driver, "#table-algorithmic-0 tbody tr")) == 1
     assert driver.get_log("browser") == []
 
 

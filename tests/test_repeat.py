@@ -1,35 +1,17 @@
-"""`python -m zoo.repeat`: a cell of the leaderboard, made again by the command that its record holds."""
+"""`zoo repeat`: a cell of the leaderboard, made again by the command that its record holds."""
 
-import json
 import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from tests.test_sequences import LITTLE, SHORT, SMALL
-from zoo import records, repeat
-from zoo.runs.plan import plan_of
-from zoo.runner import run
+from tests.records import raw, rewrite
+from tests.runs import LITTLE, QUICK, SHORT, SMALL, again, made
+from zoo import records
+from zoo.commands import repeat
 
-QUICK = (
-    "model=memn2n", "task=babi", "task.ids=[1,2,6]", "task.source=generated", "task.size=60", "task.generator.test=40",
-    "restarts=2", "seed=3", "trainer.max_epochs=4", "model.dim=6", "logger=none", "trainer.workers=1",
-)  # fmt: skip
-
-
-def made(folder: Path, *arguments: str) -> Path:
-    threads = torch.get_num_threads()
-    file = run(plan_of([*arguments, f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"]))
-    torch.set_num_threads(threads)
-    return file
-
-
-def again(folder: Path, *arguments: str) -> None:
-    threads = torch.get_num_threads()
-    repeat.main([*arguments, f"results_dir={folder / 'results'}", f"cache_dir={folder / 'cache'}"])
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.slow  # all look at runs that are made for them
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +25,10 @@ def folder(tmp_path_factory) -> Path:
 def tampered(folder: Path, name: str, change) -> None:
     """A record of that name whose figures somebody has changed."""
     (file,) = (folder / "results/runs").glob("memn2n-60-per_task-*.json")
-    record = json.loads(file.read_text())
+    record = raw(file)
     change(record)
     other = file.with_name(f"{name}-{file.name}")
-    other.write_text(records.dump(record))
+    rewrite(other, record)
     other.with_suffix(".npz").write_bytes(file.with_suffix(".npz").read_bytes())
 
 
@@ -56,8 +38,8 @@ def test_one_task_of_a_run_of_several_is_the_same_to_the_bit(folder, capsys):
     (file,) = (folder / "results/runs").glob("memn2n-60-per_task-*.json")
     repeated = sorted((folder / "results/repeated/runs").glob("memn2n-60-per_task-*.json"))[-1]
     then, now = records.read(file), records.read(repeated)
-    assert list(then["tasks"]) == ["1", "2", "6"]
-    assert now["tasks"] == {"2": then["tasks"]["2"]}
+    assert list(then.tasks) == ["1", "2", "6"]
+    assert now.tasks == {"2": then.tasks["2"]}
     with np.load(file.with_suffix(".npz")) as old, np.load(repeated.with_suffix(".npz")) as new:
         assert {name.partition("/")[0] for name in new.files} == {"2"}
         for name in new.files:
@@ -66,14 +48,14 @@ def test_one_task_of_a_run_of_several_is_the_same_to_the_bit(folder, capsys):
 
 def test_a_command_can_be_pasted_into_a_shell(folder):
     (file,) = (folder / "results/runs").glob("memn2n-60-per_task-*.json")
-    assert shlex.split(records.read(file)["command"]) == ["python", "run.py", *QUICK]
+    assert shlex.split(records.read(file).command) == ["python", "run.py", *QUICK]
 
 
 def test_a_joint_training_is_repeated_whole(folder, capsys):
     again(folder, "run=memn2n-60-joint", "task=2")
     assert "the same as memn2n-60-joint-" in capsys.readouterr().out
     repeated = sorted((folder / "results/repeated/runs").glob("memn2n-60-joint-*.json"))[-1]
-    assert list(records.read(repeated)["tasks"]) == ["1", "2"]
+    assert list(records.read(repeated).tasks) == ["1", "2"]
 
 
 def test_sequences_are_repeated(tmp_path, capsys):
@@ -85,11 +67,11 @@ def test_sequences_are_repeated(tmp_path, capsys):
 
 @pytest.mark.parametrize("dirty", [True, False, None])
 def test_uncommitted_code_is_named_before_the_training(tmp_path, monkeypatch, capsys, dirty):
-    monkeypatch.setattr(records, "commit", lambda results: {"commit": "0" * 40, "dirty": dirty})
+    monkeypatch.setattr(records, "commit_of_code", lambda results: {"commit": "0" * 40, "dirty": dirty})
     file = made(tmp_path, *QUICK, "task.ids=[1]", "trainer.max_epochs=1")
     before_it = capsys.readouterr().err.partition("memn2n on generated")[0]
     assert ("will mark this run as of uncommitted code" in before_it) is (dirty is True)
-    assert records.read(file)["dirty"] is dirty
+    assert records.read(file).dirty is dirty
 
 
 def test_what_differs_is_named(folder):
@@ -141,7 +123,7 @@ def test_programs_are_compiled_as_they_were(folder, monkeypatch, capsys, compile
         (["run=memn3n"], "no record in .* begins so, or is of this experiment; did you mean 'memn2n'"),
         (["run=memn2n-60-per_task", "task=7"], "task=7: this run has the tasks 1, 2, 6"),
         (["task=2"], "run= is missing"),
-        (["run=memn2n", "7"], "'7': expected run=, task= or an option of run.py"),
+        (["run=memn2n", "7"], "'7': expected name=value; zoo repeat --help"),
     ],
 )
 def test_a_mistake_gets_one_clear_message(folder, arguments, said):

@@ -23,7 +23,7 @@ def results(tmp_path) -> Path:
 
 def report(results: Path, commits: dict[str, str] | None = None) -> str:
     rows = FAMILIES["babi"].rows(read_all(results), results)
-    return as_report([FAMILIES["babi"].line(row) for row in rows], results, commits or {})
+    return as_report([FAMILIES["babi"].line(row) for row in rows], [], results, commits or {})
 
 
 def line_of(text: str, model: str) -> list[str]:

@@ -1,10 +1,8 @@
-"""Everything that must hold for every network that reads sequences: a sweep over conf/model_on_task/*.yaml."""
+"""Everything that must hold for every network that reads sequences: a sweep over conf/model_on_task/*/*.yaml."""
 
 import csv
-import json
 import math
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,41 +13,33 @@ from hydra.utils import get_class
 from tasks.batch import Sequences, Widths
 from tasks.errors import UserError
 from tests.configs import EXPERIMENTS, ON_TASKS, ROOT, config
+from tests.records import add, as_sequences, csv_of, markdown, raw, rewrite, rows_of, short_markdown
 from tests.reference import lstm as lstm_reference
 from tests.reference import ntm as ntm_reference
+from tests.runs import LITTLE, SHORT, SMALL
+from zoo import records
+from zoo.commands.draw import picture, tapes_of
+from zoo.families.algorithmic import task_of
 from zoo.interface import SequenceNetwork, bits, wrong_bits
 from zoo.kinds import stories
 from zoo.kinds.sequences import evaluation_batches, training_batches
-from zoo.leaderboard import sequences
 from zoo.models.lstm import SequenceLSTM
 from zoo.models.ntm import SequenceNTM
-from zoo.pictures import picture, tapes_of
-from zoo.runner import load_data, plan, run
+from zoo.runs.data import load_data
+from zoo.runs.plan import plan
+from zoo.runs.run import run
 from zoo.training.batches import Blocks
 from zoo.training.build import build, options_of
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import EnsembleTraining
 from zoo.training.recipe import Recipe
 
-SMALL = {
-    "ntm": ("model.slots=12", "model.width=6", "model.dim=12"),
-    "lstm": ("model.dim=12",),
-}
-SHORT = {
-    "copy": ("task.train.length=[1,4]", "task.test=[{length:5}]"),
-    "repeat_copy": ("task.train.length=[1,3]", "task.train.repeats=[1,3]", "task.test=[{length:3,repeats:4}]"),
-    "associative_recall": ("task.train.items=[2,3]", "task.test=[{items:4}]"),
-    "dynamic_ngrams": ("task.train.length=[10,10]", "task.test=[{length:12}]"),
-    "priority_sort": ("task.train.length=[5,5]", "task.train.kept=[3,3]", "task.test=[{length:6,kept:4}]"),
-}
-LITTLE = ("task.valid_size=40", "task.test_size=6")
 FRESH = [name for name in EXPERIMENTS if config(f"experiment={name}")["protocol"] == "fresh"]
 
 
-@pytest.fixture(params=[name for name in ON_TASKS if name.partition("_")[2] in SHORT])
+@pytest.fixture(params=[pair for pair in ON_TASKS if pair[1] in SHORT], ids="-".join)
 def pair(request) -> tuple[str, str]:
-    model, _, task = request.param.partition("_")
-    return model, task
+    return request.param
 
 
 def small(model: str, task: str, *overrides: str) -> dict:
@@ -116,6 +106,7 @@ def test_weightings_sum_to_one(pair):
             torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
 
 
+@pytest.mark.slow
 def test_restart_k_is_the_single_run_with_its_seed(pair):
     given = small(*pair, "task.epoch=24")
     (algorithm,) = load_data(given).trainings.values()
@@ -140,6 +131,7 @@ def test_restart_k_is_the_single_run_with_its_seed(pair):
     assert together.best.error[0] != together.best.error[1]
 
 
+@pytest.mark.slow
 def test_learns_the_shortest_sequences(pair):
     given = small(*pair)
     network, batch = network_of(given), some(given)
@@ -258,10 +250,9 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("name", FRESH)
-def test_an_experiment_says_what_the_table_says_and_has_about_the_weights_of_the_paper(name):
+def test_an_experiment_names_its_row_and_has_about_the_weights_of_the_paper(name):
     given = config(f"experiment={name}")
     row = PUBLISHED[given["published"]["key"]]
-    assert (given["published"]["parameters"], given["published"]["said"]) == (int(row["parameters"]), row["said"])
     assert name == f"graves2014_{row['key']}"
     assert given["task"]["name"] == row["task"]
     weights = sum(parameter.numel() for parameter in network_of(given).parameters())
@@ -287,6 +278,7 @@ def test_a_model_and_a_task_that_do_not_fit_get_one_sentence(tmp_path):
         plan(given, labels_of("ntm"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRESH)
 def test_every_experiment_ends_with_a_record_and_a_row_beside_its_paper(name, tmp_path):
     short = SHORT[config(f"experiment={name}")["task"]["name"]]
@@ -296,21 +288,23 @@ def test_every_experiment_ends_with_a_record_and_a_row_beside_its_paper(name, tm
         "logger=none", "trainer.workers=1", f"results_dir={tmp_path}",
     )  # fmt: skip
     labels = labels_of(model) | {"experiment": name, "published": given["published"]["key"]}
-    record = json.loads(run(plan(given, labels)).read_text())
+    file = run(plan(given, labels))
+    rewrite(file, raw(file) | {"dirty": False})  # marked where the tree is not clean
+    record = records.read(file)
     (tmp_path / "published_sequences.csv").write_text((ROOT / "results/published_sequences.csv").read_text())
-    (row,) = sequences.rows_of(tmp_path)
-    (form,) = row.tests
-    assert (row.model, row.task, form) == (model, given["task"]["name"], next(iter(record["tests"])))
-    assert (row.tests[form]["optimal_bits"] is not None) == (row.task == "dynamic_ngrams")
-    page = sequences.as_markdown([row])
-    assert f"| {model} | {name} | 2 | selected |" in page
+    (row,) = rows_of(tmp_path, "algorithmic")
+    (form,) = record.tests
+    assert (row.model, task_of(row.record)) == (model, given["task"]["name"])
+    drawn_of = task_of(row.record)
+    assert (record.tests[form].optimal_bits is not None) == (drawn_of == "dynamic_ngrams")
+    page = markdown([row], "algorithmic")
+    assert f"| {model} | {name} | {record.tests[form].bits[record.validation.selected]:.2f} (" in page
     assert given["published"]["said"] in page
-    short = sequences.as_short_markdown([replace(row, marks=())])  # marked where the tree is not clean
+    short = short_markdown([row], "algorithmic")
     cells = [cell.strip() for cell in short.splitlines()[-1].split("|")[1:-1]]
-    assert cells[4:8] == ["–", "–", "–", form]  # its only test is beyond training
-    assert ("(optimum " in cells[8]) == (row.task == "dynamic_ngrams")
-    (file,) = (tmp_path / "runs").glob("*.json")
-    drawn = picture(tapes_of(file)[form], form)
+    assert cells[3:7] == ["–", "–", "–", form]  # its only test is beyond training
+    assert ("(optimum " in cells[7]) == (drawn_of == "dynamic_ngrams")
+    drawn = picture(tapes_of(record)[form], form)
     assert ("write weightings" in drawn) == ("read weightings" in drawn) == (model == "ntm")
 
 
@@ -324,7 +318,7 @@ def test_every_experiment_ends_with_a_record_and_a_row_beside_its_paper(name, tm
         ("priority_sort", "length=20 kept=16", "–"),
     ],
 )
-def test_the_readme_shows_a_test_as_in_training_and_one_beyond(task, within, beyond):
+def test_documents_show_a_test_as_in_training_and_one_beyond(tmp_path, task, within, beyond):
     given = config("model=ntm", f"task={task}")
     (algorithm,) = load_data(given).trainings.values()
     names = map(algorithm.test.name, range(len(algorithm.test.forms)))
@@ -332,13 +326,19 @@ def test_the_readme_shows_a_test_as_in_training_and_one_beyond(task, within, bey
         name: {"bits": [9.0, place, place + 1], "wrong_bits": [0.0, 0.5, 0.25], "optimal_bits": None}
         for place, name in enumerate(names)
     }
-    row = sequences.Row("ntm", "default", task, "", 3, 0, given["task"]["train"], tests, 2.0, 100, 30.0, {}, "name", ())
-    cells = [cell.strip() for cell in sequences.as_short_markdown([row]).splitlines()[-1].split("|")[1:-1]]
+    file = add(tmp_path, model="ntm", tasks=(1,), restarts=3)
+    as_sequences(file)
+    record = raw(file)
+    record["settings"] |= {"task": given["task"], "restarts": 3}
+    validation = {"bits": [2.0] * 3, "wrong_bits": [1.0] * 3, "selected": 0, "best_epochs": [0] * 3}
+    rewrite(file, record | {"tests": tests, "validation": validation})
+    (row,) = rows_of(tmp_path, "algorithmic")
+    cells = [cell.strip() for cell in short_markdown([row], "algorithmic").splitlines()[-1].split("|")[1:-1]]
 
     def shown(form: str) -> list[str]:
         return ["–"] * 3 if form == "–" else [form, f"{list(tests).index(form) + 1:.2f}", "0.25"]  # medians
 
-    assert cells[4:] == [*shown(within), *shown(beyond)]
+    assert cells[3:] == [*shown(within), *shown(beyond)]
 
 
 @pytest.fixture(scope="module")
@@ -354,11 +354,12 @@ def finished(tmp_path_factory):
     return results
 
 
+@pytest.mark.slow
 class TestRun:
     def test_leaves_a_record_of_bits(self, finished):
         (file,) = (finished / "runs").glob("*.json")
         assert file.name.startswith("ntm-copy-fresh-")
-        record = json.loads(file.read_text())
+        record = raw(file)
         assert record["family"] == "algorithmic"
         assert record["validation"]["bits"][record["validation"]["selected"]] == min(record["validation"]["bits"])
         assert record["tests"].keys() == {"length=5"}
@@ -369,18 +370,19 @@ class TestRun:
             assert (stored["copy/valid_error"][-1] < stored["copy/valid_error"][0]).all()
 
     def test_has_a_row_in_a_table_of_its_own(self, finished):
-        (row,) = sequences.rows_of(finished)
-        page = sequences.as_markdown([row])
+        (row,) = rows_of(finished, "algorithmic")
+        page = markdown([row], "algorithmic")
+        bits = row.record.tests["length=5"].bits[row.record.validation.selected]
         assert "## copy" in page
-        assert f"| ntm | e | 2 | selected | {row.tests['length=5']['bits'][row.selected]:.2f} (" in page
+        assert f"| ntm | e | {bits:.2f} (" in page
         assert "near-perfect copies up to length 50" in page
-        (line,) = csv.DictReader(sequences.as_csv([row]).splitlines())
-        assert float(line["bits"]) == pytest.approx(row.tests["length=5"]["bits"][row.selected], abs=1e-4)
+        (line,) = csv_of([row], "algorithmic")
+        assert float(line["bits"]) == pytest.approx(bits, abs=1e-4)
         assert line["form"] == "length=5"
 
     def test_can_be_drawn(self, finished):
         (file,) = (finished / "runs").glob("*.json")
-        tapes = tapes_of(file)
+        tapes = tapes_of(records.read(file))
         assert tapes["length=5"]["writing"].shape == (11, 1, 12)
         drawn = ElementTree.fromstring(picture(tapes["length=5"], "length < 6"))
         texts = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from tasks.babi import official as release_module
-from tasks.babi.generator import World, fingerprint, generate
+from tasks.babi.generator import BabiWorld, fingerprint, generate
 from tasks.babi.official import FOLDER, find, parts_of
 from tasks.babi.sources import Official, Stories, Transfer, questions_of
 from tasks.babi.text import parse, write
 from tasks.errors import UserError
-from tests.test_run import run, the_record
+from tests.runs import run, the_record
 from tests.tiny_babi import load_babi, write_release
 
 
@@ -21,7 +21,7 @@ def test_generated_stories_are_those_that_the_generator_tells(tmp_path):
     for training in data.trainings.values():
         assert (len(training.train), len(training.valid), len(training.test)) == (180, 20, 50)
     corpus = data.trainings["1"]
-    told = generate(1, {"train": 180, "valid": 20, "test": 50}, 0, World())
+    told = generate(1, {"train": 180, "valid": 20, "test": 50}, 0, BabiWorld())
     first = [" ".join(corpus.words[w] for w in corpus.sentences[row] if w) for row in corpus.test.facts[:2]]
     assert first == [line.rstrip(".").lower() for line in told["test"][0][:2]]
 
@@ -59,7 +59,9 @@ def test_auto_goes_on_with_generated_stories_when_no_mirror_answers(tmp_path, mo
     monkeypatch.setattr(release_module, "MIRRORS", ("http://127.0.0.1:9/none.tar.gz",))
     data = load_babi(tmp_path / "nowhere", tmp_path / "cache", [1], source="auto", size=100, download=True)
     assert data.source == "generated"
-    assert "could not be downloaded" in data.notice
+    assert data.notice.startswith("NOTE: bAbI v1.2 (16 MB) could not be downloaded; generated stories are used instead")
+    assert "put tasks_1-20_v1-2.tar.gz into" in data.notice
+    assert len(data.notice.splitlines()) == 1
     with pytest.raises(UserError, match="could not be downloaded"):
         load_babi(tmp_path / "nowhere", tmp_path / "cache", [1], source="official", download=True)
 
@@ -82,7 +84,7 @@ def larger(tmp_path):
     """A release in the language of bAbI, with 10k folders of 300 questions; the training file of task 1 is missing."""
     home = tmp_path / "data" / FOLDER
     for task in (1, 2):
-        told = generate(task, {"train": 300, "test": 100}, seed=99, world=World())
+        told = generate(task, {"train": 300, "test": 100}, seed=99, world=BabiWorld())
         for subset, train in (("en", told["train"][:20]), ("en-10k", told["train"])):
             (home / subset).mkdir(parents=True, exist_ok=True)
             (home / subset / f"qa{task}_x_train.txt").write_text(write(train))
@@ -127,7 +129,10 @@ def test_the_official_part_of_task_3_is_found_in_the_release(official, tmp_path)
         ({"source": "official", "size": 500}, "the release has task.size=1k and task.size=10k"),
         ({"generator": {"sentences": 9}}, "task.generator.sentences is about generated stories"),
         ({"source": "generated", "generator": {"peple": 9}}, "task.generator.peple is not an option.*'people'"),
-        ({"source": "generated", "generator": {"seed": -1}}, "task.generator.seed=-1: expected at least 0"),
+        (
+            {"source": "generated", "generator": {"seed": -1}},
+            "task.generator.seed=-1: expected a whole number of at least 0",
+        ),
         ({"source": "generated", "generator": {"places": 9, "people": 1}}, "people=1: expected 2 to"),
         ({"fill_missing": "zeros"}, r"task.fill_missing=zeros is not known .*\(generated\)"),
         ({"protocol": "both"}, "protocol=both is not known"),
@@ -147,6 +152,7 @@ class TestRun:
     QUICK = ("model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", "model.dim=4", "logger=none")
 
     def test_without_the_release_a_run_goes_on_and_says_so_everywhere(self, tmp_path):
+        (tmp_path / "nowhere").mkdir()
         done = run(
             tmp_path / "nowhere", tmp_path / "results", *self.QUICK, "task.size=100", "task.generator.sentences=20"
         )

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.babi.tables import Lexicon, read
+from tasks.babi.tables import read
 from tasks.errors import UserError
+from tasks.lexicon import Lexicon
 from tests.tiny_babi import stories
 
 STORY = b"""1 Mary got the milk there.
@@ -85,7 +86,7 @@ CUT_OFF = [
     (b"1 M.\n2\n", "line 2: expected a sentence after the ID, found '2'"),
     (b"1 M.\n2 Who?\tM\t1\n3 \n", "line 3: expected a sentence after the ID"),
     (b"1 M.\n1 M.\n2 Who?\tM\t1\n", "qa, line 1: expected a question at the end of the story, found '1 M.'"),
-    ("1 Zoé".encode()[:-1], "qa, line 1: not UTF-8 text; the file is damaged or is not a bAbI file"),
+    ("1 Zoé".encode()[:-1], "qa, line 1: not UTF-8 text; the file is damaged or is no bAbI file"),
 ]
 TABS = [
     (b"1 M.\n2 Who? M 1\n", "line 2: expected a tab, the answer, a tab and supporting IDs behind a question"),
@@ -129,7 +130,7 @@ OTHER_FILES = [
     (b"\xef\xbb\xbf", "qa: expected stories with questions, found an empty file"),
     (b"\n", "qa, line 1: expected the line's ID to be 1, found ''"),
     (b"<!DOCTYPE html>\n<html>\n", "qa, line 1: expected the line's ID to be 1, found '<!DOCTYPE html>'"),
-    (b"\x1f\x8b\x08\x00\x00", "qa, line 1: not UTF-8 text; the file is damaged or is not a bAbI file"),
+    (b"\x1f\x8b\x08\x00\x00", "qa, line 1: not UTF-8 text; the file is damaged or is no bAbI file"),
     (STORY.decode().encode("utf-16-le"), "qa, line 1: expected text, found the stray character '\\x00'; is it UTF-8?"),
     (STORY.decode().encode("utf-16"), "qa, line 1: not UTF-8 text"),
     ("1 M.\n2 Zoé left.\n".encode("latin-1"), "qa, line 2: not UTF-8 text"),

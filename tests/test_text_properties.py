@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.babi.tables import Lexicon, read
-from tasks.babi.text import Asked, parse, write
+from tasks.babi.tables import read
+from tasks.babi.text import Question, parse, write
 from tasks.batch import NONE
 from tasks.errors import UserError
+from tasks.lexicon import Lexicon
 from tests.tiny_babi import stories
 
 VALID = stories(3, seed=5, sentences=8)  # two-digit IDs, also among the supporting ones
@@ -27,7 +28,7 @@ def literal(text: str) -> list:
             ids: dict[str, int] = {}
         if "\t" in rest:
             question, answer, support = rest.split("\t")
-            told[-1].append(Asked(question, answer, tuple(ids[place] for place in support.split())))
+            told[-1].append(Question(question, answer, tuple(ids[place] for place in support.split())))
         else:
             ids[number] = len(ids)
             told[-1].append(rest)
@@ -88,7 +89,7 @@ def check_tables(data: bytes, told: list) -> None:
         )
         for number, story in enumerate(told)
         for place, line in enumerate(story)
-        if isinstance(line, Asked)
+        if isinstance(line, Question)
     ]
     assert (split.support < split.told[:, None]).all()
     assert all(facts)
@@ -152,7 +153,7 @@ def test_a_file_that_is_cut_off_is_refused_unless_it_ends_with_a_question():
         told = read_or_refused(VALID[:place].encode())
         if not isinstance(told, int):  # cut just behind a question: nothing shows
             assert VALID[:place].endswith("\n")
-            assert isinstance(told[-1][-1], Asked)
+            assert isinstance(told[-1][-1], Question)
 
 
 def test_a_line_that_is_cut_off_is_refused_unless_a_supporting_id_is_left():
@@ -220,7 +221,7 @@ def told_stories(draw):
             heard += 1
         support = draw(st.lists(st.integers(0, heard - 1), min_size=1, max_size=4, unique=True))
         answer = draw(st.sampled_from(", ")).join(draw(st.lists(WORDS, min_size=1, max_size=3)))
-        story.append(Asked(draw(SENTENCES) + "?", answer, tuple(support)))
+        story.append(Question(draw(SENTENCES) + "?", answer, tuple(support)))
     return story
 
 

@@ -8,17 +8,18 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from tasks.babi.tables import Lexicon, read
+from tasks.babi.tables import read
 from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
+from tasks.lexicon import Lexicon
 from tests.configs import MODELS, config
-from tests.test_repeat import again, made
+from tests.runs import again, made
 from tests.tiny_babi import stories
 from zoo import records
-from zoo.runs.plan import plan_of
+from zoo.families.board import setting_of
 from zoo.interface import MemoryNetwork
 from zoo.kinds.stories import evaluation_batches, training_batches
-from zoo.leaderboard import tables
+from zoo.runs.plan import plan_of
 from zoo.training.batches import Blocks
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
@@ -72,6 +73,7 @@ def trained(name: str, tasks: dict[str, Corpus], sizes, learned: list[str], reci
     return training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_each_task_is_learned_as_it_is_alone(name, tasks, monkeypatch):
     monkeypatch.setattr("zoo.kinds.stories.EVALUATED_AT_ONCE", 10)  # so that validation has several batches
@@ -139,6 +141,7 @@ def test_programs_hold_networks_whose_memories_are_alike(tasks):
     assert pack(tasks, alone(tasks, "model=entnet", "model.keys=tied"), 9, most=20) == [["1"], ["2"]]
 
 
+@pytest.mark.slow
 def test_each_training_has_the_figures_of_its_own_networks(tasks, tmp_path):
     given = config(
         "model=memnn", "restarts=2", "trainer.max_epochs=6", "model.dim=6", "model.recipe.batch_size=9",
@@ -176,21 +179,22 @@ TWO = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_records_each_training_of_a_program(tmp_path, capsys):
     file = made(tmp_path, *TWO, "logger=csv")
     record = records.read(file)
-    assert list(record["trainings"]) == ["1", "6"]
-    assert record["settings"]["together"] == [["1", "6"]]
+    assert list(record.trainings) == ["1", "6"]
+    assert record.settings["together"] == [["1", "6"]]
     assert (
-        tables.setting_of(record, ("task.", "model.dim", "restarts"))
+        setting_of(record, ("task.", "model.dim", "restarts"))
         == "default, trainer.max_epochs=4, tasks filled up to one size"
     )
-    with records.arrays(file) as arrays:
-        assert arrays["1/predictions"].shape == (2, 40)
-        assert arrays["6/valid_error"].shape == (4, 2)
-        wrong = arrays["6/predictions"] != arrays["6/answer"]
-        assert list(100 * wrong.mean(1)) == pytest.approx(record["tasks"]["6"]["test_errors"])
-        filled_up = list(arrays["1/words"])
+    arrays = records.arrays(record)
+    assert arrays["1/predictions"].shape == (2, 40)
+    assert arrays["6/valid_error"].shape == (4, 2)
+    wrong = arrays["6/predictions"] != arrays["6/answer"]
+    assert list(100 * wrong.mean(1)) == pytest.approx(record.tasks["6"].test_errors)
+    filled_up = list(arrays["1/words"])
     (metrics,) = (tmp_path / "results/logs").rglob("metrics.csv")
     assert {"train_loss/1/0", "train_loss/1/1", "train_loss/6/0", "train_loss/6/1"} <= set(
         metrics.read_text().splitlines()[0].split(",")

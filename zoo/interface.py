@@ -188,14 +188,14 @@ class SequenceNetwork(MemoryNetwork):
 
 
 def bits(scores: Tensor, batch: Sequences) -> Tensor:
-    """Cross-entropy of each sequence, (..., B), in bits."""
+    """Compute the cross-entropy of each sequence, (..., B), in bits."""
     scores, targets = torch.broadcast_tensors(scores, batch.targets)
     nats = F.binary_cross_entropy_with_logits(scores, targets, reduction="none").sum(-1)
     return (nats * batch.mask).sum(-1) / math.log(2)
 
 
 def wrong_bits(scores: Tensor, batch: Sequences) -> Tensor:
-    """The number of wrong bits of each sequence, (..., B); a bit is taken for the likelier of its two values."""
+    """Count the wrong bits of each sequence, (..., B); a bit is taken for the likelier of its two values."""
     wrong = (scores > 0) != (batch.targets > 0.5)
     return (wrong.sum(-1) * batch.mask).sum(-1)
 

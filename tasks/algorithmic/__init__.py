@@ -1,1 +1,1 @@
-"""The five tasks of the Neural Turing machine's paper, drawn anew for every step of training."""
+"""The five tasks of the paper on Neural Turing machines; sequences are drawn anew for every training step."""

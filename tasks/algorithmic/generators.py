@@ -1,7 +1,7 @@
 """Copy, repeat copy, associative recall, dynamic n-grams, priority sort (Graves, Wayne and Danihelka, 2014, section 4).
 
-Every task draws a batch at once, on the device of its generator, all sequences of one form: of one length, that is, and
-one number of repeats. Nothing is shown while an answer is to be given.
+Every task draws a batch at once, on the device of its generator. All sequences of a batch have one form: one length
+and, in repeat copy, one number of repeats. The input is blank while an answer is due.
 """
 
 from abc import ABC, abstractmethod
@@ -13,32 +13,39 @@ from torch import Generator, Tensor
 
 from tasks.batch import Sequences, Widths
 
+NUMBER = 4  # bytes
+
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """A task; what a sequence's form is made of are the arguments of `draw` after `generator`, named in `form`."""
+    """A task: it draws sequences of a form. The form is a tuple of whole numbers, a length for example."""
 
-    form: ClassVar[tuple[str, ...]]
+    form: ClassVar[tuple[str, ...]]  # names of the numbers
 
     @property
     def smallest(self) -> tuple[int, ...]:
-        """The numbers of the shortest form, with which growing sequences begin."""
+        """The shortest form, with which growing sequences begin."""
         return (1,) * len(self.form)
 
     @property
     @abstractmethod
-    def widths(self) -> Widths: ...
+    def widths(self) -> Widths:
+        """The widths of inputs and outputs."""
 
     @abstractmethod
     def draw(self, count: int, generator: Generator, *form: int) -> Sequences:
-        """`count` sequences of one form."""
+        """Draw `count` sequences of one form."""
 
     def wrong(self, *form: int) -> str:
-        """What is wrong with a form whose numbers are all at least 1; nothing if it can be drawn."""
+        """Say why a form whose numbers are all at least 1 cannot be drawn; empty if it can."""
         return ""
 
+    def least_size(self, *form: int) -> int:
+        """Bytes that a sequence of a form takes at least."""
+        return NUMBER * max(form) * sum(self.widths)
+
     def blank(self, count: int, steps: int, generator: Generator) -> Sequences:
-        """Sequences that show nothing and ask for nothing."""
+        """Make sequences that show nothing and ask for nothing."""
         device = generator.device
         return Sequences(
             torch.zeros(count, steps, self.widths.inputs, device=device),
@@ -58,7 +65,9 @@ class Copy(Task):
     def widths(self) -> Widths:
         return Widths(self.bits + 1, self.bits)
 
-    def draw(self, count: int, generator: Generator, length: int) -> Sequences:
+    def draw(self, count: int, generator: Generator, *form: int) -> Sequences:
+        """Show vectors, then ask for them."""
+        (length,) = form
         drawn = self.blank(count, 2 * length + 1, generator)
         vectors = coins(generator, count, length, self.bits)
         drawn.inputs[:, :length, :-1] = vectors
@@ -70,9 +79,9 @@ class Copy(Task):
 
 @dataclass(frozen=True)
 class RepeatCopy(Task):
-    """As copy, but several times over, then an end marker; how many times is told together with the delimiter.
+    """As copy, but the vectors are asked for several times, then an end marker; the number comes with the delimiter.
 
-    The number is scaled to zero mean and unit variance over 1 to `most`, the numbers of training.
+    The number is scaled to zero mean and unit variance over 1 to `most`, as in training.
     """
 
     bits: int
@@ -83,7 +92,9 @@ class RepeatCopy(Task):
     def widths(self) -> Widths:
         return Widths(self.bits + 2, self.bits + 1)
 
-    def draw(self, count: int, generator: Generator, length: int, repeats: int) -> Sequences:
+    def draw(self, count: int, generator: Generator, *form: int) -> Sequences:
+        """Show vectors and a number, then ask for the vectors so many times."""
+        length, repeats = form
         drawn = self.blank(count, length + 1 + length * repeats + 1, generator)
         vectors = coins(generator, count, length, self.bits)
         drawn.inputs[:, :length, :-2] = vectors
@@ -95,14 +106,16 @@ class RepeatCopy(Task):
         return drawn
 
     def scaled(self, repeats: int) -> float:
-        deviation = ((self.most**2 - 1) / 12) ** 0.5  # of a uniform draw from 1 to most
+        """The input that stands for a number of repeats."""
+        deviation: float = ((self.most**2 - 1) / 12) ** 0.5  # of a uniform draw from 1 to most
         return (repeats - (self.most + 1) / 2) / max(deviation, 1e-9)
 
 
 @dataclass(frozen=True)
 class AssociativeRecall(Task):
-    """Items of several vectors, each after a delimiter; then one of them between two marks: the item after it is asked
-    for. The last item is never the one that is shown again.
+    """Items of several vectors, each after a delimiter; then one of them again, between two marks.
+
+    The item after that one is asked for, so the last item is never shown again.
     """
 
     bits: int
@@ -117,34 +130,37 @@ class AssociativeRecall(Task):
     def smallest(self) -> tuple[int, ...]:
         return (2,)
 
-    def wrong(self, items: int) -> str:
+    def wrong(self, *form: int) -> str:
+        """Refuse less than two items."""
+        (items,) = form
         return f"items={items}, expected at least 2: one is shown again, the next is asked for" if items < 2 else ""
 
-    def draw(self, count: int, generator: Generator, items: int) -> Sequences:
+    def draw(self, count: int, generator: Generator, *form: int) -> Sequences:
+        """Show items, then one of them, and ask for the item after it."""
+        (items,) = form
         size = self.vectors + 1
-        told = items * size  # steps
-        drawn = self.blank(count, told + size + 1 + self.vectors, generator)
+        shown = items * size  # steps
+        drawn = self.blank(count, shown + size + 1 + self.vectors, generator)
         drawn_items = coins(generator, count, items, self.vectors, self.bits)
-        asked = torch.randint(items - 1, (count,), generator=generator, device=generator.device)
+        chosen = torch.randint(items - 1, (count,), generator=generator, device=generator.device)
         each = torch.arange(count, device=generator.device)
-        drawn.inputs[:, :told:size, -2] = 1
-        drawn.inputs[:, :told].unflatten(1, (items, size))[:, :, 1:, :-2] = drawn_items
-        drawn.inputs[:, [told, told + size], -1] = 1
-        drawn.inputs[:, told + 1 : told + size, :-2] = drawn_items[each, asked]
-        drawn.targets[:, told + size + 1 :] = drawn_items[each, asked + 1]
-        drawn.mask[:, told + size + 1 :] = True
+        drawn.inputs[:, :shown:size, -2] = 1
+        drawn.inputs[:, :shown].unflatten(1, (items, size))[:, :, 1:, :-2] = drawn_items
+        drawn.inputs[:, [shown, shown + size], -1] = 1
+        drawn.inputs[:, shown + 1 : shown + size, :-2] = drawn_items[each, chosen]
+        drawn.targets[:, shown + size + 1 :] = drawn_items[each, chosen + 1]
+        drawn.mask[:, shown + size + 1 :] = True
         return drawn
 
 
 @dataclass(frozen=True)
 class DynamicNGrams(Task):
-    """Bits of which each depends on the ones before it, by a table drawn anew for every sequence from Beta(1/2, 1/2).
+    """Bits that depend on the bits before them, by a table drawn for every sequence from Beta(1/2, 1/2).
 
-    The first bits, which have too few before them, are coins and not asked for; the bit to come is the target of the
-    step that shows the bit before it.
+    The first bits, which have too few before them, are coins and not asked for. The target of a step is the next bit.
     """
 
-    context: int  # bits that the next depends on
+    context: int  # number of bits that the next bit depends on
     form = ("length",)
 
     @property
@@ -155,10 +171,18 @@ class DynamicNGrams(Task):
     def smallest(self) -> tuple[int, ...]:
         return (self.context + 1,)
 
-    def wrong(self, length: int) -> str:
+    def wrong(self, *form: int) -> str:
+        """Refuse sequences that end within the first context."""
+        (length,) = form
         return "" if length > self.context else f"length={length}, expected more than the {self.context} of the context"
 
-    def draw(self, count: int, generator: Generator, length: int) -> Sequences:
+    def least_size(self, *form: int) -> int:
+        """Bytes that a sequence of a form takes at least, its table included."""
+        return NUMBER * (int(2**self.context) + max(form) * sum(self.widths))
+
+    def draw(self, count: int, generator: Generator, *form: int) -> Sequences:
+        """Draw a table for each sequence, then its bits by the table."""
+        (length,) = form
         table = arcsine(generator, count, 2**self.context)
         chance = torch.rand(count, length, generator=generator, device=generator.device)
         bits = (chance < 0.5).float()
@@ -176,9 +200,7 @@ class DynamicNGrams(Task):
 
 @dataclass(frozen=True)
 class PrioritySort(Task):
-    """Vectors of random bits, each with a priority between -1 and 1, and a delimiter; then the ones of highest priority
-    are asked for, the highest first.
-    """
+    """Vectors of random bits, each with a priority from -1 to 1; those of highest priority are asked for, in order."""
 
     bits: int
     form = ("length", "kept")
@@ -187,10 +209,14 @@ class PrioritySort(Task):
     def widths(self) -> Widths:
         return Widths(self.bits + 2, self.bits)
 
-    def wrong(self, length: int, kept: int) -> str:
+    def wrong(self, *form: int) -> str:
+        """Refuse to ask for more vectors than are shown."""
+        length, kept = form
         return f"kept={kept}, expected at most the length, {length}" if kept > length else ""
 
-    def draw(self, count: int, generator: Generator, length: int, kept: int) -> Sequences:
+    def draw(self, count: int, generator: Generator, *form: int) -> Sequences:
+        """Show vectors with priorities, then ask for the first of their order."""
+        length, kept = form
         drawn = self.blank(count, length + 1 + kept, generator)
         vectors = coins(generator, count, length, self.bits)
         priorities = 2 * torch.rand(count, length, generator=generator, device=generator.device) - 1
@@ -203,7 +229,7 @@ class PrioritySort(Task):
         return drawn
 
 
-TASKS = {
+TASKS: dict[str, type[Task]] = {
     "copy": Copy,
     "repeat_copy": RepeatCopy,
     "associative_recall": AssociativeRecall,
@@ -213,33 +239,33 @@ TASKS = {
 
 
 def coins(generator: Generator, *shape: int) -> Tensor:
+    """Draw bits, 0 or 1 with equal chance."""
     return torch.randint(2, shape, generator=generator, device=generator.device).float()
 
 
 def arcsine(generator: Generator, *shape: int) -> Tensor:
-    """Draws from Beta(1/2, 1/2), the arcsine distribution, by its inverse distribution function."""
+    """Draw from Beta(1/2, 1/2), the arcsine distribution, by its inverse distribution function."""
     return torch.sin(torch.pi / 2 * torch.rand(*shape, generator=generator, device=generator.device)) ** 2
 
 
 def contexts(bits: Tensor, size: int) -> Tensor:
-    """The number that the `size` bits before each bit spell, the oldest first: (B, T - size + 1), the last of them
-    before a bit that is still to come."""
+    """The numbers spelled by every `size` bits in a row, the oldest bit first: (B, T - size + 1)."""
     place = 2 ** torch.arange(size - 1, -1, -1, device=bits.device)
     return (bits.long().unfold(1, size, 1) * place).sum(-1)
 
 
 def optimal_bits(sequences: Sequences, context: int) -> Tensor:
-    """What the best possible predictor of dynamic n-grams pays for each sequence, in bits, (B,).
+    """The cost of each sequence for the best possible predictor of dynamic n-grams, in bits, (B,).
 
-    It knows the law of the tables, not the table: after n_1 ones and n_0 zeros in a context, a one has the probability
-    (n_1 + 1/2) / (n_1 + n_0 + 1).
+    The predictor knows the distribution of the tables, not the table: after n_1 ones and n_0 zeros in a context, it
+    gives a one the probability (n_1 + 1/2) / (n_1 + n_0 + 1).
     """
     bits = torch.cat([sequences.inputs[:, :1, 0], sequences.targets[..., 0]], dim=1)  # (B, length)
     before = torch.nn.functional.one_hot(contexts(bits, context)[:, :-1], 2**context).double()  # (B, T, contexts)
     bit = bits[:, context:, None]
 
     def seen(which: Tensor) -> Tensor:
-        """How often, before each bit, its context was followed by a bit of this kind, (B, T)."""
+        """Count, before each bit, how often a bit of this kind followed its context, (B, T)."""
         counts = (before * which).cumsum(1) - before * which
         return (counts * before).sum(-1)
 

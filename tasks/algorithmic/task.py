@@ -1,4 +1,4 @@
-"""What `task=copy` and its like name: sequences without end for training, and fixed ones to choose and to test by."""
+"""The function that `task=copy` and the like name: endless sequences for training, fixed ones to validate and test."""
 
 import hashlib
 import math
@@ -12,17 +12,18 @@ from torch import Generator
 from tasks.algorithmic.generators import TASKS, DynamicNGrams, Task, optimal_bits
 from tasks.batch import Sequences, Widths
 from tasks.corpus import Data
-from tasks.errors import UserError, check_names, check_type
+from tasks.errors import UserError, check_names, check_whole, nearest, shown
+from tasks.machine import check_memory
 
-VALIDATION_FORMS = 40  # drawn as those of training are
-STEPS_AT_ONCE = 8000  # of all sequences of a batch that is evaluated, together
+VALIDATION_FORMS = 40  # drawn from the same ranges as in training
+STEPS_AT_ONCE = 8000  # of a batch in evaluation, all its sequences together
 
 Form = tuple[int, ...]  # the arguments of Task.draw, a length for example
 
 
 @dataclass(frozen=True)
-class Fresh:
-    """Sequences without end: every step of training has a form of its own, and every restart draws by itself."""
+class FreshSequences:
+    """Endless sequences: every training step has a form of its own, and every restart draws its own sequences."""
 
     task: Task
     ranges: list[tuple[int, int]]  # of each number of the form, both ends included
@@ -33,12 +34,12 @@ class Fresh:
         return self.size
 
     def form(self, purpose: str, number: int, grown: float = 1.0) -> Form:
-        """The form of a batch, the same for all restarts: so nothing of a batch is padding.
+        """Draw the form of a batch. It is the same for all restarts, so a batch has no padding.
 
         Args:
-            purpose: what the batch is for.
+            purpose: "training" or "validation".
             number: of the batch.
-            grown: up to 1; the greatest numbers have come so far on their way from those of the smallest form.
+            grown: share of the way, up to 1, that the upper ends of the ranges have come from the smallest form.
         """
         generator = Generator().manual_seed(_seed(purpose, number))
         tops = (s + math.ceil(grown * (high - s)) for s, (_, high) in zip(self.task.smallest, self.ranges, strict=True))
@@ -46,7 +47,7 @@ class Fresh:
         return tuple(int(torch.randint(low, top + 1, (), generator=generator)) for low, top in ranges)
 
     def draw(self, step: int, seeds: list[int], count: int, grown: float = 1.0) -> Sequences:
-        """`count` sequences for each restart, (R, B, ...), which follow from its seed and the step alone."""
+        """Draw `count` sequences for each restart, (R, B, ...); they depend on its seed and the step alone."""
         form = self.form("training", step, grown)
         generators = (Generator(self.device).manual_seed(_seed("training", step, seed)) for seed in seeds)
         drawn = [self.task.draw(count, generator, *form) for generator in generators]
@@ -54,8 +55,8 @@ class Fresh:
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """Sequences to evaluate: `each` of every form, the same for all restarts, in every epoch and on every device."""
+class FixedSequences:
+    """Sequences for evaluation: `each` of every form, the same for all restarts, in all epochs, on all devices."""
 
     task: Task
     forms: list[Form]
@@ -67,7 +68,8 @@ class Fixed:
         return len(self.forms) * self.each
 
     def of_form(self, number: int) -> Iterator[Sequences]:
-        generator = Generator().manual_seed(_seed(*self.seed, number))  # another device's would draw others
+        """Yield the sequences of a form, in batches."""
+        generator = Generator().manual_seed(_seed(*self.seed, number))  # another device would draw other ones
         drawn = self.task.draw(self.each, generator, *self.forms[number])
         at_once = max(1, STEPS_AT_ONCE // drawn.mask.shape[1])
         parts = (table.to(self.device).split(at_once) for table in drawn)
@@ -78,30 +80,32 @@ class Fixed:
             yield from self.of_form(number)
 
     def name(self, number: int) -> str:
-        """As in `length=10 repeats=20`."""
+        """Spell a form, as in `length=10 repeats=20`."""
         return " ".join(f"{name}={value}" for name, value in zip(self.task.form, self.forms[number], strict=True))
 
     def optimal(self, number: int) -> float | None:
-        """Bits a sequence that nobody can do without; None where that is none at all."""
+        """The least possible mean cost of a form, in bits per sequence; None if it is zero."""
         if not isinstance(self.task, DynamicNGrams):
             return None
         return float(torch.cat([optimal_bits(some, self.task.context) for some in self.of_form(number)]).mean())
 
 
 @dataclass(frozen=True)
-class Algorithm:
-    """A task as a training sees it, as `tasks.corpus.Corpus` is one of stories."""
+class SequenceTask:
+    """The data of a training on sequences, as `tasks.corpus.Corpus` is of stories."""
 
-    train: Fresh
-    valid: Fixed
-    test: Fixed
+    train: FreshSequences
+    valid: FixedSequences
+    test: FixedSequences
 
     @property
     def sizes(self) -> Widths:
+        """The widths that a network for these sequences needs."""
         return self.train.task.widths
 
-    def to(self, device: torch.device | str) -> "Algorithm":
-        return Algorithm(*(replace(part, device=torch.device(device)) for part in vars(self).values()))
+    def to(self, device: torch.device | str) -> "SequenceTask":
+        """Return a copy whose sequences are drawn for a device."""
+        return SequenceTask(*(replace(part, device=torch.device(device)) for part in vars(self).values()))
 
 
 def load(
@@ -115,20 +119,20 @@ def load(
     seed: int,
     protocol: str,
 ) -> Data:
-    """A task with its forms; see conf/task/copy.yaml."""
+    """Load a task with its forms; see conf/task/copy.yaml."""
     if protocol != "fresh":
-        raise UserError(
-            f"protocol={protocol}: {name} has one training, on sequences that nobody has seen; leave it out"
-        )
+        raise UserError(f"protocol={shown(protocol)}: {name} has one training, on endless sequences; leave it out")
+    if name not in TASKS:
+        raise UserError(f"task.name={shown(name)} is not known{nearest(str(name), list(TASKS))} ({', '.join(TASKS)})")
     kind = TASKS[name]
     _names("task.options", options, tuple(field.name for field in fields(kind)))
     _names("task.train", train, kind.form)
     for option, value in options.items():
-        _whole(f"task.options.{option}", value, 1)
-    _whole("task.epoch", epoch, 1)
-    _whole("task.valid_size", valid_size, VALIDATION_FORMS)
-    _whole("task.test_size", test_size, 1)
-    _whole("task.seed", seed, 0)
+        check_whole(f"task.options.{option}", value, 1)
+    check_whole("task.epoch", epoch, 1)
+    check_whole("task.valid_size", valid_size, VALIDATION_FORMS)
+    check_whole("task.test_size", test_size, 1)
+    check_whole("task.seed", seed, 0)
     task = kind(**options)
     ranges = [_range(f"task.train.{number}", train[number]) for number in kind.form]
     if not isinstance(test, list) or not test:
@@ -138,25 +142,32 @@ def load(
     for number, given in enumerate(test):
         _names(f"task.test.{number}", given, kind.form)
         for part, value in given.items():
-            _whole(f"task.test.{number}.{part}", value, 1)
+            check_whole(f"task.test.{number}.{part}", value, 1)
         forms.append(tuple(given[part] for part in kind.form))
     extremes = [("task.train", form) for form in product(*ranges)]
     for option, form in extremes + [("task.test", form) for form in forms]:
         wrong = task.wrong(*form)
         if wrong:
             raise UserError(f"{option}: {wrong}")
+    longest = tuple(high for _, high in ranges)
+    for option, count, form in (
+        (f"task.valid_size={valid_size}", valid_size // VALIDATION_FORMS, longest),
+        *((f"task.test_size={test_size}", test_size, form) for form in forms),
+    ):
+        spelled = " ".join(f"{part}={value}" for part, value in zip(kind.form, form, strict=True))
+        check_memory(f"{option}, {count:,} of {spelled}", count * task.least_size(*form), "type smaller numbers")
     device = torch.device("cpu")
-    fresh = Fresh(task, ranges, epoch, device)
+    fresh = FreshSequences(task, ranges, epoch, device)
     chosen_by = [fresh.form("validation", number) for number in range(VALIDATION_FORMS)]
-    valid = Fixed(task, chosen_by, valid_size // VALIDATION_FORMS, ("validation", seed), device)
-    algorithm = Algorithm(fresh, valid, Fixed(task, forms, test_size, ("test", seed), device))
+    valid = FixedSequences(task, chosen_by, valid_size // VALIDATION_FORMS, ("validation", seed), device)
+    algorithm = SequenceTask(fresh, valid, FixedSequences(task, forms, test_size, ("test", seed), device))
     return Data({name: algorithm}, "generated", fingerprint(algorithm), family="algorithmic", label=name, title=name)
 
 
-def fingerprint(algorithm: Algorithm) -> str:
-    """Of the sequences that choose and test, and of the first that a restart learns from."""
+def fingerprint(task: SequenceTask) -> str:
+    """The digest of the sequences of validation and test, and of the first training sequences of a restart."""
     digest = hashlib.sha256()
-    for batch in (algorithm.train.draw(0, [0], 4), *algorithm.valid, *algorithm.test):
+    for batch in (task.train.draw(0, [0], 4), *task.valid, *task.test):
         for table in batch:
             digest.update(table.numpy().tobytes())
     return digest.hexdigest()
@@ -166,8 +177,8 @@ def _seed(*names: str | int) -> int:
     return int.from_bytes(hashlib.sha256(repr(names).encode()).digest()[:7], "big")
 
 
-def _names(option: str, given: object, known: tuple[str, ...]) -> None:
-    """Refuses a mapping that lacks a name or has one too many."""
+def _names(option: str, given: dict, known: tuple[str, ...]) -> None:
+    """Refuse a mapping that lacks a name or has an unknown one."""
     check_names(option, given, known)
     for name in known:
         if name not in given:
@@ -175,16 +186,11 @@ def _names(option: str, given: object, known: tuple[str, ...]) -> None:
 
 
 def _range(option: str, given: object) -> tuple[int, int]:
+    """Return both ends of a range; refuse anything else."""
     if not isinstance(given, list) or len(given) != 2:
         raise UserError(f"{option}={given}: expected the least and the greatest, as in {option}=[1,20]")
     for value in given:
-        _whole(option, value, 1)
+        check_whole(option, value, 1)
     if given[0] > given[1]:
         raise UserError(f"{option}={given}: expected the least first, as in {option}=[{given[1]},{given[0]}]")
     return given[0], given[1]
-
-
-def _whole(option: str, value: object, least: int) -> None:
-    check_type(option, value, int, least)
-    if value < least:
-        raise UserError(f"{option}={value}: expected at least {least}")

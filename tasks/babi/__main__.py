@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from tasks.babi import SLUGS, TASKS
-from tasks.babi.generator import World, cast_of, generate
-from tasks.babi.text import write
+from tasks.babi.generator import BabiWorld, cast_of, generate
+from tasks.babi.text import Story, write
 from tasks.errors import UserError
 from tasks.files import write_atomically
 
 
 def tasks_of(given: str) -> list[int]:
-    """1-3,15 → [1, 2, 3, 15]"""
+    """Read numbers and ranges: 1-3,15 → [1, 2, 3, 15]."""
     chosen: list[int] = []
     for part in given.split(","):
         first, dash, last = part.partition("-")
@@ -25,7 +25,13 @@ def tasks_of(given: str) -> list[int]:
     return sorted(set(chosen))
 
 
+def save(file: Path, stories: list[Story]) -> None:
+    """Write stories into a file."""
+    write_atomically(file, lambda stream: stream.write(write(stories).encode()))
+
+
 def main(arguments: list[str] | None = None) -> None:
+    """Write the files that the arguments ask for."""
     parser = argparse.ArgumentParser(prog="python -m tasks.babi", description="Writes generated bAbI stories.")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
     parser.add_argument("--tasks", default="1-20", metavar="1-3,15", help="which tasks (default: all)")
@@ -42,16 +48,13 @@ def main(arguments: list[str] | None = None) -> None:
     questions = {part: getattr(given, part) for part in ("train", "valid", "test") if getattr(given, part)}
     if not questions or min(questions.values()) < 0:
         raise UserError("--train, --valid and --test: expected numbers of questions, not all of them 0")
-    world = World(given.sentences, given.people, given.places, given.objects, given.distractors)
+    world = BabiWorld(given.sentences, given.people, given.places, given.objects, given.distractors)
     tasks = tasks_of(given.tasks)
     for task in tasks:
         cast_of(task, world)  # refuses what does not fit before anything is written
     for task in tasks:
         for part, stories in generate(task, questions, given.seed, world).items():
-            text = write(stories).encode()
-            write_atomically(
-                given.out / f"qa{task}_{SLUGS[task]}_{part}.txt", lambda stream, text=text: stream.write(text)
-            )
+            save(given.out / f"qa{task}_{SLUGS[task]}_{part}.txt", stories)
         print(f"task {task:2}, {TASKS[task]}: {', '.join(f'{n:,} {part}' for part, n in questions.items())} questions")
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 
 from tasks.babi import words
 from tasks.babi.puzzles import PUZZLES
-from tasks.babi.text import Asked, Story
-from tasks.babi.walks import WALKS, Cast, Draw, pick
-from tasks.errors import UserError
+from tasks.babi.text import Question, Story
+from tasks.babi.walks import WALKS, Cast
+from tasks.draw import Draw, pick
+from tasks.errors import UserError, check_type, check_whole
 
 HOME = Cast(("John", "Mary", "Sandra", "Daniel"), words.PLACES, words.OBJECTS)
 HOME_ALONE = HOME._replace(objects=())
@@ -42,30 +43,32 @@ CASTS = {
 MORE = {"people": words.MORE_PEOPLE, "places": words.MORE_PLACES, "objects": words.MORE_OBJECTS}
 LEAST = {"people": 2, "places": 3, "objects": 1}
 REFERS_BACK = re.compile(" (he|she|they) ")
-TRIES = 10_000  # stories in a row that another part has too, before we give up
+TRIES = 10_000  # stories in a row that another part holds too, before the generator gives up
 
 
 @dataclass(frozen=True)
-class World:
-    """How the stories differ from the release's; 0 means: as there."""
+class BabiWorld:
+    """The settings in which generated stories differ from the release's; 0 means: as there."""
 
-    sentences: int = 0  # least number of statements of a story, where the last question is asked
+    sentences: int = 0  # least number of statements of a story, before its last question
     people: int = 0
     places: int = 0
     objects: int = 0
-    distractors: float = 0.0  # statements about bystanders, for each statement of the story
+    distractors: float = 0.0  # statements about bystanders per statement of the story
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            whole = field.type is int
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not value >= 0:
-                expected = "a whole number" if whole else "a number"
-                raise UserError(f"{field.name}={value}: expected {expected} of at least 0")
+            if field.type is int:
+                check_whole(field.name, value, 0)
+                continue
+            check_type(field.name, value, float, 0.5)
+            if value < 0:
+                raise UserError(f"{field.name}={value}: expected a number of at least 0")
 
 
-def cast_of(task: int, world: World) -> Cast:
-    """Who and what a task's stories are about; the release's come first."""
+def cast_of(task: int, world: BabiWorld) -> Cast:
+    """The people, places and objects of a task's stories; the release's come first."""
     chosen = {}
     for name, usual in CASTS[task]._asdict().items():
         wanted = getattr(world, name)
@@ -81,8 +84,8 @@ def cast_of(task: int, world: World) -> Cast:
     return Cast(**chosen)
 
 
-def stories(task: int, seed: object, world: World) -> Iterator[Story]:
-    """Stories of a task without end."""
+def stories(task: int, seed: object, world: BabiWorld) -> Iterator[Story]:
+    """Tell stories of a task without end."""
     draw = random.Random(f"bAbI {task} {seed}").random
     cast = cast_of(task, world)
     walk = None
@@ -97,11 +100,18 @@ def stories(task: int, seed: object, world: World) -> Iterator[Story]:
 
 
 def crowded(draw: Draw, story: Story, distractors: float, missing: int) -> Story:
-    """The story with people walking through it who have nothing to do with it."""
-    told = statements(story)
+    """Add bystanders to a story: people who walk about and whom no question is about.
+
+    Args:
+        draw: random numbers.
+        story: is not changed.
+        distractors: statements about bystanders per statement.
+        missing: further statements about bystanders.
+    """
+    texts = statements(story)
     # nobody may come between somebody and the pronoun that stands for him
-    gaps = [place for place, text in enumerate(told) if not REFERS_BACK.search(text)]
-    strangers = [0] * len(told)  # before each statement
+    gaps = [place for place, text in enumerate(texts) if not REFERS_BACK.search(text)]
+    strangers = [0] * len(texts)  # before each statement
     for _ in range(missing):
         strangers[pick(draw, gaps)] += 1
     for gap in gaps:
@@ -110,7 +120,7 @@ def crowded(draw: Draw, story: Story, distractors: float, missing: int) -> Story
     position: list[int] = []  # of each statement of the story
     now = 0
     for line in story:
-        if isinstance(line, Asked):
+        if isinstance(line, Question):
             lines.append(line._replace(support=tuple([position[place] for place in line.support])))
             continue
         for _ in range(strangers[len(position)]):
@@ -123,57 +133,58 @@ def crowded(draw: Draw, story: Story, distractors: float, missing: int) -> Story
 
 
 def statements(story: Story) -> tuple[str, ...]:
+    """The statements of a story, without its questions."""
     return tuple([line for line in story if isinstance(line, str)])
 
 
 def generate(
-    task: int, questions: dict[str, int], seed: int, world: World, known: Iterable[Story] = ()
+    task: int, questions: dict[str, int], seed: int, world: BabiWorld, known: Iterable[Story] = ()
 ) -> dict[str, list[Story]]:
-    """Stories for several parts of a corpus, none of them in two parts.
+    """Tell stories for the parts of a corpus, no story in two parts.
 
     Args:
         task: its number.
-        questions: how many each part has, by its name; the last story of a part is cut after the last question.
+        questions: the number for each part, by name; the last story of a part is cut after the last question.
         seed: decides, with the other arguments, every byte.
-        world: how the stories differ from the release's.
-        known: stories that must not be told.
+        world: the settings in which the stories differ from the release's.
+        known: stories of other corpora, which no part may hold.
     """
     parts: dict[str, list[Story]] = {}
     elsewhere = {fingerprint(story) for story in known}
-    # those that are never learned from come first, so that they stay the same where more is learned from
+    # test and validation first: they stay the same when the training part grows
     for part in sorted(questions, key=("test", "valid", "train").index):
         here: set[bytes] = set()
         source = stories(task, f"{part} {seed}", world)
-        parts[part], asked, refused = [], 0, 0
-        while asked < questions[part]:
+        parts[part], done, refused = [], 0, 0
+        while done < questions[part]:
             story = next(source)
-            told = fingerprint(story)
-            if told in elsewhere:
+            mark = fingerprint(story)
+            if mark in elsewhere:
                 refused += 1
                 if refused == TRIES:
                     raise UserError(
-                        f"task {task}: after {asked:,} {part} questions no story is left that the other parts don't "
+                        f"task {task}: after {done:,} {part} questions no story is left that the other parts don't "
                         "have; ask for fewer questions, or for a larger world"
                     )
                 continue
             refused = 0
-            here.add(told)
-            left = questions[part] - asked
-            places = [i for i, line in enumerate(story) if isinstance(line, Asked)]
+            here.add(mark)
+            left = questions[part] - done
+            places = [i for i, line in enumerate(story) if isinstance(line, Question)]
             if len(places) > left:
                 story, places = story[: places[left - 1] + 1], places[:left]
             parts[part].append(story)
-            asked += len(places)
+            done += len(places)
         elsewhere |= here
     return {part: parts[part] for part in questions}
 
 
 def fingerprint(story: Story) -> bytes:
-    """What tells a story from others, in little memory: its statements; where there is one question only, it too.
+    """A short digest of a story: of its statements and, if it has only one question, of that question too.
 
     In task 4 there are no more than 1,920 pairs of statements, and four questions about each.
     """
-    told = statements(story)
-    asked = [line.question for line in story if isinstance(line, Asked)]
-    parts = told if len(asked) > 1 else (*told, *asked)
+    texts = statements(story)
+    questions = [line.question for line in story if isinstance(line, Question)]
+    parts = texts if len(questions) > 1 else (*texts, *questions)
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).digest()

@@ -1,13 +1,14 @@
-"""Tasks 4 and 15 to 20: a puzzle is told, then asked about.
+"""Tasks 4 and 15 to 20: a puzzle, then questions about it.
 
-As in `walks`, proportions were read off the released files.
+As in `walks`, proportions were inferred from the released files.
 """
 
 from collections.abc import Callable
 
-from tasks.babi.text import Asked, Story
-from tasks.babi.walks import Cast, Draw, other, pick
+from tasks.babi.text import Question, Story
+from tasks.babi.walks import Cast
 from tasks.babi.words import GETS, MOVES
+from tasks.draw import Draw, other, pick
 
 OPPOSITE = {"north": "south", "south": "north", "east": "west", "west": "east"}
 COMPASS = tuple(OPPOSITE)
@@ -22,10 +23,10 @@ def two_places(draw: Draw, cast: Cast) -> Story:
         # the place in the middle is the subject of every third statement
         facts.append((place, side, middle) if draw() < 2 / 3 else (middle, OPPOSITE[side], place))
     _shuffle(draw, facts)
-    asked = int(draw() * 2)
-    subject, side, place = facts[asked]
+    number = int(draw() * 2)  # of the fact in question
+    subject, side, place = facts[number]
     question = f"What is {side} of the {place}?" if draw() < 0.5 else f"What is the {place} {OPPOSITE[side]} of?"
-    return [*(f"The {a} is {of} of the {b}." for a, of, b in facts), Asked(question, subject, (asked,))]
+    return [*(f"The {a} is {of} of the {b}." for a, of, b in facts), Question(question, subject, (number,))]
 
 
 KINDS = {"mouse": "Mice", "cat": "Cats", "wolf": "Wolves", "sheep": "Sheep"}
@@ -33,7 +34,7 @@ PLURAL = {"mouse": "mice", "cat": "cats", "wolf": "wolves", "sheep": "sheep"}
 
 
 def deduction(draw: Draw, cast: Cast) -> Story:
-    """Task 15: kinds are afraid of kinds, animals are of a kind whose fear has been told; what is one afraid of?"""
+    """Task 15: kinds of animals fear other kinds; what is an animal of a known kind afraid of?"""
     kinds = tuple(KINDS)
     story: Story = []
     fear: dict[str, tuple[str, int]] = {}  # of what, and the statement that says so
@@ -55,7 +56,7 @@ def deduction(draw: Draw, cast: Cast) -> Story:
         name = pick(draw, cast.people)
         kind, is_a = kind_of[name]
         feared, afraid = fear[kind]
-        story.append(Asked(f"What is {name.lower()} afraid of?", feared, (is_a, afraid)))
+        story.append(Question(f"What is {name.lower()} afraid of?", feared, (is_a, afraid)))
     return story
 
 
@@ -64,10 +65,10 @@ COLOURS = ("gray", "green", "white", "yellow")
 
 
 def induction(draw: Draw, cast: Cast) -> Story:
-    """Task 16: what colour is an animal? That of the animal of its kind that was named last.
+    """Task 16: what colour is an animal? The colour of the animal of its kind that was named last.
 
-    With every animal that is named, the colour of its kind is drawn anew, so animals of a kind can differ; the release
-    is like that. It also asks about nobody whose kind has one or three members.
+    The colour of a kind is drawn anew for every animal of it, so animals of a kind can differ, as in the release. No
+    question is about an animal whose kind has one or three members.
     """
     while True:
         story: Story = []
@@ -87,11 +88,11 @@ def induction(draw: Draw, cast: Cast) -> Story:
                 coloured[name] = colour, len(story)
                 story.append(f"{name} is {colour}.")
         # one statement is missing: a colour, unless somebody has not even been named
-        asked = next(name for name in cast.people if name not in coloured)
-        like = [name for name in named if kind_of[name] == kind_of[asked] and name != asked]
+        unknown = next(name for name in cast.people if name not in coloured)
+        like = [name for name in named if kind_of[name] == kind_of[unknown] and name != unknown]
         if len(like) not in (0, 2):
             colour, seen = coloured[like[-1]]
-            return [*story, Asked(f"What color is {asked}?", colour, (named[asked], named[like[-1]], seen))]
+            return [*story, Question(f"What color is {unknown}?", colour, (named[unknown], named[like[-1]], seen))]
 
 
 SIDES = {"above": (0, 1), "below": (0, -1), "to the left of": (-1, 0), "to the right of": (1, 0)}
@@ -104,7 +105,7 @@ INVERSE = {
 
 
 def positions(draw: Draw, cast: Cast) -> Story:
-    """Task 17: two shapes, each beside a third; how do they lie to each other?"""
+    """Task 17: two shapes, each beside a third; how do the two lie to each other?"""
     first, second, middle = _some(draw, cast.objects, 3)
     sides = tuple(SIDES)
     side = int(draw() * len(sides))
@@ -121,16 +122,16 @@ def positions(draw: Draw, cast: Cast) -> Story:
         true = [of for of, (dx, dy) in SIDES.items() if (dx * apart[0] + dy * apart[1]) * (-1 if turned else 1) > 0]
         yes = draw() < 0.5
         of = pick(draw, true if yes else [of for of in sides if of not in true])
-        story.append(Asked(f"Is the {a} {of} the {b}?", "yes" if yes else "no", (1, 0) if turned else (0, 1)))
+        story.append(Question(f"Is the {a} {of} the {b}?", "yes" if yes else "no", (1, 0) if turned else (0, 1)))
     return story
 
 
 def sizes(draw: Draw, cast: Cast) -> Story:
-    """Task 18: does a thing fit in another? Two links of a chain say so."""
+    """Task 18: does one thing fit in another? Two statements, taken together, say so."""
     order = [*cast.objects[:2], *_some(draw, cast.objects[2:], len(cast.objects) - 2)]  # the smallest first
     story: Story = []
     facts: list[tuple[int, int]] = []  # smaller, bigger
-    questions: list[Asked] = []
+    questions: list[Question] = []
     while not questions:
         for _ in range(5):
             a = int(draw() * len(order))
@@ -157,14 +158,18 @@ def sizes(draw: Draw, cast: Cast) -> Story:
             if there is None:
                 continue
             small, big = (facts[there][0], facts[here][1]) if yes else (facts[here][0], facts[there][1])
-            a, b = (order[small], order[big]) if yes else (order[big], order[small])
-            question = f"Does the {a} fit in the {b}?" if draw() < 0.5 else f"Is the {b} bigger than the {a}?"
-            questions.append(Asked(question, "yes" if yes else "no", (here, there)))
+            first, second = (order[small], order[big]) if yes else (order[big], order[small])
+            question = (
+                f"Does the {first} fit in the {second}?"
+                if draw() < 0.5
+                else f"Is the {second} bigger than the {first}?"
+            )
+            questions.append(Question(question, "yes" if yes else "no", (here, there)))
     return [*story, *questions]
 
 
 def path(draw: Draw, cast: Cast) -> Story:
-    """Task 19: the way from a place to another, over a third; the other places lie beside these three."""
+    """Task 19: the way from one place to another, over a third; other places lie beside these three."""
     places = _some(draw, cast.places, len(cast.places))
     start, middle, end = places[:3]
     free = {place: list(COMPASS) for place in places}  # directions in which nothing lies yet
@@ -193,7 +198,7 @@ def path(draw: Draw, cast: Cast) -> Story:
     links = [way[spots.index(i)] if i in spots else rest.pop() for i in range(len(links))]
 
     def toward(here: str, fact: tuple[str, str, str]) -> str:
-        """The direction in which one leaves `here` along a link."""
+        """The direction from `here` along a link."""
         _, side, place = fact
         return side if here == place else OPPOSITE[side]
 
@@ -201,7 +206,7 @@ def path(draw: Draw, cast: Cast) -> Story:
     question = f"How do you go from the {start} to the {end}?"
     return [
         *(f"The {a} is {of} of the {b}." for a, of, b in links),
-        Asked(question, answer, tuple(spots)),
+        Question(question, answer, tuple(spots)),
     ]
 
 
@@ -214,18 +219,20 @@ MOTIVES = {
 
 
 def motivations(draw: Draw, cast: Cast) -> Story:
-    """Task 20: everybody wants something, goes where it is, and takes it if nobody has; what will he do, and why?"""
+    """Task 20: people want things, go where these are, and take them if they are still there; where to, and why?"""
     story: Story = []
     motive: dict[str, tuple[str, int]] = {}
     waiting = list(cast.people)  # to want, to go, or to take
-    gone, taken, told = set(), set(), 0
+    gone: set[str] = set()
+    taken: set[str] = set()
+    now = 0  # position of the next statement
     while waiting:
         name = pick(draw, waiting)
         who = name.lower()
         if name not in motive:
             wants = pick(draw, tuple(MOTIVES))
-            motive[name] = wants, told
-            story += [f"{name} is {wants}.", Asked(f"Where will {who} go?", MOTIVES[wants][0], (told,))]
+            motive[name] = wants, now
+            story += [f"{name} is {wants}.", Question(f"Where will {who} go?", MOTIVES[wants][0], (now,))]
         else:
             wants, why = motive[name]
             place, thing = MOTIVES[wants]
@@ -236,20 +243,20 @@ def motivations(draw: Draw, cast: Cast) -> Story:
                 taken.add(thing)
                 did, deed = f"{pick(draw, GETS)} the {thing} there", f"get the {thing}"
                 waiting.remove(name)
-            story += [f"{name} {did}.", Asked(f"Why did {who} {deed}?", wants, (why,))]
-        told += 1
+            story += [f"{name} {did}.", Question(f"Why did {who} {deed}?", wants, (why,))]
+        now += 1
         waiting = [p for p in waiting if p not in gone or MOTIVES[motive[p][0]][1] not in taken]
     return story
 
 
 def _some(draw: Draw, among: tuple[str, ...], number: int) -> list[str]:
-    """`number` different ones, in random order."""
+    """Choose `number` different items, in random order."""
     rest = list(among)
     return [rest.pop(int(draw() * len(rest))) for _ in range(number)]
 
 
 def _weighted(draw: Draw, weights: list[float]) -> int:
-    """A place, as likely as its weight says."""
+    """Choose a position, with a probability in proportion to its weight."""
     left = draw() * sum(weights)
     for place, weight in enumerate(weights):
         left -= weight

@@ -1,59 +1,29 @@
-"""The texts of a task as tables, and the tables in a cache."""
+"""The texts of a task as tables, and a cache of tables."""
 
 import hashlib
-import pickle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
-from tasks.babi.text import WORD, parse
+from tasks import tensors
+from tasks.babi.text import parse, words_of
 from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
-from tasks.files import write_atomically
+from tasks.lexicon import Lexicon
 
-HELD_OUT = 0.1  # of the training questions, cut by story, where there is no text to validate on
-MADE_BY = (Path(__file__), Path(__file__).parent / "text.py", Path(__file__).parents[1] / "corpus.py")
-
-
-class Lexicon:
-    """Numbers words and distinct sentences in the order in which they are first read; 0 is the empty one.
-
-    An answer of several words (`milk,football`) is one word of the vocabulary.
-    """
-
-    def __init__(self) -> None:
-        self.words = {"": 0}
-        self.rows = {"": 0}
-        self._sentences: list[list[int]] = [[]]
-        self._of_text: dict[str, int] = {}
-
-    def word(self, text: str) -> int:
-        return self.words.setdefault(text, len(self.words))
-
-    def sentence(self, text: str) -> int:
-        """The row of a sentence; case and punctuation make no difference. 0 if it has no word."""
-        row = self._of_text.get(text)
-        if row is None:
-            words = WORD.findall(text.lower())
-            row = self.rows.setdefault(" ".join(words), len(self.rows))
-            if row == len(self._sentences):
-                self._sentences.append([self.word(word) for word in words])
-            self._of_text[text] = row
-        return row
-
-    def table(self) -> torch.Tensor:
-        """The sentences as a padded (U, J) table of word ids."""
-        longest = max(map(len, self._sentences))
-        return torch.tensor([row + [0] * (longest - len(row)) for row in self._sentences])
+HELD_OUT = 0.1  # share of the training questions, cut by story, that is held out where there is no validation file
+TASKS = Path(__file__).parents[1]
+MADE_BY = (Path(__file__), TASKS / "babi/text.py", *(TASKS / name for name in ("corpus.py", "lexicon.py", "lines.py")))
+Tables = dict[str, Any]  # of a task: words, sentences, splits by name, and the digest of the texts
 
 
 def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
-    """Reads one file into tables.
+    """Read one file into tables.
 
     Args:
         data: the bytes of the file.
-        name: how to call the file in an error.
+        name: the file's name in errors.
         task: the number of the task, kept with every question.
         lexicon: numbers the words and sentences; hand the same one to all files of a task.
     """
@@ -64,16 +34,22 @@ def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
     question: list[int] = []
     answer: list[int] = []
     support: list[tuple[int, ...]] = []
-    sentence = lexicon.sentence
+    row_of: dict[str, int] = {}  # of each text; few are distinct
+
+    def row(text: str) -> int:
+        if text not in row_of:
+            row_of[text] = lexicon.sentence(words_of(text))
+        return row_of[text]
+
     for number, lines in enumerate(parse(data, name)):
         begin.append(len(facts))
         for line in lines:
             if isinstance(line, str):
-                facts.append(sentence(line))
+                facts.append(row(line))
             else:
                 story.append(number)
                 told.append(len(facts) - begin[-1])
-                question.append(sentence(line.question))
+                question.append(row(line.question))
                 answer.append(lexicon.word(line.answer.strip().lower()))
                 support.append(line.support)
     most = max(map(len, support))
@@ -90,13 +66,15 @@ def read(data: bytes, name: str, task: int, lexicon: Lexicon) -> Split:
 
 
 class Text(NamedTuple):
+    """The bytes of one file of a task, or of what is generated in its place."""
+
     name: str  # for errors
     data: bytes
-    generated: int = 0  # questions in an official text that fill a hole of it
+    generated: int = 0  # generated questions in an official text, in place of missing ones
 
 
-def tables_of(task: int, parts: dict[str, Text]) -> dict:
-    """One dictionary of tensors, words and the fingerprint of "train", "test" and, perhaps, "valid"."""
+def tables_of(task: int, parts: dict[str, Text]) -> Tables:
+    """Read the texts "train", "test" and, if there is one, "valid"; without it, the end of "train" is held out."""
     lexicon = Lexicon()
     splits = {part: read(text.data, text.name, task, lexicon) for part, text in sorted(parts.items())}
     digest = hashlib.sha256()
@@ -113,17 +91,20 @@ def tables_of(task: int, parts: dict[str, Text]) -> dict:
     }
 
 
-def corpus_of(tables: dict) -> Corpus:
-    splits = {part: Split(**columns) for part, columns in tables["splits"].items()}
-    return Corpus(tables["words"], tables["sentences"], **splits)
+def corpus_of(tables: Tables) -> Corpus:
+    """Make a corpus of tables, as `tables_of` returns them."""
+    train, valid, test = (Split(**tables["splits"][part]) for part in ("train", "valid", "test"))
+    return Corpus(tables["words"], tables["sentences"], train, valid, test)
 
 
-def fingerprint(tables: dict[int, dict]) -> str:
-    return hashlib.sha256("".join(f"{task} {got['sha256']}\n" for task, got in tables.items()).encode()).hexdigest()
+def fingerprint(tables: dict[int, Tables]) -> str:
+    """The digest of the texts of several tasks."""
+    lines = (f"{task} {of_task['sha256']}\n" for task, of_task in tables.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 class Cache:
-    """The tables of tasks, kept under a stamp that changes with what they were made from, and by which code."""
+    """Tables of tasks on the disk, under a stamp that changes with their texts and with the code that reads these."""
 
     def __init__(self, cache_dir: Path, stamp: str) -> None:
         made_of = hashlib.sha256(stamp.encode())
@@ -131,14 +112,15 @@ class Cache:
             made_of.update(file.read_bytes())
         self.folder = cache_dir / "babi" / made_of.hexdigest()[:24]
 
-    def get(self, task: int) -> dict | None:
-        """The tables of a task, or None if they are not there or damaged."""
+    def get(self, task: int) -> Tables | None:
+        """Load the tables of a task; None if they are missing or damaged."""
         try:
-            tables = torch.load(self.folder / f"qa{task}.pt", weights_only=True)
+            tables: Tables = tensors.load(self.folder / f"qa{task}.pt")
             corpus_of(tables)
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError):
+        except (OSError, tensors.Damaged, RuntimeError, KeyError, TypeError, ValueError):
             return None
         return tables
 
-    def put(self, task: int, tables: dict) -> None:
-        write_atomically(self.folder / f"qa{task}.pt", lambda stream: torch.save(tables, stream))
+    def put(self, task: int, tables: Tables) -> None:
+        """Store the tables of a task."""
+        tensors.save(self.folder / f"qa{task}.pt", tables)

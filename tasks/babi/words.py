@@ -1,4 +1,4 @@
-"""The words of the little world: those of release v1.2 first, then ours, for worlds that are larger."""
+"""The words of generated stories: first those of release v1.2, then more, for larger worlds."""
 
 SHE = ("Mary", "Sandra", "Julie", "Gertrude", "Winona", "Jessica", "Emily", "Lily")
 MORE_HE = (

@@ -1,4 +1,4 @@
-"""Dialog bAbI: six tasks of talking with somebody who wants a table (Bordes, Boureau and Weston, 2017).
+"""Dialog bAbI: six tasks of booking a table in a restaurant (Bordes, Boureau and Weston, 2017).
 
 arXiv:1605.07683. Tasks 1 to 5 are simulated, task 6 is made from the second Dialog State Tracking Challenge.
 """

@@ -1,4 +1,4 @@
-"""The release of the dialog tasks: find it, download it on request, verify it, read it."""
+"""The release of the dialog tasks: found on the disk, or downloaded on request, and verified."""
 
 import hashlib
 from pathlib import Path
@@ -25,18 +25,19 @@ KNOWN = {  # the beginnings of the digests of a task's files
 
 
 def find(data_dir: Path) -> Path | None:
-    """Looks for the release as a folder or an archive, in `data_dir` itself or in its folder `dialog_babi`."""
+    """Look for the release as a folder or an archive, in `data_dir` itself or in its folder `dialog_babi`."""
     places = (place / name for place in (data_dir, data_dir / "dialog_babi") for name in (FOLDER, ARCHIVE, PARLAI))
-    found = next((path for path in places if path.exists()), None)
-    return data_dir if found is None and (data_dir / KNOWLEDGE).exists() else found
+    path = next((path for path in places if path.exists()), None)
+    return data_dir if path is None and (data_dir / KNOWLEDGE).exists() else path
 
 
 def download(data_dir: Path) -> Path:
+    """Download the archive of the release into a folder."""
     return release.download("the dialog tasks", MIRRORS, SHA256, PARLAI, data_dir)
 
 
 def read(path: Path) -> dict[str, bytes]:
-    """All data files, by name."""
+    """Read all data files, by name."""
     files = release.read_files(
         path, (FOLDER,), r"dialog-babi-.*\.txt", "delete it, then download it again with task.download=true"
     )
@@ -46,7 +47,7 @@ def read(path: Path) -> dict[str, bytes]:
 
 
 def names_of(task: int) -> dict[str, str]:
-    """The files of a task: its parts, its candidates and, for all but task 6, its knowledge base."""
+    """The file names of a task by their roles: its parts, its candidates and, but for task 6, its knowledge base."""
     stem = f"dialog-babi-task{task}-{SLUGS[task]}"
     parts = {part: f"{stem}-{suffix}.txt" for part, suffix in PARTS.items()}
     if task == 6:  # has no test set of unknown words and no knowledge base
@@ -56,7 +57,7 @@ def names_of(task: int) -> dict[str, str]:
 
 
 def digest_of(files: dict[str, bytes]) -> str:
-    """Of the files of a task, by their roles."""
+    """The digest of the files of a task, which are given by their roles."""
     digest = hashlib.sha256()
     for role, data in files.items():
         digest.update(f"{role} ".encode() + hashlib.sha256(data).digest())
@@ -64,7 +65,7 @@ def digest_of(files: dict[str, bytes]) -> str:
 
 
 def files_of(task: int, files: dict[str, bytes]) -> dict[str, bytes]:
-    """The files of a task by their roles, all of them there."""
+    """Pick out the files of a task by their roles; a missing one is an error."""
     names = names_of(task)
     missing = [name for name in names.values() if name not in files]
     if missing:

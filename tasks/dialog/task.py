@@ -1,4 +1,4 @@
-"""What `task=dialog` names: corpora, one for each training."""
+"""The function that `task=dialog` names: corpora, one for each training."""
 
 import hashlib
 from pathlib import Path
@@ -6,24 +6,25 @@ from pathlib import Path
 from tasks.corpus import Data
 from tasks.dialog import TASKS, official
 from tasks.dialog.tables import corpus_of
-from tasks.errors import UserError, check_ids
+from tasks.errors import UserError, check_ids, check_type, shown
 from tasks.release import apart
 
 
 def load(
     ids: list[int], source: str, match: bool, download: bool, protocol: str, data_dir: str, cache_dir: str
 ) -> Data:
-    """The tasks `ids`, each as a training of its own; see conf/task/dialog.yaml.
+    """Load the tasks `ids`, each as a training of its own; see conf/task/dialog.yaml.
 
-    The texts are read in a second or two, so nothing of them is kept in `cache_dir`.
+    Reading the texts takes a second or two, so nothing is stored in `cache_dir`.
     """
     ids = check_ids(ids, len(TASKS))
     if source != "official":
-        raise UserError(f"task.source={source}: the dialog tasks have official data only; leave it out")
+        raise UserError(f"task.source={shown(source)}: the dialog tasks have official data only; leave it out")
     if protocol != "per_task":
-        raise UserError(f"protocol={protocol}: the dialog tasks have a training each; leave it out")
+        raise UserError(f"protocol={shown(protocol)}: the dialog tasks have a training each; leave it out")
     if not isinstance(match, bool):
-        raise UserError(f"task.match={match}: expected true or false")
+        raise UserError(f"task.match={shown(match)}: expected true or false")
+    check_type("task.download", download, bool, "true")
     folder = Path(data_dir).expanduser()
     path = official.find(folder)
     if path is None and download:
@@ -36,7 +37,8 @@ def load(
             "  to use a copy you have:  add data_dir=FOLDER, or set ZOO_DATA=FOLDER"
         )
     files = official.read(path)
-    corpora, digest, others = {}, hashlib.sha256(), []
+    corpora, digest = {}, hashlib.sha256()
+    others: list[int] = []  # tasks whose files are not the release's
     for task in ids:
         own = official.files_of(task, files)
         corpora[str(task)] = corpus_of(task, own, match)

@@ -1,26 +1,29 @@
 """The text format of the dialog tasks: dialogs, candidate replies and the knowledge base.
 
-Words are what blanks separate, in small letters: `<SILENCE>` is one, and `like?` is another than `like`.
+Words are separated by blanks and read in lower case: `<SILENCE>` is a word, and `like?` is another one than `like`.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from tasks.errors import UserError
+from tasks.lexicon import Words
 from tasks.lines import Lines
 
-Words = tuple[str, ...]
-NO_RESULT = ("api_call", "no", "result")  # what task 6 has for an empty list of facts
+KIND = "dialog file"
+NO_RESULT = ("api_call", "no", "result")  # the line of task 6 for an empty list of facts
 
 
 class Turn(NamedTuple):
-    line: int
+    """An utterance of the user and the bot's reply."""
+
+    line: int  # of the file
     user: Words
     reply: Words
 
 
 class Fact(NamedTuple):
-    """What an API call returned: a name, a relation and a value; or that it returned nothing."""
+    """A result of an API call: a name, a relation and a value; or NO_RESULT."""
 
     words: Words
 
@@ -29,17 +32,18 @@ Dialog = list[Turn | Fact]
 
 
 def words_of(text: str) -> Words:
+    """The words of a sentence."""
     return tuple(text.lower().split())
 
 
 def read_dialogs(data: bytes, name: str) -> Iterator[Dialog]:
-    """The dialogs of a file, checked line by line.
+    """Read the dialogs of a file, checked line by line.
 
     Args:
         data: the bytes of the file.
-        name: how to call the file in an error.
+        name: the file's name in errors.
     """
-    lines = Lines(data, name, "dialog file")
+    lines = Lines(data, name, KIND)
     dialog: Dialog = []
     number = 0
     for number, line in lines:
@@ -71,28 +75,28 @@ def read_dialogs(data: bytes, name: str) -> Iterator[Dialog]:
 
 
 def read_candidates(data: bytes, name: str) -> list[Words]:
-    """The replies of a candidates file, in its order."""
-    lines = Lines(data, name, "dialog file")
-    found: dict[Words, int] = {}
+    """Read the replies of a candidates file, in its order."""
+    lines = Lines(data, name, KIND)
+    line_of: dict[Words, int] = {}
     for number, line in lines:
         line_id, _, reply = line.partition(" ")
         if line_id != "1" or not reply.strip():
             raise lines.wrong(number, "the ID 1 and a reply")
-        if found.setdefault(words_of(reply), number) != number:
-            raise lines.wrong(number, f"another reply than that of line {found[words_of(reply)]}")
-    if not found:
+        if line_of.setdefault(words_of(reply), number) != number:
+            raise lines.wrong(number, f"another reply than that of line {line_of[words_of(reply)]}")
+    if not line_of:
         raise UserError(f"{name}: expected candidate replies, found an empty file")
-    return list(found)
+    return list(line_of)
 
 
 def read_knowledge(data: bytes, name: str) -> set[tuple[str, str]]:
-    """The entities of a knowledge base: relations and their values."""
-    lines = Lines(data, name, "dialog file")
-    found = set()
+    """Read the entities of a knowledge base: pairs of a relation and a value."""
+    lines = Lines(data, name, KIND)
+    entities: set[tuple[str, str]] = set()
     for number, line in lines:
         subject, tab, value = line.partition("\t")
         words = words_of(subject)
         if not tab or len(words) != 3 or words[0] != "1" or len(value.split()) != 1:
             raise lines.wrong(number, "the ID 1, a name and a relation, then a tab and a value")
-        found.add((words[2], value.strip().lower()))
-    return found
+        entities.add((words[2], value.strip().lower()))
+    return entities

@@ -11,5 +11,5 @@ RELATIONS = (
     "has_imdb_rating",
     "has_imdb_votes",
 )
-PLOT = "has_plot"  # a relation of the release's knowledge base whose value is a text; nothing asks for it
+PLOT = "has_plot"  # a relation of the release's knowledge base whose value is a text; no question is about it
 PARTS = ("train", "valid", "test")

@@ -1,8 +1,8 @@
-"""A film world of our own, as files in WikiMovies' format: a knowledge base of any size, and questions about it.
+"""A generated film world, as files in WikiMovies' format: a knowledge base of any size, and questions about it.
 
 A seed decides every byte: all that is random comes from `random.Random.random`, whose numbers Python promises to keep.
-Films have one to three of each relation, people make many films or one, and a question's words never name a relation:
-each of the thirteen kinds of question is asked in several ways.
+A film has one to three values of each relation, a person makes many films or one, and the words of a question never
+name a relation: each of the thirteen kinds of question is put in several ways.
 """
 
 import random
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from tasks.babi.walks import Draw, pick
-from tasks.errors import UserError, check_type
+from tasks.draw import Draw, pick
+from tasks.errors import check_whole
 from tasks.wikimovies import PARTS, RELATIONS, words
 
 LEAST, MOST = 1_000, 1_000_000  # triples
-HELD = 10  # one question of so many is for validation, one for the test
+HELD = 10  # one question in so many is for validation, and one for the test
 
-# of each kind: the relation, whether it is read backwards, and how it is asked
+# for each kind of question: its relation, whether that is read backwards, and its wordings
 KINDS: dict[str, tuple[str, bool, tuple[str, ...]]] = {
     "film to director": ("directed_by", False, (
         "who sat in the director's chair for {}", "whose direction brought us {}", "name whoever directed {}",
@@ -69,7 +69,7 @@ KINDS: dict[str, tuple[str, bool, tuple[str, ...]]] = {
 
 
 class Pool:
-    """Names that come back: the next is new, or one of before, which is likelier the more often it has been drawn."""
+    """Names that recur: the next is new, or an earlier one, likelier the more often it was drawn."""
 
     def __init__(self, draw: Draw, new: float, make: Callable[[], str]) -> None:
         self.draw, self.new, self.make = draw, new, make
@@ -88,6 +88,7 @@ class Pool:
 
 
 def unique(make: Callable[[], str], known: dict[str, None]) -> str:
+    """Make names until one is new, and return it."""
     while (name := make()) in known:
         pass
     known[name] = None
@@ -95,24 +96,23 @@ def unique(make: Callable[[], str], known: dict[str, None]) -> str:
 
 
 @dataclass(frozen=True)
-class World:
+class FilmWorld:
+    """The size of a film world, and its seed."""
+
     triples: int = 50_000
     questions: int = 25_000  # at most; a tenth for validation, a tenth for the test
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name, least, most in (("triples", LEAST, MOST), ("questions", 100, MOST), ("seed", 0, 2**31)):
-            value = getattr(self, name)
-            check_type(f"task.generator.{name}", value, int, least)
-            if not least <= value <= most:
-                raise UserError(f"task.generator.{name}={value}: expected {least:,} to {most:,}")
+            check_whole(f"task.generator.{name}", getattr(self, name), least, most)
 
 
 Triple = tuple[str, str, str]  # film, relation, value
 
 
 def films(draw: Draw) -> Iterator[list[Triple]]:
-    """What there is to say about one film after another, relation by relation."""
+    """Make up one film after another: its triples, relation by relation."""
 
     def title() -> str:
         noun = pick(draw, words.NOUNS)
@@ -131,7 +131,7 @@ def films(draw: Draw) -> Iterator[list[Triple]]:
         form = draw()
         if form < 0.1:
             return noun
-        if form < 0.3:  # of these there are more than any world needs
+        if form < 0.3:  # there are more of these than any world needs
             noun = f"{noun} {pick(draw, words.NOUNS).lower()}"
         return f"{pick(draw, words.ADJECTIVES).lower()} {noun}"
 
@@ -160,7 +160,8 @@ def films(draw: Draw) -> Iterator[list[Triple]]:
         yield [(film, relation, value) for relation in RELATIONS for value in dict.fromkeys(said[relation])]
 
 
-def triples(world: World) -> Iterator[Triple]:
+def triples(world: FilmWorld) -> Iterator[Triple]:
+    """Yield the triples of a world, film after film."""
     left = world.triples
     for film in films(random.Random(f"WikiMovies {world.seed} films").random):
         yield from film[:left]
@@ -169,18 +170,19 @@ def triples(world: World) -> Iterator[Triple]:
             return
 
 
-def generate(world: World) -> dict[str, bytes]:
-    """The files of a world, by the roles that `official.read` gives them."""
-    told = list(triples(world))
-    entities = dict.fromkeys(name for film, _, value in told for name in (film, value))
+def generate(world: FilmWorld) -> dict[str, bytes]:
+    """Write the files of a world, by the roles that `official.read` gives them."""
+    known = list(triples(world))
+    entities = dict.fromkeys(name for film, _, value in known for name in (film, value))
     return {
-        "knowledge": _knowledge(told).encode(),
+        "knowledge": _knowledge(known).encode(),
         "entities": "".join(f"{name}\n" for name in entities).encode(),
-        **{part: text.encode() for part, text in zip(PARTS, _questions(world, told), strict=True)},
+        **{part: text.encode() for part, text in zip(PARTS, _questions(world, known), strict=True)},
     }
 
 
 def _knowledge(told: list[Triple]) -> str:
+    """Spell the knowledge base."""
     blocks = []
     for _, film in groupby(told, key=lambda triple: triple[0]):
         lines = groupby(film, key=lambda triple: triple[:2])
@@ -193,8 +195,8 @@ def _knowledge(told: list[Triple]) -> str:
     return "\n".join(blocks)
 
 
-def _questions(world: World, told: list[Triple]) -> tuple[str, str, str]:
-    """To learn from, to choose by, to test: no question, a kind and an entity, is in two of them."""
+def _questions(world: FilmWorld, told: list[Triple]) -> tuple[str, str, str]:
+    """Spell the questions of training, validation and test; no kind is asked about an entity in two of them."""
     answers: dict[tuple[str, bool, str], list[str]] = {}
     backwards = {relation for relation, back, _ in KINDS.values() if back}
     for film, relation, value in told:
@@ -203,7 +205,8 @@ def _questions(world: World, told: list[Triple]) -> tuple[str, str, str]:
             answers.setdefault((relation, True, value), []).append(film)
     forms = {(relation, back): forms for relation, back, forms in KINDS.values()}
     draw = random.Random(f"WikiMovies {world.seed} questions").random
-    left, lines = list(answers), []
+    left = list(answers)
+    lines: list[str] = []
     while left and len(lines) < world.questions:
         place = int(draw() * len(left))
         left[place], left[-1] = left[-1], left[place]

@@ -1,4 +1,4 @@
-"""The release of WikiMovies, or a part of it: find it, download it on request, verify it, read it."""
+"""The release of WikiMovies, or a part of it: found on the disk, or downloaded on request, and verified."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ PLACES = {
 }
 HOMES = {"official": ("movieqa",), "partial": ("wikimovies_partial", "movieqa")}
 QUESTIONS, KNOWLEDGE = ("questions", "wiki_entities"), ("knowledge_source", "wiki_entities")
-# by their roles: in which folder of the release they lie, and how they are called
+# folder and name of each file, by its role
 FILES = {
     "knowledge": (KNOWLEDGE, "wiki_entities_kb.txt"),
     "entities": (KNOWLEDGE[:1], "entities.txt"),
@@ -25,26 +25,28 @@ FILES = {
     "valid": (QUESTIONS, "wiki-entities_qa_dev.txt"),
     "test": (QUESTIONS, "wiki-entities_qa_test.txt"),
 }
-SAMPLE = "wiki-entities_qa_train_sample.txt"  # stands in a partial release for its train file
+SAMPLE = "wiki-entities_qa_train_sample.txt"  # the train file of a partial release
 
 
 def names_of(source: str) -> dict[str, tuple[tuple[str, ...], str]]:
+    """The folder and the name of each file of a source, by its role."""
     return FILES | ({"train": (QUESTIONS, SAMPLE)} if source == "partial" else {})
 
 
 def find(data_dir: Path, source: str) -> Path | None:
-    """Looks for a source as a folder or an archive, in `data_dir` itself or in its folder `wikimovies`."""
+    """Look for a source as a folder or an archive, in `data_dir` itself or in its folder `wikimovies`."""
     places = (place / name for place in (data_dir, data_dir / "wikimovies") for name in PLACES[source])
     return next((path for path in places if path.exists()), None)
 
 
 def download(data_dir: Path) -> Path:
+    """Download the archive of the release into a folder."""
     return release.download("WikiMovies (57 MB)", MIRRORS, SHA256, ARCHIVE, data_dir)
 
 
 def read(path: Path, source: str) -> dict[str, bytes]:
-    """The files of a source by their roles, all of them there."""
-    names, found = names_of(source), {}
+    """Read the files of a source by their roles; a missing one is an error."""
+    names, contents = names_of(source), {}
     for folder in dict.fromkeys(folder for folder, _ in names.values()):
         here = {role: name for role, (of, name) in names.items() if of == folder}
         files = release.read_files(
@@ -56,5 +58,5 @@ def read(path: Path, source: str) -> dict[str, bytes]:
         for role, name in here.items():
             if name not in files:
                 raise UserError(f"{path} has no file {'/'.join((*HOMES[source], *folder, name))}")
-            found[role] = files[name]
-    return found
+            contents[role] = files[name]
+    return contents

@@ -1,12 +1,12 @@
-"""What `task=wikimovies` names: a corpus of questions, each with the memories that hashing finds for it."""
+"""The function that `task=wikimovies` names: questions, each with the memories that hashing finds for it."""
 
 import hashlib
 from pathlib import Path
 
 from tasks.corpus import Data
-from tasks.errors import UserError, check_names, check_type, nearest
+from tasks.errors import UserError, check_names, check_type, check_whole, nearest, shown
 from tasks.wikimovies import PARTS, official
-from tasks.wikimovies.generator import World, generate
+from tasks.wikimovies.generator import FilmWorld, generate
 from tasks.wikimovies.tables import corpus_of, read, recall
 
 SOURCES = ("auto", "official", "partial", "generated")
@@ -21,19 +21,21 @@ def load(
     protocol: str,
     data_dir: str,
 ) -> Data:
-    """The questions and what is known of their words; see conf/task/wikimovies.yaml."""
+    """Load the questions, and the triples that share words with them; see conf/task/wikimovies.yaml."""
     if source not in SOURCES:
-        raise UserError(f"task.source={source}: expected {', '.join(SOURCES)}{nearest(str(source), list(SOURCES))}")
+        raise UserError(
+            f"task.source={shown(source)}: expected {', '.join(SOURCES)}{nearest(str(source), list(SOURCES))}"
+        )
     if protocol != "joint":
-        raise UserError(f"protocol={protocol}: WikiMovies has one training for all kinds of questions; leave it out")
-    for name, value in (("slots", slots), ("frequency", frequency)):
-        check_type(f"task.{name}", value, int, 100)
-        if value < 1:
-            raise UserError(f"task.{name}={value}: expected at least 1")
-    check_names("task.generator", generator, vars(World()))
-    files, names, source, world, notice = _files(source, World(**generator), download, Path(data_dir).expanduser())
-    store, asked = read(files, names, slots, frequency)
-    corpus = corpus_of(store, asked)
+        raise UserError(
+            f"protocol={shown(protocol)}: WikiMovies has one training for all kinds of questions; leave it out"
+        )
+    check_whole("task.slots", slots, 1)
+    check_whole("task.frequency", frequency, 1)
+    check_type("task.download", download, bool, "true")
+    check_names("task.generator", generator, vars(FilmWorld()))
+    files, names, source, world, notice = _files(source, FilmWorld(**generator), download, Path(data_dir).expanduser())
+    corpus = corpus_of(*read(files, names, slots, frequency))
     if not corpus.sizes.story_length:
         raise UserError(f"task.frequency={frequency}: no question finds any triple; expected more, 1000 for example")
     digest = hashlib.sha256()
@@ -54,16 +56,22 @@ def load(
 
 
 def _files(
-    source: str, world: World, download: bool, folder: Path
+    source: str, world: FilmWorld, download: bool, folder: Path
 ) -> tuple[dict[str, bytes], dict[str, str], str, str, str]:
-    """The files by their roles and their names, the source that they are of, their world, and what to tell about it."""
+    """The files and their names by role, their source, a description of their world, and a notice."""
     wanted = "official" if source == "auto" else source
+    why = f"the release of WikiMovies is not in {folder}"
     if wanted != "generated":
         path = official.find(folder, wanted)
         if path is None and download and wanted == "official":
-            path = official.download(folder)
+            try:
+                path = official.download(folder)
+            except UserError as error:
+                if source != "auto":
+                    raise
+                why = str(error).splitlines()[0].rstrip(":")
         if path is not None:
-            changed = [name for name, value in vars(world).items() if value != getattr(World, name)]
+            changed = [name for name, value in vars(world).items() if value != getattr(FilmWorld, name)]
             if changed:
                 raise UserError(
                     f"task.generator.{changed[0]} is about a generated film world; "
@@ -82,7 +90,7 @@ def _files(
     files = generate(world)
     title = f"{world.triples:,} triples" + (f", seed {world.seed}" if world.seed else "")
     notice = "" if source == "generated" else (
-        f"the release of WikiMovies is not in {folder}: a generated film world stands in for it "
-        "(task.download=true fetches the release)"
+        f"NOTE: {why}; a generated film world is used instead, in tables of its own (official data: "
+        f"{'' if download else 'task.download=true fetches the release, or '}put {official.ARCHIVE} into {folder})"
     )  # fmt: skip
     return files, {role: f"generated {role}" for role in files}, "generated", title, notice

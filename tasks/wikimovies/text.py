@@ -1,7 +1,7 @@
 """The text format of WikiMovies: a knowledge base of triples, a list of entities, and questions with their answers.
 
-Entities are told apart by their case, words of questions are not. Several answers or objects are separated by a comma
-and a blank, which stand in some titles too: what is an entity when joined is joined.
+Entities differ by case, words of questions do not. Several answers or objects are separated by a comma and a blank,
+which occur in some titles too: parts that are an entity when joined are joined.
 """
 
 import re
@@ -17,7 +17,7 @@ COMMA = ", "
 
 
 class Names:
-    """Entities, numbered from 1 in the order in which they are first met."""
+    """Numbers entities from 1, in the order in which they are first met."""
 
     def __init__(self) -> None:
         self.number: dict[str, int] = {}
@@ -27,24 +27,25 @@ class Names:
         return len(self.number)
 
     def add(self, name: str) -> int:
+        """Return the number of an entity; a new one gets the next number."""
         number = self.number.setdefault(name, len(self.number) + 1)
         if number == len(self.number):
             self.longest = max(self.longest, name.count(" ") + 1)
         return number
 
     def several(self, text: str) -> list[str]:
-        """The entities of a list, the longest that are known where it can be read in several ways."""
-        parts, found = text.split(COMMA), []
+        """Split a list of entities; where several readings are possible, the longest known entity is taken."""
+        parts, names = text.split(COMMA), []
         while parts:
             joined = (size for size in range(len(parts), 1, -1) if COMMA.join(parts[:size]) in self.number)
             size = next(joined, 1)
-            found.append(COMMA.join(parts[:size]))
+            names.append(COMMA.join(parts[:size]))
             del parts[:size]
-        return found
+        return names
 
     def link(self, words: list[str]) -> Iterator[str | int]:
-        """The words of a question, entities as their numbers: first the longest, of equals the one on the left."""
-        taken: dict[int, tuple[int, int]] = {}  # where an entity begins: its number, and where it ends
+        """Replace entities among the words of a question by their numbers: the longest first, then the leftmost."""
+        taken: dict[int, tuple[int, int]] = {}  # number and end of an entity, by its beginning
         free = [True] * len(words)
         for size in range(min(self.longest, len(words)), 0, -1):
             for begin in range(len(words) - size + 1):
@@ -65,6 +66,7 @@ class Names:
 
 
 def read_entities(data: bytes, name: str) -> Names:
+    """Read the list of entities, one per line."""
     names = Names()
     for _, line in Lines(data, name, "list of entities"):
         if line.strip():
@@ -75,7 +77,7 @@ def read_entities(data: bytes, name: str) -> Names:
 
 
 def read_knowledge(data: bytes, name: str, names: Names) -> tuple[array, array, array]:
-    """The triples as three columns: numbers of subjects, of relations and of objects; new entities get numbers."""
+    """Read triples as three columns of numbers: subjects, relations, objects; new entities get numbers."""
     lines = Lines(data, name, "knowledge base")
     subjects, relations, objects = array("q"), array("q"), array("q")
     number_of = {relation: number for number, relation in enumerate(RELATIONS)}
@@ -84,17 +86,17 @@ def read_knowledge(data: bytes, name: str, names: Names) -> tuple[array, array, 
         if not line:
             position = 0
             continue
-        found = TRIPLE.fullmatch(line)
-        if not found:
+        match = TRIPLE.fullmatch(line)
+        if not match:
             raise lines.wrong(number, "a number, a film, a relation (directed_by …) and its objects")
         position += 1
-        if int(found[1]) != position:
+        if int(match[1]) != position:
             raise lines.wrong(number, f"the line of its film that has the number {position}")
-        relation = number_of.get(found[3])
+        relation = number_of.get(match[3])
         if relation is None:  # a plot
             continue
-        subject = names.add(found[2])
-        for value in names.several(found[4]):
+        subject = names.add(match[2])
+        for value in names.several(match[4]):
             subjects.append(subject)
             relations.append(relation)
             objects.append(names.add(value))
@@ -104,13 +106,13 @@ def read_knowledge(data: bytes, name: str, names: Names) -> tuple[array, array, 
 
 
 def read_questions(data: bytes, name: str, names: Names) -> Iterator[tuple[list[str | int], list[int]]]:
-    """The words of each question, entities as numbers, and the numbers of its answers, each once."""
+    """Read questions: the words of each, entities as numbers, and the numbers of its answers, each once."""
     lines = Lines(data, name, "file of questions")
     number = 0
     for number, line in lines:
-        said, tab, answers = line.partition("\t")
-        words = words_of(said.removeprefix("1 "))
-        if not said.startswith("1 ") or not tab or not words or not answers.strip():
+        question, tab, answers = line.partition("\t")
+        words = words_of(question.removeprefix("1 "))
+        if not question.startswith("1 ") or not tab or not words or not answers.strip():
             raise lines.wrong(number, "the ID 1, a question, a tab and its answers")
         yield list(names.link(words)), list(dict.fromkeys(map(names.add, names.several(answers.strip()))))
     if not number:
@@ -118,4 +120,5 @@ def read_questions(data: bytes, name: str, names: Names) -> Iterator[tuple[list[
 
 
 def words_of(question: str) -> list[str]:
+    """The words of a question, without its question mark."""
     return question.strip().removesuffix("?").split()

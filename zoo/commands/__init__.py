@@ -1,4 +1,4 @@
-"""The verbs of `zoo VERB name=value …`: one module each, with a docstring that is its help."""
+"""The verbs of `zoo VERB name=value …`: one module each. The docstring of the module is its help."""
 
 import ast
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ VERBS = {  # module of this package, and a line of help
     "explain": "show where a network looked when it answered",
     "draw": "draw what the heads of a network did",
     "repeat": "make a run again, and compare",
+    "verify": "check records against their predictions, and repeat some cells",
     "join": "make one record of runs that differ in their seeds",
     "new": "write the two files of a variant of a model",
     "check": "say what a model of yours lacks",
@@ -56,7 +57,7 @@ class Given:
 
 
 def parse(verb: str, grammar: Grammar, arguments: list[str]) -> Given:
-    """Sort arguments by the grammar of a verb; what does not fit is said in one sentence."""
+    """Sort arguments by the grammar of a verb; an argument that does not fit is refused in one sentence."""
     given = Given()
     usage = f"zoo {verb} --help shows the arguments"
     for argument in arguments:

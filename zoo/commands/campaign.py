@@ -44,7 +44,7 @@ def campaigns() -> list[Path]:
 
 
 def read(file: Path) -> list[list[str]]:
-    """The arguments of each run of a campaign."""
+    """Read the arguments of each run of a campaign."""
     if not file.is_file():
         known = ", ".join(str(path) for path in campaigns())
         raise UserError(f"{file} is not a file; there are: {known}")
@@ -116,7 +116,7 @@ class Run(NamedTuple):
 
 
 def left(waiting: list[Plan], running: list[Run], pace: Paces, cores: int) -> str:
-    """What is left, and when it will be finished."""
+    """Describe the runs that are left, and when they will be finished."""
     rest = [(work_of(plan, pace), workers_for(plan)) for plan in waiting]
     for run_ in running:
         work = work_of(run_.plan, pace)
@@ -156,7 +156,7 @@ def show(runs: dict[str, tuple[list[str], Plan]], pace: Paces) -> None:
 
 
 def _make(arguments: list[str], workers: int, name: str) -> None:
-    """Makes a run, in a process of its own.
+    """Make a run, in a process of its own.
 
     Args:
         arguments: of run.py.
@@ -173,7 +173,7 @@ def _make(arguments: list[str], workers: int, name: str) -> None:
 
 
 def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) -> list[str]:
-    """Makes the runs that have no record, as many at once as there are cores for, and names those that failed."""
+    """Make the runs that have no record, as many at once as there are cores, and name those that failed."""
     on_gpu = any(plan.config["trainer"]["accelerator"] == "gpu" for _, plan in runs.values())
     cores = 1 if on_gpu else records.cores()  # of GPUs there is one
     context = multiprocessing.get_context("spawn")

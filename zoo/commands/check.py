@@ -1,8 +1,8 @@
 """zoo check NAME [name=value …]
 
-Say what a model of yours lacks. It is built with its smallest sizes, and its four functions run on a tiny batch, alone
-and under vmap; then a loss is differentiated. Each line says what was tried, and what to write where it failed.
-Further name=value are handed on, task=copy for a model that reads sequences.
+Say what a model of yours lacks. The model is built with its smallest sizes. Its four functions run on a tiny batch,
+alone and under vmap; then a loss is differentiated. Each line names a check and, if it failed, what to write instead.
+Further name=value are handed on, task=copy for example for a model that reads sequences.
 """
 
 from collections.abc import Callable

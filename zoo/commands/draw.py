@@ -1,8 +1,14 @@
 """zoo draw run=RECORD [form="length=20"] [out=FILE.svg] [results_dir=results]
+zoo draw story=FILE task=2 run=RECORD,RECORD,… [out=FILE.svg] [results_dir=results]
 
-Draw what the heads of a network did with one sequence, as in the paper's figures. RECORD is the record of a run on an
-algorithmic task: its file, the beginning of its name or its experiment. Time goes to the right, as in the figures of
-Graves, Wayne and Danihelka (2014). Dark is large; a row of a weighting is a row of the memory.
+Draw what networks did, as an SVG. RECORD is a file in results/runs, the beginning of its name or its experiment.
+
+Without a story: what the heads of a network did with one sequence of an algorithmic task, as in the figures of Graves,
+Wayne and Danihelka (2014). Time goes to the right. Dark is large; a row of a weighting is a row of the memory.
+
+With a story: how several networks answer the last question of a file, and where each one looked at each hop. The file
+has one sentence per line; the question may be followed by a tab and its answer, and by a tab and the numbers of the
+lines with the supporting facts. That needs the weights of every run, in results/weights or results/repeated/weights.
 """
 
 import base64
@@ -19,7 +25,7 @@ from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.records import Record
 
-GRAMMAR = Grammar(names=("run", "form", "out", "results_dir"), required=("run",), bare="run")
+GRAMMAR = Grammar(names=("run", "form", "story", "task", "out", "results_dir"), required=("run",), bare="run")
 
 COLUMNS = (("inputs", "adds", "writing"), ("outputs", "targets", "reads", "reading"))
 NAMES = {"writing": "write weightings", "reading": "read weightings"}
@@ -27,7 +33,7 @@ CELL, MARGIN, LINE, WIDEST = 6, 24, 20, 640  # points; a long sequence has narro
 
 
 def picture(tape: dict[str, np.ndarray], title: str) -> str:
-    """An SVG of one sequence: what was shown, added and written on the left, what came out and was read on the right.
+    """Draw an SVG of one sequence: inputs, additions and writing on the left; outputs, targets and reading right.
 
     Args:
         tape: (T, width) each; weightings are (T, heads, N). Those of a network without heads are empty.
@@ -61,7 +67,7 @@ def picture(tape: dict[str, np.ndarray], title: str) -> str:
 
 
 def _png(values: np.ndarray) -> str:
-    """A grey picture of a table, white at its least value and black at its greatest, as the address of an image."""
+    """Encode a table as a grey picture, white at its least value and black at its greatest, in a data URL."""
     least, greatest = values.min(), values.max()
     grey = (255 - 255 * (values - least) / max(greatest - least, 1e-9)).astype(np.uint8)
     height, width = grey.shape
@@ -86,6 +92,13 @@ def tapes_of(record: Record) -> dict[str, dict[str, np.ndarray]]:
 
 
 def main(given: Given) -> None:
+    if given.get("story"):
+        from zoo.commands.compare_picture import draw  # which loads torch
+
+        print(f"written: {draw(given)}")
+        return
+    if given.get("task"):
+        raise UserError("task= is for pictures of a story; type story=FILE too, or form= for a sequence")
     file = records.find(given["run"], given.results_dir)
     record = records.read(file)
     tapes = tapes_of(record)

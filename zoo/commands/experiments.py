@@ -1,8 +1,7 @@
 """zoo experiments [pattern]
 
-List the settings of papers, and settings of our own that do better: python run.py experiment=NAME makes one. A
-published
-figure stands behind its setting; ‡ was seen only where others quote the paper, † is known from memory only.
+List the settings of papers, and settings of our own that do better: zoo run experiment=NAME makes one. A published
+figure stands behind its setting. ‡: seen only where others quote the paper. †: known from memory of the paper only.
 """
 
 from pathlib import Path
@@ -12,15 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from zoo.commands import Given, Grammar
-from zoo.commands.listing import headline, matching, named
+from zoo.commands.listing import headline, matching
 from zoo.families.babi import FAMILY
 from zoo.families.board import Published, read_published
+from zoo.paths import choices
 
 GRAMMAR = Grammar(names=("pattern",), bare="pattern")
 
 
 def main(given: Given) -> None:
-    files, table = named("experiment"), Table()
+    files, table = choices("experiment"), Table()
     published = {row["key"]: row for row in read_published(Path("results"), FAMILY.published_file)}
     for column in ("experiment=", "setting", "published error"):
         table.add_column(column, no_wrap=column == "experiment=", overflow="fold")

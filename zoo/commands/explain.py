@@ -1,36 +1,30 @@
 """zoo explain run=RECORD task=15 [story=FILE] [results_dir=results]
 
 Show where a network looked when it answered. RECORD is a file in results/runs, the beginning of its name
-(run=memn2n-1k) or its experiment; of several that have the task the newest is taken, one of official data first.
-Without a story the questions are shown that the record keeps. story=FILE asks others, and story=- those that you type:
-one sentence per line; a line that ends with a question mark is answered. That needs the weights, which lie in
-results/weights where the run was made.
+(run=memn2n-1k) or its experiment. Of several records that have the task, the newest on official data is taken.
+
+Without story= the questions are shown that the record keeps. story=FILE asks the questions of a file, and story=- those
+that you type: one sentence per line; a line that ends with a question mark is answered. A question may be followed by a
+tab and its answer, and by a tab and the numbers of the lines with the supporting facts. A story needs the weights,
+which lie in results/weights where the run was made.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from torch import Tensor
 
-from tasks.babi.text import WORD
-from tasks.batch import NONE, Sizes
-from tasks.corpus import Corpus, Split
-from tasks.errors import UserError, nearest
+from tasks.errors import UserError
 from zoo import records
 from zoo.commands import Given, Grammar
+from zoo.commands.asking import asked, load, read_story
 from zoo.families import family_of
 from zoo.families.board import titled
 from zoo.kinds.attention import example
 from zoo.records import Record
 from zoo.traces import TRACES, traces_of
-from zoo.training.build import build
-from zoo.training.ensemble import Ensemble
-from zoo.training.packing import spoken_words
 
 GRAMMAR = Grammar(names=("run", "task", "story", "results_dir"), required=("run", "task"), bare="run")
 
@@ -43,74 +37,8 @@ def kept(record: Record, training: str, task: str) -> list[dict]:
     return [look.model_dump() for look in looks if look.task == int(task)]
 
 
-def load(record: Record, training: str) -> tuple[Ensemble, list[str], Tensor, Sizes]:
-    """The network that validation selected, the words of its task, which of them it has learned, and its sizes."""
-    weights = records.weights_of(record.file)
-    if not weights.exists():
-        part = "" if training == "joint" else f" task={training}"
-        raise UserError(
-            f"{weights} is not here: weights stay on the machine that made a run\n"
-            f"  to make them here:  zoo repeat run={record.name}{part}\n"
-            "  and then ask with:  results_dir=results/repeated"
-        )
-    stored = torch.load(weights, weights_only=True)[training]
-    sizes = Sizes(*stored["sizes"])
-    ensemble = Ensemble([build(record.settings["model"], sizes, seed=0)])
-    with torch.no_grad():
-        ensemble.weights[0] = stored["weights"]
-    words = stored["words"]
-    return ensemble, words, stored.get("learned", torch.ones(len(words), dtype=torch.bool)), sizes
-
-
-def asked(
-    lines: Iterable[str], words: list[str], learned: Tensor, sizes: Sizes, forgiving: bool = False
-) -> Iterator[Corpus]:
-    """For every question among the lines a corpus with it and the sentences before it; an empty line begins anew.
-
-    A forgiving listener says what is wrong with a line, and waits for another.
-    """
-    number = {word: i for i, word in enumerate(words)}
-    told: list[list[int]] = []
-    for line in lines:
-        is_question = line.rstrip().endswith("?")
-        try:
-            row = _heard(line, number, words, sizes)
-            if is_question and not told:
-                raise UserError("a question before any sentence: tell a story first, a sentence a line")
-        except UserError as error:
-            if not forgiving:
-                raise
-            print(error)
-            continue
-        if not row:
-            told = []
-        elif not is_question:
-            told.append(row)
-        else:
-            table = [[], *told, row]
-            sentences = torch.tensor([of + [0] * (sizes.sentence_length - len(of)) for of in table])
-            one = torch.tensor([0])
-            split = Split(
-                torch.arange(1, len(told) + 1), torch.tensor([0, len(told)]), one, one + len(told),
-                one + len(told) + 1, one + 1, torch.full((1, 1), NONE), one,
-            )  # fmt: skip
-            yield Corpus(words, sentences, split, split, split, learned=learned)
-
-
-def _heard(line: str, number: dict[str, int], words: list[str], sizes: Sizes) -> list[int]:
-    """The words of a line, by their numbers."""
-    spoken = WORD.findall(line.lower())
-    if unknown := [word for word in spoken if word not in number]:
-        known = spoken_words(words)
-        near = nearest(unknown[0], known)
-        raise UserError(f"'{unknown[0]}' is no word of this task{near} (it has {', '.join(known)})")
-    if len(spoken) > sizes.sentence_length:
-        raise UserError(f"{len(spoken)} words: expected at most {sizes.sentence_length} ({line.strip()})")
-    return [number[word] for word in spoken]
-
-
 def show(shown: dict, traces: str, console: Console, answered: bool = True) -> None:
-    """A story with a column for each hop; the supporting facts are marked."""
+    """Print a story with a column per hop; a dot marks each supporting fact."""
     console.print(f"[dim]{TRACES[traces if shown['attention'] else 'nothing']}[/dim]")
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -151,9 +79,8 @@ def main(given: Given) -> None:
         if typing:
             console.print("one sentence per line, a question ends with ?, Ctrl-D ends")
         lines: Iterable[str] = sys.stdin
-    elif Path(story).is_file():
-        lines = Path(story).read_text().splitlines()
     else:
-        raise UserError(f"story={story}: no such file; story=- reads what you type")
+        lines = read_story(story)
     for corpus in asked(lines, words, learned, sizes, forgiving=typing):
-        show(example(ensemble, 0, corpus, corpus.test, 0), traces, console, answered=False)
+        shown = example(ensemble, 0, corpus, corpus.test, 0)
+        show(shown, traces, console, answered=bool(shown["answer"]))

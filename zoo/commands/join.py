@@ -1,13 +1,13 @@
 """zoo join RECORD RECORD … [results_dir=results]
 
-Make one record of runs that differ in nothing but their seeds. So restarts can be added to a run, or be made on several
+Make one record of runs that differ in their seeds only. So restarts can be added to a run, or be made on several
 machines: a run with restarts=3 and one with seed=3 restarts=7 are ten restarts together. RECORD is a file in
-results/runs, or the beginning of its name, of which the newest is taken. Validation selects among all restarts, as in
-one run. The new record holds the command of every part, by which zoo repeat makes it again, and takes the place of the
-parts, whose files are removed.
+results/runs, or the beginning of its name; of several records the newest is taken.
+
+Validation selects among all restarts, as in one run. The new record holds the command of every part, by which zoo
+repeat makes it again. It takes the place of the parts, whose files are removed.
 """
 
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +16,43 @@ from tasks.errors import UserError
 from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.records import Record
-from zoo.runs.compose import compose_config
+from zoo.runs.compose import arguments_of, compose_config
 
 ROUNDING = ("compile", "kernels")  # settings that only round otherwise; every part says what it had
 GRAMMAR = Grammar(names=("results_dir",), several=True)
 
 
 def main(given: Given) -> None:
-    files = [records.find(name, given.results_dir) for name in given.bare]
-    if not files:
+    if not given.bare:
         raise UserError("expected two records or more; zoo join --help shows the arguments")
+    for joined in _finish_earlier(given.results_dir, given.bare):
+        print(f"record: {joined}, which holds all of them")
+        return
+    files = [records.find(name, given.results_dir) for name in given.bare]
     if len(set(files)) < len(files):
         raise UserError(f"{next(file for file in files if files.count(file) > 1).name} is named twice")
     joined = join(files)
     print(f"record: {joined}, in place of {' and '.join(file.name for file in files)}")
+
+
+def _finish_earlier(results: Path, names: list[str]) -> list[Path]:
+    """Remove parts that an interrupted join has left beside its record, and find the record that holds all `names`."""
+    found = []
+    for file in records.files(results):
+        record = records.read(file)
+        if len(record.parts) > 1:
+            parts = [records.file_of(record, part) for part in record.parts]
+            _remove(parts)
+            if all(any(part.stem.startswith(Path(name).stem) for part in parts) for name in names):
+                found.append(file)
+    return found
+
+
+def _remove(parts: list[Path]) -> None:
+    """Remove records that another one holds, with all that lies beside them."""
+    for part in parts:
+        for stored in (part, part.with_suffix(".npz"), records.weights_of(part)):
+            stored.unlink(missing_ok=True)
 
 
 def join(files: list[Path]) -> Path:
@@ -44,9 +67,7 @@ def join(files: list[Path]) -> Path:
     together = {name: _array(name, [of[name] for of in arrays], chosen) for name in arrays[0]}
     joined = _joined(whole) | figures
     file = records.store(files[0].parent.parent, whole[0].title, joined, together, _weights(files, chosen))
-    for part in files:
-        for stored in (part, part.with_suffix(".npz"), records.weights_of(part)):
-            stored.unlink(missing_ok=True)
+    _remove(files)
     return file
 
 
@@ -80,7 +101,7 @@ def _check(whole: list[Record], arrays: list[dict[str, np.ndarray]]) -> None:
 
 
 def _comparable(record: Record) -> dict:
-    """The settings without what only rounds otherwise: every part says whether it had compiled programs or kernels."""
+    """Drop settings that only round otherwise: every part says whether it had compiled programs or kernels."""
     return {name: value for name, value in record.settings.items() if name not in ROUNDING}
 
 
@@ -94,7 +115,7 @@ def _fields(record: Record) -> dict:
 
 
 def _joined(whole: list[Record]) -> dict:
-    """Everything but the figures."""
+    """Collect everything but the figures."""
     first, newest = whole[0], max(whole, key=lambda record: record.environment.finished)
     raw = first.model_dump(by_alias=True, exclude_unset=True)
     rounding = {tuple(record.settings.get(name) for name in ROUNDING) for record in whole}
@@ -130,7 +151,7 @@ def _joined(whole: list[Record]) -> dict:
 
 def _overrides(record: Record, restarts: int) -> list[str]:
     """List the overrides that make so many restarts at once; the label of the row is made from them."""
-    arguments = shlex.split(record.parts[0].command)[2:]  # after python run.py
+    arguments = arguments_of(record.parts[0].command)
     others, arguments = (
         [said for said in of if not said.startswith(("restarts=", "seed="))] for of in (record.overrides, arguments)
     )
@@ -154,12 +175,12 @@ def _chosen(whole: list[Record], arrays: list[dict[str, np.ndarray]], training: 
 
 def _weights(files: list[Path], chosen: dict[str, tuple[int, int]]) -> dict | None:
     """Collect the weights of the selected restarts; None if some of them are not here."""
-    import torch
+    from tasks import tensors  # which loads torch
 
     needed = {part: records.weights_of(files[part]) for part, _ in chosen.values()}
     if not all(file.exists() for file in needed.values()):
         return None
-    stored = {part: torch.load(file, weights_only=True) for part, file in needed.items()}
+    stored = {part: tensors.load(file) for part, file in needed.items()}
     return {training: stored[part][training] for training, (part, _) in chosen.items()}
 
 

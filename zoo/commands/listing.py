@@ -4,16 +4,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tasks.errors import UserError, nearest
-from zoo.paths import conf_folders
-
-
-def named(group: str) -> dict[str, Path]:
-    """Find the files of a group of the configuration, by the names that the command line uses."""
-    return {
-        file.relative_to(folder / group).with_suffix("").as_posix(): file
-        for folder in conf_folders()
-        for file in sorted((folder / group).rglob("*.yaml"))
-    }
 
 
 def matching(pattern: str | None, names: list[str], what: str) -> list[str]:

@@ -1,8 +1,7 @@
 """zoo models [pattern]
 
 List the models that this installation knows, with their papers; zoo models "memn2n*" lists some. A file
-conf/model/NAME.yaml
-in the working folder adds one.
+conf/model/NAME.yaml in the working folder adds one.
 """
 
 from rich.console import Console

@@ -2,7 +2,7 @@
 
 Write the two files of a variant: a class that inherits from a model, and a yaml that takes over its options. In a
 checkout they go to zoo/models/ and conf/model/; elsewhere to NAME.py and conf/model/NAME.yaml of the working folder.
-Then zoo check NAME says whether anything is missing, and python run.py model=NAME task=babi trains it.
+Then zoo check NAME says whether anything is missing, and zoo run model=NAME task=babi trains it.
 """
 
 import re

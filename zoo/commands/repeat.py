@@ -1,14 +1,15 @@
 """zoo repeat run=RECORD [task=2] [name=value …] [results_dir=results]
 
 Make a run again, or one task of it, and compare. RECORD is a file in results/runs, the beginning of its name
-(run=memn2n-1k) or its experiment; of several that have the task the newest is taken, one of official data first. With
-task=2 it is made for this task alone, unless all tasks share one training, and for tasks that shared its program
-(trainer.together). A joined record is made again run by run, and joined. Further name=value are handed to run.py,
+(run=memn2n-1k) or its experiment. Of several records that have the task, the newest on official data is taken. With
+task=2 only this task is made again. Tasks that share one training, or one program (trainer.together), are made again
+together. A joined record is made again run by run, and joined.
+
+The run follows from the settings of the record, not from its command. Further name=value say where and how it is made,
 data_dir=FOLDER for example. The new record goes to results/repeated. On the same machine, with the same versions, every
 figure and every answer to a test question is the same.
 """
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.commands.join import join
 from zoo.families.board import titled
-from zoo.records import Part, Record
-from zoo.runs.plan import plan_of
+from zoo.records import Part, Record, Training
+from zoo.runs.again import plan_again
 from zoo.runs.run import run
 
 GRAMMAR = Grammar(names=("run", "task", "results_dir"), required=("run",), bare="run", passes_on=True)
@@ -54,30 +55,32 @@ def _made_again(
     record: Record, part: Part, task: str | None, training: str | None, results: Path, overrides: list[str]
 ) -> Path:
     """Make one of the runs that a record holds, and return the new record; most records hold one."""
-    arguments = shlex.split(part.command)[2:]  # after python run.py
-    if "source" in record.settings["task"] and record.settings["task"].get("ids"):
-        arguments.append(f"task.source={record.source}")  # not what auto would find here
     alone = task is not None and training == task
-    arguments += _rounding(part, task if alone else None)
-    arguments += [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"]
-    whole = plan_of(arguments)
-    then = record.settings | {"restarts": part.restarts, "seed": part.seed}
-    # but for compiling and kernels, which have just been said
-    said = {"compile": None, "kernels": None}
-    for name, was, now in records.changed(*(of | said for of in (then, whole.settings))):
-        print(f"NOTE: {name} is {now} now, and was {was} in the run", file=sys.stderr)
     # beside others its network has other sizes
     beside = next((names for names in record.settings.get("together", []) if task in names), [task])
-    return run(plan_of([*arguments, f"task.ids=[{','.join(map(str, beside))}]"]) if alone else whole)
+    again = plan_again(
+        record,
+        part,
+        [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"],
+        [int(name) for name in beside if name] if alone else None,
+        _rounding([part.trainings[task]] if alone and task else list(part.trainings.values())),
+    )
+    then = record.settings | {"restarts": part.restarts, "seed": part.seed}
+    # but for compiling and kernels, which are as they were, and for tasks, which are chosen
+    kept = {"compile": None, "kernels": None}
+    then, now = ({**of, **kept, "task": {**of["task"], "ids": None}} for of in (then, again.settings))
+    for name, was, is_ in records.changed(then, now):
+        if not (alone and name == "data_sha256"):
+            print(f"NOTE: {name} is {is_} now, and was {was} in the run", file=sys.stderr)
+    return run(again)
 
 
-def _rounding(part: Part, alone: str | None) -> list[str]:
+def _rounding(trainings: list[Training]) -> dict[str, bool]:
     """Say whether programs were compiled and kernels ran, which round otherwise; not where trainings differ in it."""
-    trainings = [part.trainings[alone]] if alone else list(part.trainings.values())
-    said = []
+    said = {}
     for option, name in (("compile", "compiled"), ("kernels", "kernels")):
         was = {getattr(training, name) for training in trainings}
-        said += [f"trainer.{option}={str(*was).lower()}"] if len(was) == 1 else []
+        said |= {option: was.pop()} if len(was) == 1 else {}
     return said
 
 

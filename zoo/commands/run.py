@@ -6,8 +6,7 @@ zoo run --cfg job … shows a configuration whole.
 
 import yaml
 
-from zoo.commands.listing import named
-from zoo.paths import CONF
+from zoo.paths import CONF, choices
 
 GROUPS = ("model", "task", "experiment", "trainer", "logger")
 
@@ -21,5 +20,5 @@ def main(arguments: list[str]) -> None:
 def help_text() -> str:
     """Print what Hydra's --help prints, without loading Hydra."""
     template = yaml.safe_load((CONF / "config.yaml").read_text())["hydra"]["help"]["template"]
-    groups = "\n".join(f"  {group}: {', '.join(named(group))}" for group in GROUPS)
+    groups = "\n".join(f"  {group}: {', '.join(choices(group))}" for group in GROUPS)
     return template.replace("$APP_CONFIG_GROUPS", f"Names to choose:\n{groups}\n")

@@ -1,4 +1,4 @@
-"""Families of tasks, by name: what the figures of a record mean, and how they stand in tables.
+"""Families of tasks, by name: the meaning of a record's figures, and their place in tables.
 
 A module of this folder with an instance FAMILY is a family; `register` adds one that lies elsewhere.
 """

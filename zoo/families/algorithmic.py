@@ -53,7 +53,7 @@ class Algorithmic(Family):
         return Table((task, changed), task.replace("_", " ") + (f" ({changed})" if changed else ""))
 
     def changed(self, record: Record) -> str:
-        """What was changed of the task."""
+        """List the options of the task that were changed."""
         return ", ".join(override for override in record.overrides if override.startswith(self.conditions))
 
     def published_of(self, record: Record, published: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -68,7 +68,7 @@ class Algorithmic(Family):
         return self.figure_of(row.record)
 
     def line(self, row: Row) -> Line:
-        """The nearest test, with the others beside it; papers give words and curves, not figures."""
+        """Show the nearest test, with the others beside it; papers give words and curves, not figures."""
         (nearest, first), *further = row.record.tests.items()
         k = row.record.validation.selected
         besides = [f"median of the restarts {statistics.median(first.bits):.2f}"]
@@ -166,7 +166,7 @@ def task_of(record: Record) -> str:
 
 
 def trained(record: Record) -> list[str]:
-    """The tests that have no number greater than in training."""
+    """List the tests that have no number greater than in training."""
     train = record.settings["task"]["train"]
     parts = {form: [part.split("=") for part in form.split()] for form in record.tests}
     return [form for form, of in parts.items() if all(int(value) <= train[name][1] for name, value in of)]

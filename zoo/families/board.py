@@ -181,7 +181,7 @@ class Line:
 
 
 class Family(ABC):
-    """A family of tasks: what its figures mean, and how they stand in tables.
+    """A family of tasks: the meaning of its figures, and their place in tables.
 
     A family is a module in `zoo/families/` with an instance named FAMILY, or is handed to `zoo.families.register`.
     """
@@ -228,7 +228,7 @@ class Family(ABC):
         return []
 
     def published_of(self, record: Record, published: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-        """Find the published figures that stand beside a record: those that its experiment names, of its model."""
+        """Find the published figures that a record's experiment names, if they are of its model."""
         if record.source != "official" or record.world:  # papers' figures are of the release
             return []
         return named_by(record, published)

@@ -35,7 +35,7 @@ _wish: bool | str = "auto"
 
 
 def use(wish: bool | str) -> bool:
-    """Switches kernels on or off in this process.
+    """Switch kernels on or off in this process.
 
     Args:
         wish: True, False, or `auto`: on where they can be compiled.
@@ -55,7 +55,7 @@ def use(wish: bool | str) -> bool:
 
 @contextmanager
 def switched(wish: bool | str) -> Iterator[bool]:
-    """Switches kernels on or off for a while; hands out whether they are on."""
+    """Switch kernels on or off for a while; the context's value tells whether they are on."""
     before = _wish
     try:
         yield use(wish)
@@ -65,7 +65,7 @@ def switched(wish: bool | str) -> Iterator[bool]:
 
 @cache
 def available() -> bool:
-    """Whether kernels can be compiled on this machine."""
+    """Tell whether kernels can be compiled on this machine."""
     if build.compiler() is None:
         return False
     try:
@@ -77,7 +77,7 @@ def available() -> bool:
 
 
 def usable(*floats: Tensor | None) -> bool:
-    """Whether kernels may take these tensors: single precision, on a CPU, and not within a program of torch's."""
+    """Tell whether kernels may take these tensors: single precision, on a CPU, not within a program of torch's."""
     return (
         _wish is not False
         and all(one is None or (one.dtype == torch.float32 and one.device.type == "cpu") for one in floats)
@@ -158,7 +158,7 @@ class Operator:
         torch.library.register_vmap(f"zoo::{name}", restarts_first, lib=_library)
 
     def _restarts(self, tensors: tuple[Tensor | None, ...]) -> int | None:
-        """How many restarts the inputs have; None for those of a single network."""
+        """Count the restarts of the inputs; None for inputs of a single network."""
         for one, axes in zip(tensors, self.axes, strict=True):
             if one is not None and one.dim() > axes:
                 return len(one)

@@ -9,9 +9,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from filelock import FileLock
-
 from tasks.errors import UserError
+from tasks.files import exclusive
+from zoo.paths import cache_dir
 
 HERE = Path(__file__).parent
 # -ffast-math is not among them: it sets flush-to-zero for the whole process and takes numbers for finite
@@ -31,14 +31,9 @@ def compiler() -> str | None:
 
 @cache
 def _target(program: str) -> bytes:
-    """What the compiler defines for this processor: its own version and the processor's instructions."""
+    """Ask the compiler for its definitions on this processor: its version and the processor's instructions."""
     asked = [program, "-march=native", "-dM", "-E", "-x", "c++", os.devnull]
     return subprocess.run(asked, capture_output=True, check=False).stdout
-
-
-def folder() -> Path:
-    """The folder of compiled kernels; the same cache as that of data sets."""
-    return Path(os.environ.get("ZOO_CACHE", "~/.cache/memory-zoo")).expanduser() / "kernels"
 
 
 @cache
@@ -52,16 +47,16 @@ def library(name: str) -> ctypes.CDLL:
         raise UserError("kernels are compiled with a C++ compiler (package g++, say), which was not found")
     sources = [(HERE / file).read_bytes() for file in ("common.h", f"{name}.cpp")]
     key = hashlib.sha256(b"\0".join([*sources, _target(program), " ".join(FLAGS).encode()])).hexdigest()[:20]
-    file = folder() / f"{name}-{key}.so"
+    file = cache_dir() / "kernels" / f"{name}-{key}.so"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock"):
+    with exclusive(Path(f"{file}.lock"), wait=True):
         if not _whole(file):
             _compile(program, HERE / f"{name}.cpp", file)
         return ctypes.CDLL(str(file))
 
 
 def _whole(file: Path) -> bool:
-    """Whether a library is there as it was written: its digest is its end."""
+    """Tell whether a library is there as it was written; it ends with its digest."""
     content = file.read_bytes() if file.exists() else b""
     return len(content) > 32 and hashlib.sha256(content[:-32]).digest() == content[-32:]
 

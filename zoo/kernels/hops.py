@@ -53,7 +53,7 @@ class HopStep:
         return HopStep(network, offsets)
 
     def serves(self, weights: Tensor, batch: Batch) -> bool:
-        """Whether there is one right answer, a word, and the kernel can run."""
+        """Tell whether there is one right answer, a word, and the kernel can run."""
         return kernels.usable(weights) and batch.candidates is None and batch.golds is None
 
     def __call__(self, weights: Tensor, linear: Tensor, batch: Questions) -> tuple[Tensor, Tensor]:
@@ -69,7 +69,7 @@ def _layout(
     network: MemoryNetwork, words: tuple[int, int], update: int, tables: list[int], times: list[int],
     hops: list[tuple[int, ...]], question: int, answer: int, encoded: int, relu: bool,
 ) -> list[int]:  # fmt: skip
-    """What hops.cpp reads.
+    """The numbers that hops.cpp reads.
 
     Args:
         network: whose slots and hops these are.

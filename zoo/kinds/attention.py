@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from tasks.batch import NONE, PAD
+from tasks.batch import NONE, PAD, Questions
 from tasks.corpus import Corpus, Split
+from zoo.interface import Answer
 from zoo.training.ensemble import Ensemble
 
 RIGHT, WRONG = 2, 2  # questions of a task
@@ -30,16 +31,9 @@ def examples(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> 
     return [example(ensemble, restart, corpus, test, number) for number in chosen]
 
 
-@torch.inference_mode()
 def example(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number: int) -> dict:
     """Put a question of a split into words, with its answer and the attention to each sentence at each hop."""
-    network, place = ensemble.network, torch.tensor([number], device=split.question.device)
-    if network.batched_by == "story":
-        batch = corpus.by_story(split, split.story[place])
-        row = number - int((split.story < split.story[number]).sum())
-    else:
-        batch, row = corpus.by_question(split, place, network.window), 0
-    answer = ensemble.answer(batch)
+    batch, row, answer = _ask(ensemble, corpus, split, number)
     told = int(batch.told[row])
 
     right = [int(split.answer[number])] if split.golds is None else split.golds[number].tolist()
@@ -58,6 +52,24 @@ def example(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, numb
             [round(weight, 3) for weight in hop[:told].tolist()] for hop in answer.trace.attention[restart, row]
         ],
     }
+
+
+def probability(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number: int) -> float:
+    """Compute the probability that a network gives to its own answer to a question of a split."""
+    _, row, answer = _ask(ensemble, corpus, split, number)
+    return float(answer.scores[restart, row].softmax(-1).amax())
+
+
+@torch.inference_mode()
+def _ask(ensemble: Ensemble, corpus: Corpus, split: Split, number: int) -> tuple[Questions, int, Answer]:
+    """Answer a question of a split in a batch of its own: the batch, the question's row in it, and the answer."""
+    network, place = ensemble.network, torch.tensor([number], device=split.question.device)
+    if network.batched_by == "story":
+        batch = corpus.by_story(split, split.story[place])
+        row = number - int((split.story < split.story[number]).sum())
+    else:
+        batch, row = corpus.by_question(split, place, network.window), 0
+    return batch, row, ensemble.answer(batch)
 
 
 def finds_facts(attention: Tensor, support: Tensor) -> Tensor:

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from tasks.algorithmic.task import Algorithm, Fixed
+from tasks.algorithmic.task import FixedSequences, SequenceTask
 from tasks.batch import Sequences, Widths
 from tasks.corpus import Data
 from zoo.interface import MemoryNetwork, bits, wrong_bits
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.ensemble import Ensemble
 
-BATCH, CORPUS = Sequences, Algorithm
+BATCH, CORPUS = Sequences, SequenceTask
 SMALLEST = Widths(1, 1)
 NAME, EXAMPLE = "sequences of vectors", "task=copy"
 RECORDED = "sequences"  # its name in records
@@ -27,7 +27,7 @@ class SequenceBatches(TrainingBatches):
     """
 
     def __init__(
-        self, corpus: Algorithm, network: MemoryNetwork, seeds: list[int], batch_size: int, grow_epochs: int
+        self, corpus: SequenceTask, network: MemoryNetwork, seeds: list[int], batch_size: int, grow_epochs: int
     ) -> None:
         super().__init__(network, seeds, len(corpus.train), batch_size)
         self.corpus = corpus
@@ -41,7 +41,7 @@ class SequenceBatches(TrainingBatches):
 
 
 def training_batches(
-    corpus: Algorithm,
+    corpus: SequenceTask,
     network: MemoryNetwork,
     seeds: list[int],
     batch_size: int,
@@ -52,13 +52,13 @@ def training_batches(
     return SequenceBatches(corpus, network, seeds, batch_size, grow_epochs)
 
 
-def evaluation_batches(corpus: Algorithm, split: Fixed, network: MemoryNetwork) -> EvaluationBatches:
+def evaluation_batches(corpus: SequenceTask, split: FixedSequences, network: MemoryNetwork) -> EvaluationBatches:
     """Cut all sequences of a split into batches."""
     return EvaluationBatches(list(split))
 
 
 @torch.inference_mode()
-def figures(ensemble: Ensemble, corpus: Algorithm, selected: int) -> dict:
+def figures(ensemble: Ensemble, corpus: SequenceTask, selected: int) -> dict:
     """Compute bits and wrong bits per form, and the tape of the selected restart for one sequence of each form."""
     valid, test = corpus.valid, corpus.test
     forms = range(len(test.forms))
@@ -71,7 +71,7 @@ def figures(ensemble: Ensemble, corpus: Algorithm, selected: int) -> dict:
     }
 
 
-def _costs(ensemble: Ensemble, part: Fixed, forms: Iterable[int]) -> dict[str, Tensor]:
+def _costs(ensemble: Ensemble, part: FixedSequences, forms: Iterable[int]) -> dict[str, Tensor]:
     """Average over the sequences of some forms, for every restart, (R,)."""
     costs, wrong = [], []
     for form in forms:
@@ -99,20 +99,20 @@ def selected_figure(figures: dict) -> float:
     return float(figures["valid"]["bits"][figures["selected"]])
 
 
-def work(corpus: Algorithm, network: MemoryNetwork) -> float:
+def work(corpus: SequenceTask, network: MemoryNetwork) -> float:
     """Return 1: a run on sequences has one training."""
     return 1.0
 
 
-def check(data: Data, corpus: Algorithm, network: MemoryNetwork) -> None:
+def check(data: Data, corpus: SequenceTask, network: MemoryNetwork) -> None:
     """Refuse nothing: no option of these models goes against the data."""
 
 
-def pack_key(corpus: Algorithm, network: MemoryNetwork, batch_size: int) -> None:
+def pack_key(corpus: SequenceTask, network: MemoryNetwork, batch_size: int) -> None:
     """Return None: a run on sequences has one training."""
     return
 
 
-def repays_compiling(network: MemoryNetwork, corpora: Mapping[str, Algorithm], steps: int) -> bool:
+def repays_compiling(network: MemoryNetwork, corpora: Mapping[str, SequenceTask], steps: int) -> bool:
     """Say yes to long trainings of models that compile a step; whole models would be compiled for every length."""
     return bool(network.compiled_methods) and steps >= COMPILED_FROM

@@ -1,1 +1,1 @@
-"""Records of runs and published figures → one table a data source, size and protocol. Nothing else is read."""
+"""Records of runs and published figures → one table per data source, size and protocol. Nothing else is read."""

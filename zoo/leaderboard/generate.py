@@ -17,7 +17,7 @@ from zoo.leaderboard.table_csv import as_csv
 from zoo.paths import IS_CHECKOUT, ROOT
 from zoo.records import Record, arrays, read
 
-DOCUMENTS = ("README.md", "docs/tasks.md", "docs/results.md")  # hold tables of the committed results
+DOCUMENTS = ("README.md", "docs/tasks.md")  # hold tables of the committed results
 
 
 class Loaded(NamedTuple):
@@ -45,7 +45,7 @@ def load(results_dir: Path) -> Loaded:
 
 
 def _try(record: Record) -> None:
-    """Make everything of a record alone that tables and pages need; what it lacks shows now."""
+    """Make everything that tables and pages need of one record; a field that it lacks shows now."""
     family = family_of(record.family)
     try:
         row = family.row_of(record)

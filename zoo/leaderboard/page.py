@@ -4,6 +4,8 @@ bAbI has sections of its own: names of the tasks, slices of test questions, stor
 has the grids of its description.
 """
 
+import base64
+import hashlib
 import json
 import math
 import re
@@ -41,6 +43,11 @@ SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js", "details.js", "mai
 Arrays = dict[str, dict[str, np.ndarray]]  # beside each record, by its name
 
 
+def _hash(text: str) -> str:
+    """Digest a style or a script, as the page's policy names those that may run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
 def as_html(
     rows: Mapping[Family, Sequence[Row]],
     arrays: Arrays,
@@ -64,10 +71,14 @@ def as_html(
     held["left_out"] = list(left_out)
     held["sheets"] = [_sheet(family, of, arrays, commits) for family, of in others.items()]
     data = json.dumps(held, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    style = (template / "style.css").read_text()
+    script = "\n".join((template / name).read_text() for name in SCRIPTS)
     parts = {
-        "STYLE": (template / "style.css").read_text(),
+        "STYLE": style,
+        "STYLE_HASH": _hash(style),
         "DATA": data.replace("<", "\\u003c"),
-        "SCRIPT": "\n".join((template / script).read_text() for script in SCRIPTS),
+        "SCRIPT": script,
+        "SCRIPT_HASH": _hash(script),
     }
     # in one pass: what is put in is not searched again
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (template / "page.html").read_text())

@@ -4,10 +4,12 @@ git is asked when the leaderboard is written. Its answers are kept in a file, so
 byte, at a later commit, in a shallow clone and in an archive without git.
 """
 
+import contextlib
 import csv
 import functools
+import hashlib
 import io
-import shlex
+import json
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,9 +18,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from zoo import records
+from tasks.errors import UserError
+from tasks.files import write_atomically
+from zoo import paths, records
 from zoo.records import Part, Record
-from zoo.runs.compose import compose_config
+from zoo.runs.compose import arguments_of, compose_config
 
 IN, GONE, UNKNOWN = "in the history", "no longer in the history", "unknown"
 
@@ -57,17 +61,40 @@ def _changed(then: dict, part: Part) -> list[str]:
 
 @functools.cache  # the page and the report both ask
 def _settings(command: str) -> dict | None:
-    """Compose a command, as records keep settings; None if the configuration no longer knows it."""
+    """Compose a command, as records keep settings; None if the configuration no longer knows it.
+
+    Composing takes a tenth of a second, so what came out is kept in the cache folder, for this configuration.
+    """
+    file = (
+        paths.cache_dir() / "settings" / f"{hashlib.sha256(_configuration() + command.encode()).hexdigest()[:32]}.json"
+    )
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(file.read_text())
+    settings = _composed(command)
+    with contextlib.suppress(OSError):  # a cache that cannot be written is no fault
+        write_atomically(file, lambda stream: stream.write(json.dumps(settings).encode()))
+    return settings
+
+
+def _composed(command: str) -> dict | None:
     try:
-        config = OmegaConf.to_container(
-            compose_config(shlex.split(command)[2:])[0], resolve=True
-        )  # after python run.py
-    except (HydraException, OmegaConfBaseException):
+        config = OmegaConf.to_container(compose_config(arguments_of(command))[0], resolve=True)
+    except (UserError, HydraException, OmegaConfBaseException):
         return None
     if "ids" in config["task"]:
         config["task"]["ids"].sort()
     settings = {name: config[name] for name in ("model", "task", "restarts", "seed")}
     return records.without_neutral(settings | {"max_epochs": config["trainer"]["max_epochs"]})
+
+
+@functools.cache
+def _configuration() -> bytes:
+    """Digest every file of the configuration."""
+    digest = hashlib.sha256()
+    for folder in paths.conf_folders():
+        for file in sorted(folder.rglob("*.yaml")):
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.digest()
 
 
 def as_csv(states: dict[str, str]) -> str:
@@ -96,3 +123,10 @@ def asked(commits: set[str], earlier: dict[str, str], root: Path) -> dict[str, s
     """Ask git about each commit; where it cannot tell, keep its earlier answer."""
     states = {commit: ask(commit, root) for commit in commits}
     return {commit: earlier.get(commit, UNKNOWN) if state == UNKNOWN else state for commit, state in states.items()}
+
+
+def read_verified(results_dir: Path) -> dict[str, dict[str, str]]:
+    """Read what `zoo verify` has verified, by the names of records."""
+    file = results_dir / "verified.csv"
+    rows = csv.DictReader(file.read_text().splitlines()) if file.exists() else ()
+    return {row["record"]: row for row in rows}

@@ -1,4 +1,4 @@
-"""results/README.md: what was run, on what, how long it took, and what fell short. Figures come from records alone.
+"""results/README.md: runs, their data, their durations, and figures that fell short. Figures come from records alone.
 
 The likely reason of a difference, which nobody can compute, stands in results/remarks.csv.
 """

@@ -1,1 +1,1 @@
-"""One file a paper; the file's name is what follows `model=` on the command line."""
+"""One file per paper. The name of the file follows `model=` on the command line."""

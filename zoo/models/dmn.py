@@ -38,7 +38,7 @@ TIME_NOISE = 0.1  # share of empty memories among the sentences in training
 
 
 class DMN(MemoryNetwork):
-    """Reads a story word by word, then its facts in passes, each with gates that know what the last pass has found.
+    """A GRU that reads a story word by word, then its facts in passes. The gates of a pass depend on the pass before.
 
     Args:
         vocabulary: V of the task.
@@ -127,7 +127,7 @@ class DMN(MemoryNetwork):
         return recur(features[0], words, at, nothing, self.U[0]).view(count, length, -1)
 
     def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
-        """O: the episodes. Returns m and q, and, as the trace, the gates of the passes that were made."""
+        """O: the episodes. Returns m and q; the trace has the gates of the passes that were made."""
         passes = None if self.supervise else torch.full_like(batch.told, self.passes)
         recall, scores, made = self.episodes(memory, features, batch, self.passes, passes)
         gates = torch.where(made[..., None], self.gates(scores), 0.0)
@@ -181,7 +181,7 @@ class DMN(MemoryNetwork):
         return torch.cat([m, q], dim=-1), torch.stack(scores, dim=1), torch.stack(made, dim=1)
 
     def gates(self, scores: Tensor) -> Tensor:
-        """g, of the end vector last: each by itself, or all that sum to one."""
+        """Compute the gates g, the end vector's last: each by itself, or all with a sum of one."""
         return torch.sigmoid(scores) if self.by_gru else scores.softmax(dim=-1)
 
     def episode(self, c: Tensor, heard: Tensor, g: Tensor) -> Tensor:

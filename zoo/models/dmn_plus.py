@@ -1,4 +1,4 @@
-"""DMN+: the dynamic memory network that needs no supporting facts.
+"""DMN+: a dynamic memory network that learns without supporting facts.
 
 Paper: Xiong, Merity and Socher, 2016, "Dynamic Memory Networks for Visual and Textual Question Answering"
 (arXiv:1603.01417), sections 2 and 3. Numbers of equations follow their order in the text.
@@ -29,7 +29,7 @@ from zoo.parts.facts import compare
 
 
 class DMNPlus(MemoryNetwork):
-    """Reads facts with a GRU in both directions, then passes over them, each pass led by what the last has found.
+    """A GRU in both directions over the facts, then passes over them. Each pass depends on the pass before.
 
     Args:
         vocabulary: V of the task.

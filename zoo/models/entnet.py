@@ -28,7 +28,7 @@ from zoo.parts.entities import rewrite
 
 
 class EntNet(MemoryNetwork):
-    """Slots that are all rewritten, each by a gate of its own, with every sentence.
+    """Slots with a gate each. Every sentence rewrites all of them.
 
     Args:
         vocabulary: V of the task.
@@ -97,7 +97,7 @@ class EntNet(MemoryNetwork):
         return rewrite(self.step, of_sentence, batch, w, w @ self.V.T + self.U_bias, self.U, self.slope)
 
     def step(self, h: Tensor, key_part: Tensor, s: Tensor, Ws: Tensor, sw: Tensor) -> tuple[Tensor, Tensor]:
-        """The slots after one more sentence, (B, slots, d), and the gates that let it in, (B, slots)."""
+        """Compute the slots after one more sentence, (B, slots, d), and the gates that let it in, (B, slots)."""
         g = torch.sigmoid((h @ s[:, :, None])[..., 0] + sw)  # eq. 2
         candidate = self.phi(h @ self.U.T + key_part + Ws[:, None])  # eq. 3
         h = h + g[..., None] * candidate  # eq. 4

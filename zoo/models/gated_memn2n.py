@@ -14,7 +14,7 @@ from zoo.models.memn2n import MemN2N
 
 
 class GatedMemN2N(MemN2N):
-    """MemN2N whose hop is a learned mixture of what was read and what was known; only the update of O differs.
+    """MemN2N with a learned mixture of the memory read and the old state; only the update of O differs.
 
     Args:
         gates: `hop` (W_T and b_T of each hop) or `global` (one pair for all).

@@ -38,7 +38,7 @@ from zoo.parts.slots import look, recall, share_bucket, time_with_gaps, times_to
 
 
 class KVMemNN(MemoryNetwork):
-    """Looks where the keys say, reads what the values say.
+    """A memory of keys and values: the keys are compared with the query, the values are read.
 
     Args:
         vocabulary: V of the task.
@@ -121,7 +121,7 @@ class KVMemNN(MemoryNetwork):
         return keys, keys if self.A_V is None else self.encode_sentences(batch.sentences, self.A_V)
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """G: tables of keys and of values, the rows that make up each memory, and which memories can be seen.
+        """G: tables of keys and of values, the rows of each memory, and a mask of the memories that can be seen.
 
         Returns:
             Two tables (rows, d), rows of them (B, parts, M), and (B, M); M is T, or T J with windows.
@@ -155,7 +155,7 @@ class KVMemNN(MemoryNetwork):
         return keys, values, slots, seen
 
     def hashed(self, batch: Questions) -> Tensor:
-        """(B, T) the memories that share a word with the question, of words that at most half of them have."""
+        """Mask memories that share a word with the question, (B, T); words of more than half of them do not count."""
         ones = torch.ones(batch.sentences.shape[1], dtype=self.A.dtype, device=self.A.device)
         words = count_words(batch.sentences, len(self.A), ones)  # (U, V)
         return share_bucket(rows(words, batch.question), words, batch) & (batch.stories != PAD)

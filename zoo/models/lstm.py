@@ -23,7 +23,7 @@ from zoo.parts.cells import hear, lstm, recur, rows
 
 
 class LSTM(MemoryNetwork):
-    """Reads the story word by word, then the question, and answers from its last state.
+    """An LSTM over the words of the story and of the question; its last state answers.
 
     Args:
         vocabulary: V of the task.
@@ -108,7 +108,7 @@ class SequenceLSTM(SequenceNetwork):
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 
     def encode(self, batch: Sequences) -> Tensor:
-        """I: what the first layer hears in every step, (B, T, 4d)."""
+        """I: the input of the first layer in every step, (B, T, 4d)."""
         return batch.inputs @ self.W.T + self.b[0]
 
     def write(self, features: Tensor, batch: Sequences) -> Tensor:

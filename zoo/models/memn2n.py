@@ -33,7 +33,7 @@ from zoo.parts.slots import look, recall, time_with_gaps, times_told
 
 
 class MemN2N(MemoryNetwork):
-    """Answers by K soft reads of the story, each asked with what the reads before have found.
+    """K soft reads of the story; each read asks with the sum of the question and the reads before.
 
     Args:
         vocabulary: V of the task.
@@ -102,7 +102,7 @@ class MemN2N(MemoryNetwork):
         return self.encode_sentences(batch.sentences, self.words[: self.embeds])
 
     def write(self, features: Tensor, batch: Questions) -> tuple[tuple[Tensor, ...], Tensor]:
-        """G: keeps every sentence in a slot of its own, as its row among the features and that of its time.
+        """G: a slot per sentence, as two rows: one among the features, and one of its time.
 
         A slot is m_i = sum_j l_j * A x_ij + T_A(i) and c_i = sum_j l_j * C x_ij + T_C(i) (section 4.1): the sum of two
         rows, which `look` and `recall` look up in a table of all sentences and times.

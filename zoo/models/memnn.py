@@ -37,7 +37,7 @@ QUESTION, CHOSEN, CANDIDATE, ANSWER_QUESTION, ANSWER_CHOSEN, ANSWER_LAST = range
 
 
 class Candidates(NamedTuple):
-    """Memories of each question, (B, M), as they are compared."""
+    """The memories that each question compares, (B, M)."""
 
     match: Tensor  # U phi_x(x) . U phi_y(y)
     younger: Tensor  # whether x, that is what was read last, is older
@@ -48,7 +48,7 @@ class Candidates(NamedTuple):
 
 
 class MemNN(MemoryNetwork):
-    """Reads one memory after another, each the winner of a scan, and answers with the word that fits best.
+    """Hard reads, one after another: each read is the winner of a scan. The word that fits best is the answer.
 
     Args:
         vocabulary: V of the task.
@@ -113,7 +113,7 @@ class MemNN(MemoryNetwork):
         return once.new_zeros(len(found), len(self.U[CANDIDATE])).scatter_add(1, found, once)
 
     def grams(self, sentences: Tensor) -> tuple[Tensor, Tensor]:
-        """The numbers of a sentence's features, and 1 for each that is there, (U, P) both."""
+        """Number the features of every sentence, and mark with 1 those that are there, (U, P) both."""
         word = sentences != PAD
         found, there = [sentences], [word]
         key, before = sentences, self.vocabulary
@@ -125,7 +125,7 @@ class MemNN(MemoryNetwork):
         return torch.cat(found, dim=1), torch.cat(there, dim=1).to(self.answers.dtype)
 
     def embed(self, features: Tensor, sentence: Tensor | None, role: int) -> Tensor:
-        """U phi of some sentences, or of all, in one of their roles, (B, n): each side of eq. 5."""
+        """Compute U phi of some sentences, or of all, in one of their roles, (B, n): each side of eq. 5."""
         return (features if sentence is None else rows(features, sentence)) @ self.U[role]
 
     def map(self, x: Tensor, side: int) -> Tensor:
@@ -133,7 +133,7 @@ class MemNN(MemoryNetwork):
         return x if self.W is None else torch.tanh(torch.tanh(x) @ self.W[side].T)
 
     def write(self, features: Tensor, batch: Questions) -> Tensor:
-        """G: memories are kept as they are: U phi_y(y) of every distinct sentence, and the null memory, (U + 1, n)."""
+        """G: the memories as they are: U phi_y(y) of every distinct sentence, and the null memory, (U + 1, n)."""
         memories = self.embed(features, None, CANDIDATE)
         if self.null is not None:
             memories = torch.cat([memories, self.null[None]])
@@ -161,11 +161,11 @@ class MemNN(MemoryNetwork):
         return self.end(recall, features, sentence), Trace(torch.stack(attention, dim=1))
 
     def end(self, recall: Tensor, features: Tensor, sentence: Tensor) -> Tensor:
-        """All that is recalled: what was, and the memory that was read last."""
+        """Add the memory that was read last to all that was recalled before."""
         return recall + self.embed(features, sentence, ANSWER_LAST)
 
     def look(self, x: Tensor, chosen: Tensor, memory: Tensor, batch: Questions) -> tuple[Candidates, Tensor, Tensor]:
-        """The memories as x sees them, the null memory last; which there are; and what x makes of the time features."""
+        """Get the memories, the null memory last; a mask of them; and the weights of x for the time features."""
         f = self.map(x, 0)
         match = (f @ memory.T).gather(1, batch.stories)
         place = torch.arange(match.shape[1], dtype=x.dtype, device=x.device).expand_as(match)
@@ -176,7 +176,7 @@ class MemNN(MemoryNetwork):
         return Candidates(match, place > chosen[:, None], place), there, f @ self.times.T
 
     def reach(self, candidates: Candidates, x: Tensor, features: Tensor, batch: Questions) -> Candidates:
-        """What a read compares: all memories."""
+        """Mask the memories that a read compares: all of them."""
         return candidates
 
     def prefers(self, y: Candidates, other: Candidates, times: Tensor) -> Tensor:
@@ -186,7 +186,7 @@ class MemNN(MemoryNetwork):
         return y.match - other.match + timed
 
     def scan(self, candidates: Candidates, there: Tensor, times: Tensor, may_stop: bool) -> Tensor:
-        """The winner of a walk over the memories: y gives way to y' where s_O(x, y, y') is negative."""
+        """Find the winner of a walk over the memories: y gives way to y' where s_O(x, y, y') is negative."""
         winner = torch.zeros_like(there[:, :1], dtype=torch.long)
         for other in range(1, there.shape[1] - (self.adaptive and not may_stop)):
             rival = Candidates(*(of_all[:, other, None] for of_all in candidates))
@@ -202,7 +202,7 @@ class MemNN(MemoryNetwork):
         return self.learn(batch)
 
     def learn(self, batch: Questions) -> dict[str, Tensor]:
-        """Margins of every read and of the answer, where the facts read before are the right ones (eq. 6 to 8)."""
+        """Compute the margins of every read and of the answer, after reads of the right facts (eq. 6 to 8)."""
         features = self.encode(batch)
         memory = self.write(features, batch)
         asked = batch.answer != PAD

@@ -33,7 +33,7 @@ from zoo.parts.machines import Maps, State, run
 class Machine(MemoryNetwork):
     """A controller that reads and writes the rows of a memory through heads, by what they hold and by where they are.
 
-    What it hears in a step, and what becomes of its output, is left to the classes below.
+    The classes below say what it hears in a step, and what becomes of its output.
 
     Args:
         hears: width of the vectors that it hears.
@@ -105,7 +105,7 @@ class Machine(MemoryNetwork):
         return run(self.step, x, heard, state, asked, gaps, maps if self.W_up is None else None)
 
     def step(self, x: Tensor, state: State) -> State:
-        """Hears `x`, (B, gates d), addresses with every head, reads, then writes."""
+        """Hear `x`, (B, gates d), address with every head, read, then write."""
         h, controller = self.control(x + state.reads.flatten(1) @ self.W_r.T + self.b, state.controller)
         weights = self.address(h, state)
         reads = weights[:, : self.read_heads] @ state.memory.transpose(1, 2)  # eq. 2: r = sum_i w(i) M(i)
@@ -119,7 +119,7 @@ class Machine(MemoryNetwork):
         return State(h, controller, memory, weights, reads)
 
     def control(self, x: Tensor, controller: Tensor) -> tuple[Tensor, Tensor]:
-        """The controller's output and its next state."""
+        """Compute the controller's output and its next state."""
         if self.U is None:
             return torch.tanh(x), controller
         states = []
@@ -130,12 +130,12 @@ class Machine(MemoryNetwork):
         return states[-1][:, : self.dim], torch.stack(states, dim=1)
 
     def erase_and_add(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """e and a of every write head, (..., heads, W) each, from outputs of the controller, (..., d)."""
+        """Compute e and a of every write head, (..., heads, W) each, from outputs of the controller, (..., d)."""
         e, a = (h @ self.W_write.T + self.b_write).unflatten(-1, (-1, 2 * self.width)).chunk(2, dim=-1)
         return torch.sigmoid(e), torch.tanh(a)
 
     def address(self, h: Tensor, state: State) -> Tensor:
-        """The weighting of every head, (B, heads, N)."""
+        """Compute the weighting of every head, (B, heads, N)."""
         k, beta, g, s, gamma = (
             (h @ self.W_head.T + self.b_head)
             .view(len(h), self.heads, self.width + 6)
@@ -189,7 +189,7 @@ class SequenceNTM(Machine, SequenceNetwork):
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 
     def encode(self, batch: Sequences) -> Tensor:
-        """I: what the controller hears in every step, (B, T, gates d)."""
+        """I: the controller's input in every step, (B, T, gates d)."""
         return batch.inputs @ self.W_x.T
 
     def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
@@ -200,7 +200,7 @@ class SequenceNTM(Machine, SequenceNetwork):
         return outputs, reads, weights
 
     def read(self, memory: tuple[Tensor, Tensor, Tensor], features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
-        """O: the controller's output and what was read, in every step."""
+        """O: the controller's output and the vectors that were read, in every step."""
         outputs, reads, weights = memory
         adds = self.erase_and_add(outputs)[1].sum(-2)
         tape = Tape(weights[:, :, : self.read_heads], weights[:, :, self.read_heads :], reads.sum(2), adds)
@@ -255,7 +255,7 @@ class NTM(Machine):
         self.answers = uniform(vocabulary - 1, dim + read_heads * width)
 
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
-        """I: what the controller hears of every distinct sentence, or of every word, and of every distinct question."""
+        """I: the controller's input for every distinct sentence, or every word, and for every distinct question."""
         sentences = position_encoding(batch.sentences, self.words)
         heard = sentences if self.hears == "sentences" else self.words
         return heard @ self.W_x.T, sentences @ self.W_q.T

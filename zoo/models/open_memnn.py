@@ -48,8 +48,8 @@ class Features(NamedTuple):
 class OpenMemNN(MemNN):
     """MemNN that matches words exactly, represents new words by their neighbours and scores hashed memories only.
 
-    Where MemNN has x as U phi, two numbers for each word stand behind it: what it is worth as a match, if there are
-    matches, and how often x has it, if memories are hashed.
+    Two numbers per word stand behind MemNN's x = U phi: the worth of the word as a match, if there are matches, and
+    its count in x, if memories are hashed.
 
     Args:
         match: of words that x and y share: `none`, `score` (lambda phi_x^T phi_y is added to U's score) or `features`
@@ -104,7 +104,7 @@ class OpenMemNN(MemNN):
             self.register_buffer("times", torch.zeros(3, dim))
 
     def encode(self, batch: Questions) -> Features:
-        """I: phi of every distinct sentence; instead of a new word it has those around it."""
+        """I: phi of every distinct sentence; the neighbours of a new word stand in its place."""
         unseen = self.new_words(batch)
         if self.contexts is None:
             return Features(*self.grams(batch.sentences), batch.sentences, unseen)
@@ -120,7 +120,7 @@ class OpenMemNN(MemNN):
         return Features(numbers, often, batch.sentences, unseen)
 
     def new_words(self, batch: Questions) -> Tensor:
-        """(V,) words without an embedding: those that training has not seen, and in training a share of the others."""
+        """Mask the words without an embedding, (V,): unseen words, and in training a share of the others."""
         word = torch.arange(self.vocabulary, device=batch.sentences.device)
         unseen = torch.zeros_like(word, dtype=torch.bool)
         if self.unseen and batch.unseen is not None:
@@ -131,7 +131,7 @@ class OpenMemNN(MemNN):
         return unseen
 
     def embed(self, features: Features, sentence: Tensor | None, role: int) -> Tensor:
-        """U phi of all memories, (U, n), or of a part of x, with the worth and number of its words, (B, n + 2 V)."""
+        """U phi of all memories, (U, n), or of a part of x, with the worth and count of its words, (B, n + 2 V)."""
         table = self.U[role] if self.contexts is None else torch.cat([self.U[role], self.contexts])
         if sentence is None:
             return feature_sum(features.numbers, features.often, table)
@@ -146,12 +146,12 @@ class OpenMemNN(MemNN):
         return torch.cat(parts, dim=1)
 
     def count(self, sentences: Tensor) -> Tensor:
-        """(U, V) how often a sentence has each word."""
+        """Count each word in each sentence, (U, V)."""
         ones = torch.ones(sentences.shape[1], dtype=self.answers.dtype, device=sentences.device)
         return count_words(sentences, self.vocabulary, ones)
 
     def matches(self, f: Tensor, x: Tensor, part: int) -> Tensor:
-        """3.6: what it adds to a score of s_O or s_R, parts 0 and 1, that y has a word, (B, V)."""
+        """Section 3.6: compute the gain of a score of s_O or s_R, parts 0 and 1, for each word that y has, (B, V)."""
         worth = x[:, self.dim : self.dim + self.vocabulary]
         return worth if self.M is None else worth.clamp(max=1) * (f @ self.M[part].T)
 
@@ -165,7 +165,7 @@ class OpenMemNN(MemNN):
         return candidates, there & F.pad(batch.stories != PAD, (0, null), value=True), times
 
     def reach(self, candidates: Candidates, x: Tensor, features: Features, batch: Questions) -> Candidates:
-        """3.3: what a read compares: memories that share a bucket with x; the others never win."""
+        """Section 3.3: mask the memories that share a bucket with x; the others never win."""
         if self.hashing == "none":
             return candidates
         said, has = x[:, -self.vocabulary :], self.count(features.sentences)
@@ -177,7 +177,7 @@ class OpenMemNN(MemNN):
         return candidates._replace(match=torch.where(shares, candidates.match, -torch.inf))
 
     def end(self, recall: Tensor, features: Features, sentence: Tensor) -> tuple[Tensor, Tensor]:
-        """All that is recalled, and the words that have no embedding as answers either."""
+        """Add the memory that was read last, and the words that have no embedding as answers either."""
         return super().end(recall, features, sentence), features.unseen
 
     def respond(self, recall: tuple[Tensor, Tensor]) -> Tensor:
@@ -193,12 +193,12 @@ class OpenMemNN(MemNN):
         return super().learn(batch if batch.golds is None else one_fact(batch))
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor:
-        """Which words are unseen, two numbers, and which of several facts is asked for, one; (N, 3)."""
+        """Draw two numbers that choose unseen words, and one that chooses among several facts; (N, 3)."""
         return torch.randint(PRIME, (len(told), 3), generator=generator).to(told.device)
 
 
 def one_fact(batch: Questions) -> Questions:
-    """Of several facts that answer a question one, as if it were the only; a question without any costs nothing.
+    """Choose one of several facts that answer a question; a question without facts costs nothing.
 
     Its answer is its first word, as `tasks/wikimovies/tables.py` has it.
     """
@@ -213,7 +213,7 @@ def one_fact(batch: Questions) -> Questions:
 
 
 def cluster(vectors: Tensor, known: Tensor, clusters: int) -> Tensor:
-    """(V, K) 1 for the cluster of each known word but the empty one, by K-means."""
+    """Cluster the known words by K-means: (V, K), 1 for the cluster of a word; the empty word has none."""
     vocabulary = len(vectors)
     clusters = min(clusters, vocabulary - 1)
     word = torch.arange(vocabulary, device=vectors.device)

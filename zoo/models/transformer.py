@@ -113,5 +113,5 @@ class Transformer(MemoryNetwork):
         return time_with_gaps(told, self.window, self.time_noise, generator) if self.time_noise else None
 
     def state_size(self, story_length: int) -> int:
-        """A token a sentence."""
+        """A token per sentence."""
         return min(story_length, self.window) * self.words.shape[1]

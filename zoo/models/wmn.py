@@ -34,7 +34,7 @@ from zoo.parts.slots import time_with_gaps, times_told
 
 
 class WMN(MemoryNetwork):
-    """Attends with several heads, hop after hop, and reasons over pairs of what the hops have found.
+    """Several heads per hop, and a relation network over all pairs of the hops' outputs.
 
     Args:
         vocabulary: V of the task.
@@ -123,7 +123,7 @@ class WMN(MemoryNetwork):
         return found, Trace(torch.stack(attention, dim=1))
 
     def t(self, o: Tensor) -> Tensor:
-        """The next query: two linear layers."""
+        """Compute the next query by two linear layers."""
         return (o @ self.t_down.T + self.t_down_bias) @ self.t_up.T + self.t_up_bias
 
     def respond(self, recall: Tensor) -> Tensor:

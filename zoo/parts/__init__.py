@@ -1,1 +1,1 @@
-"""What several papers share."""
+"""Pieces that several models share."""

@@ -8,7 +8,7 @@ from zoo.parts.cells import rows
 
 
 def score_candidates(recall: Tensor, words: Tensor, batch: Questions) -> Tensor:
-    """u^T W phi(y) for every candidate y, phi its bag of words and of the types that it matches; (N, C).
+    """Compute u^T W phi(y) for every candidate y, (N, C); phi is its bag of words and of the types that it matches.
 
     Args:
         recall: (N, d) u, what was recalled for each question.
@@ -27,7 +27,7 @@ def score_candidates(recall: Tensor, words: Tensor, batch: Questions) -> Tensor:
 
 
 def words_said(batch: Questions, vocabulary: int) -> Tensor:
-    """(N, V) whether a word was said in the question or in its story before it; the empty word never is."""
+    """Mask the words that were said in a question or in the story before it, (N, V); the empty word never is."""
     place = torch.arange(batch.stories.shape[1], device=batch.told.device)
     told = torch.where(place < batch.told[:, None], rows(batch.stories, batch.story), PAD)
     words = rows(batch.sentences, torch.cat([told, batch.question[:, None]], dim=1)).flatten(1)

@@ -8,7 +8,7 @@ from zoo import kernels
 
 
 def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
-    """A step of an LSTM.
+    """Compute a step of an LSTM.
 
     Args:
         x: (..., 4d) W x + b of the input, forget and output gate and of the candidate.
@@ -27,7 +27,7 @@ def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
 
 
 def gru(x: Tensor, h: Tensor, U: Tensor) -> Tensor:
-    """A step of a GRU: z and r, then the candidate tanh(W x + b + r * (U h)), then (1 - z) candidate + z h.
+    """Compute a step of a GRU: z and r, then the candidate tanh(W x + b + r * (U h)), then (1 - z) candidate + z h.
 
     Args:
         x: (..., 3d) W x + b of the update gate, the reset gate and the candidate.
@@ -87,7 +87,7 @@ def after_words(sentences: Tensor) -> Tensor:
 
 
 def hear(sentences: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
-    """The state of a GRU or an LSTM after the words of a sentence each; where a sentence has ended, the state stays.
+    """Compute the state of a GRU or LSTM after the words of a sentence each; behind its end the state stays.
 
     Args:
         sentences: (B, J) word ids.
@@ -99,7 +99,7 @@ def hear(sentences: Tensor, words: Tensor, h: Tensor, U: Tensor) -> Tensor:
 
 
 def rows(table: Tensor, index: Tensor) -> Tensor:
-    """Rows of a table (U, d) by an index of any shape, (..., d): a gather, whose gradient adds up fast under vmap."""
+    """Gather rows of a table (U, d) by an index of any shape, (..., d); the gradient adds up fast under vmap."""
     d = table.shape[-1]
     return table.gather(0, index.reshape(-1, 1).expand(-1, d)).view(*index.shape, d)
 
@@ -124,7 +124,7 @@ def let_in(x: Tensor, there: Tensor, U: Tensor, gate: Tensor) -> Tensor:
 
 
 def attention_gru(x: Tensor, h: Tensor, U: Tensor, gate: Tensor) -> Tensor:
-    """A step of DMN+'s GRU, whose update gate is given: r, then tanh(W x + b + r * (U h)), let in by `gate`.
+    """Compute a step of DMN+'s GRU, whose update gate is given: r, then tanh(W x + b + r * (U h)), let in by `gate`.
 
     Args:
         x: (..., 2d) W x + b of the reset gate and of the candidate.

@@ -28,7 +28,7 @@ LOOKED_UP = 60  # words of the vocabulary, for each word of a sentence, above wh
 
 
 def count_words(sentences: Tensor, vocabulary: int, weights: Tensor) -> Tensor:
-    """How often each word stands in each sentence, every place j counted `weights[j]` times.
+    """Count each word in each sentence; place j counts `weights[j]` times.
 
     Args:
         sentences: (U, J) word ids.
@@ -43,12 +43,12 @@ def count_words(sentences: Tensor, vocabulary: int, weights: Tensor) -> Tensor:
 
 
 def weighted_sum(sentences: Tensor, words: Tensor, terms: list[tuple[Tensor, Tensor | None]]) -> Tensor:
-    """sum_j l_j * x_j for each sentence, l_j a vector for place j: (U, J) and (..., V, d) to (..., U, d).
+    """Compute sum_j l_j * x_j for each sentence, l_j a vector for place j: (U, J) and (..., V, d) to (..., U, d).
 
     Args:
         sentences: (U, J) word ids.
         words: (..., V, d) tables of word vectors.
-        terms: what l is the sum of, products of a number for each place, (J,), and one for each dimension, (d,); None
+        terms: summands of l. Each is a product of a number per place, (J,), and one per dimension, (d,); None
             is 1 for all dimensions.
     """
     lead, (vocabulary, dim) = words.shape[:-2], words.shape[-2:]
@@ -65,7 +65,7 @@ def weighted_sum(sentences: Tensor, words: Tensor, terms: list[tuple[Tensor, Ten
 
 
 def feature_sum(numbers: Tensor, often: Tensor, table: Tensor) -> Tensor:
-    """sum_p often_p * x_p for each sentence, x_p the vector of its feature p: (U, P) both and (D, d) to (U, d)."""
+    """Compute sum_p often_p * x_p for each sentence, x_p the vector of feature p: (U, P) both and (D, d) to (U, d)."""
     if len(table) <= LOOKED_UP * numbers.shape[-1]:
         return often.new_zeros(len(numbers), len(table)).scatter_add(1, numbers, often) @ table
     return (rows(table, numbers) * often[..., None]).sum(1)
@@ -80,7 +80,7 @@ def bag_of_words(sentences: Tensor, words: Tensor) -> Tensor:
 
 
 def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
-    """sum_j l_j * x_j with l_kj = 1 + 4 (k - (d+1)/2) (j - (J+1)/2) / (d J), for each sentence.
+    """Compute sum_j l_j * x_j for each sentence, with l_kj = 1 + 4 (k - (d+1)/2) (j - (J+1)/2) / (d J).
 
     That is the formula of the authors' code of MemN2N. The paper prints (1 - j/J) - (k/d) (1 - 2j/J), which is half of
     it but for terms of order 1/d and 1/J. In l, place and dimension meet in one product only, so the sum splits into
@@ -103,7 +103,7 @@ def position_encoding(sentences: Tensor, words: Tensor) -> Tensor:
 
 
 def masked_sum(sentences: Tensor, words: Tensor, masks: Tensor) -> Tensor:
-    """sum_j f_j * x_j for each sentence, f_j a vector for place j: (U, J), (V, d) and (J, d) to (U, d).
+    """Compute sum_j f_j * x_j for each sentence, f_j a vector for place j: (U, J), (V, d) and (J, d) to (U, d).
 
     One product: the place and the word of a sentence's entry choose a row among all f_j * x_v.
     """

@@ -9,7 +9,7 @@ from zoo import kernels
 
 
 def attend(memory: Tensor, u: Tensor, W_head: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """What each head reads, z^h = sum_i a_i^h m_i, and its attention, a^h = softmax_i tanh(W_h m_i) . u / sqrt d.
+    """Compute each head's read, z^h = sum_i a_i^h m_i, and attention, a^h = softmax_i tanh(W_h m_i) . u / sqrt d.
 
     Args:
         memory: m, (N, T, d).

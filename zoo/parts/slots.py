@@ -1,4 +1,4 @@
-"""Memories with a slot a sentence: scores and sums over slots that are rows of one table, and the time of a slot."""
+"""Memories with a slot per sentence: scores and sums over slots that are rows of one table, and the time of a slot."""
 
 import math
 
@@ -11,7 +11,7 @@ from zoo import kernels
 
 
 def look(u: Tensor, table: Tensor, slots: Tensor) -> Tensor:
-    """u^T m_i for every slot, (B, T): one product with the whole table, then a gather of scalars.
+    """Compute u^T m_i for every slot, (B, T): one product with the whole table, then a gather of scalars.
 
     Args:
         u: (B, d)
@@ -22,18 +22,18 @@ def look(u: Tensor, table: Tensor, slots: Tensor) -> Tensor:
 
 
 def recall(p: Tensor, table: Tensor, slots: Tensor) -> Tensor:
-    """sum_i p_i c_i, (B, d): the weights of each row of the table are added up, then multiplied with it at once."""
+    """Compute sum_i p_i c_i, (B, d): the weights of each row are added up, then multiplied with the table at once."""
     each = p[:, None].expand(slots.shape).flatten(1)
     return p.new_zeros(len(p), len(table)).scatter_add(1, slots.flatten(1), each) @ table
 
 
 def share_bucket(said: Tensor, has: Tensor, batch: Questions) -> Tensor:
-    """(B, T) hashing: the memories that have a bucket in common with what is asked; all of them, where none has.
+    """Mask the memories that have a bucket in common with the question, (B, T); all of them, where none has.
 
-    A bucket that more than half of a story's memories are in counts for nothing, else "the" would find everything.
+    A bucket with more than half of a story's memories counts for nothing, else "the" would find everything.
 
     Args:
-        said: (B, buckets) positive where what is asked is in a bucket.
+        said: (B, buckets) positive where the question is in a bucket.
         has: (U, buckets) the same of every distinct sentence.
         batch: holds the stories.
     """
@@ -63,18 +63,18 @@ def windows(facts: Tensor, start: Tensor, kept: Tensor, window: int) -> Tensor:
 
 
 def time_index(told: Tensor, slots: int) -> Tensor:
-    """1 for the last sentence told, 2 for the one before, ..., and 0 for empty slots: (B, slots)."""
+    """Number the slots by time, (B, slots): 1 for the last sentence told, 2 for the one before, 0 for empty slots."""
     return (told[:, None] - torch.arange(slots, device=told.device)).clamp(min=PAD)
 
 
 def times_told(batch: Questions) -> Tensor:
-    """The time index of every slot, (B, T); where a model has drawn some, for as many slots as it can have, those."""
+    """Get the time index of every slot, (B, T); in training the indices that the model has drawn, if it draws any."""
     slots = batch.stories.shape[1]
     return time_index(batch.told, slots) if batch.noise is None else batch.noise[:, :slots]
 
 
 def time_with_gaps(told: Tensor, slots: int, share: float, generator: Generator) -> Tensor:
-    """Time indices as if up to `share` empty memories had been told among the sentences: (B, slots).
+    """Draw time indices as if up to `share` empty memories had been told among the sentences, (B, slots).
 
     That is the random noise of MemN2N (section 4.1). What lies beyond the last time index is given the last one.
     """

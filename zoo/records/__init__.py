@@ -1,14 +1,14 @@
-"""What a run leaves behind: a record (JSON) and, beside it, its curves, test predictions and examples (npz).
+"""Files that a run leaves: a record (JSON) and, beside it, its curves, test predictions and examples (npz).
 
 Nothing here loads torch.
 """
 
 from zoo.records import sequences, stories
 from zoo.records.arrays import CURVES, Look, arrays, looks_of
-from zoo.records.environment import commit_of_code, cores, environment, fingerprint, versions
+from zoo.records.environment import commit_of_code, cores, environment, versions
 from zoo.records.identity import NEUTRAL, SCHEMA, SELECTIONS, changed, identity_of, settings_of, without_neutral
 from zoo.records.record import FormFigures, Part, Record, TaskFigures, Training, Validation
-from zoo.records.store import dump, files, find, find_identity, read, store, weights_of, write
+from zoo.records.store import dump, file_of, files, find, find_identity, read, store, weights_of, write
 
 # by kind of data: the figures that a record of it holds, joined and compared
 KINDS = {"stories": stories, "sequences": sequences}
@@ -16,7 +16,7 @@ KINDS = {"stories": stories, "sequences": sequences}
 __all__ = [
     "CURVES", "KINDS", "NEUTRAL", "SCHEMA", "SELECTIONS",
     "FormFigures", "Look", "Part", "Record", "TaskFigures", "Training", "Validation",
-    "arrays", "changed", "commit_of_code", "cores", "dump", "environment", "files", "find", "find_identity",
-    "fingerprint", "identity_of", "looks_of", "read", "settings_of", "store", "versions", "weights_of",
+    "arrays", "changed", "commit_of_code", "cores", "dump", "environment", "file_of", "files", "find",
+    "find_identity", "identity_of", "looks_of", "read", "settings_of", "store", "versions", "weights_of",
     "without_neutral", "write",
 ]  # fmt: skip

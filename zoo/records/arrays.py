@@ -1,12 +1,12 @@
 """The arrays beside a record: read, and checked against the record."""
 
+import hashlib
 import io
 import json
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -43,12 +43,15 @@ LOOKS = TypeAdapter(list[Look])
 
 
 def arrays(record: Record) -> dict[str, np.ndarray]:
-    """Read the arrays beside a record, by name; what does not fit the record is said in one sentence."""
+    """Read the arrays beside a record, by name; an array that does not fit is refused in one sentence."""
     stored = record.file.with_suffix(".npz")
     if not stored.exists():
         raise UserError(f"{stored}: missing beside its record; restore it with git, or make the run again")
     try:
-        found = _read(stored)
+        data = stored.read_bytes()
+        if record.arrays_sha256 not in (None, hashlib.sha256(data).hexdigest()):
+            raise ValueError("its checksum is another one")
+        found = _read(data)
         _check(record, found)
     except DAMAGE as error:
         said = str(error).partition("\n")[0][:200]
@@ -62,8 +65,8 @@ def looks_of(found: Mapping[str, np.ndarray], training: str) -> list[Look] | Non
     return LOOKS.validate_python(json.loads(str(found[name]))) if name in found else None
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(file) as archive:
+def _read(data: bytes) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for member in archive.infolist():
             if member.file_size > LARGEST:
                 raise ValueError(f"{member.filename} has {member.file_size:,} bytes")

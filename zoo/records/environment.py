@@ -1,9 +1,9 @@
 """The machine, the versions and the commit that a run is made with."""
 
 import hashlib
-import json
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -27,6 +27,25 @@ def environment() -> dict:
         "gpu": _gpu(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
+        "rounding": rounding(),
+    }
+
+
+def rounding() -> dict[str, str]:
+    """Name what decides rounding, beside the versions: on machines that agree in it, equal runs have equal figures.
+
+    The name of a processor is not enough: torch and its library of matrix products choose their instructions by what
+    the processor offers, which differs between machines that give it the same name.
+    """
+    torch = sys.modules.get("torch")  # a run has loaded it
+    if torch is None:
+        return {}
+    matrices = re.search(r"Math Kernel Library Version (\S+)|OpenBLAS (\S+)", torch.__config__.show())
+    return {
+        "vectors": torch.backends.cpu.get_cpu_capability(),
+        "matrices": matrices[0] if matrices else "unknown",
+        "threads": str(torch.get_num_threads()),
+        "instructions": _instructions(),
     }
 
 
@@ -37,14 +56,6 @@ def cores() -> int:
 
 def versions() -> dict[str, str | None]:
     return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-
-
-def fingerprint() -> str:
-    """Hash all code that a run may use, ours and others', committed or not."""
-    found = hashlib.sha256(json.dumps(versions()).encode())
-    for file in sorted(file for folder in ("zoo", "tasks") for file in (ROOT / folder).rglob("*.py")):
-        found.update(f"{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes() + b"\0")
-    return found.hexdigest()
 
 
 def commit_of_code(results_dir: Path) -> dict:
@@ -70,6 +81,16 @@ def _processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
+
+
+def _instructions() -> str:
+    """Digest the flags of the processor, which decide the instructions that libraries choose."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        flags = next(line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        return "unknown"
+    return hashlib.sha256(" ".join(sorted(flags)).encode()).hexdigest()[:12]
 
 
 def _gpu() -> str | None:

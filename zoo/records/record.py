@@ -1,5 +1,6 @@
 """A record of a run: a frozen, typed view of its JSON, checked once where it enters."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -43,6 +44,7 @@ class Environment(_Checked):
     gpu: Text | None
     system: Text
     versions: dict[Name, Text | None]
+    rounding: dict[Name, Text] = {}  # what decides rounding beside them; older records do not say
 
 
 class Part(_Checked):
@@ -137,6 +139,8 @@ class Record(_Checked):
     examples_per_second: Count
     environment: Environment
     parts: list[Part]
+    arrays_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None  # of the file beside it
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None  # of the record without this line
 
     _file: Path = PrivateAttr(default=Path())
 
@@ -251,13 +255,27 @@ def _check_settings(settings: dict[str, Any]) -> None:
         raise ValueError(f"settings.protocol is {settings['protocol']!r}, expected per_task, joint or fresh")
 
 
+def sealed(record: dict, arrays: bytes) -> dict:
+    """Add checksums to a record: of the arrays beside it, and of itself."""
+    record = {name: value for name, value in record.items() if name != "sha256"}
+    record["arrays_sha256"] = hashlib.sha256(arrays).hexdigest()
+    return record | {"sha256": _digest(record)}
+
+
+def _digest(record: dict) -> str:
+    own = {name: value for name, value in record.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
+
+
 def parse(file: Path) -> Record:
-    """Read a record and check it; what is wrong is said in one sentence."""
+    """Read a record and check it; a fault is named in one sentence."""
     try:
         data = json.loads(file.read_bytes())
         if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
             raise UserError(f"{file}: schema {data['schema']!r}, expected {SCHEMA}; it was written by another version")
         record = Record.model_validate(data)
+        if record.sha256 not in (None, _digest(data)):
+            raise ValueError("its checksum is another one")
     except UserError:
         raise
     except ValidationError as error:

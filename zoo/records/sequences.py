@@ -1,6 +1,6 @@
 """Figures of a run on sequences: bits per form, and the tape of one sequence of each form."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from zoo.records.stories import chain, rounded
 
 
 def figures_of(trainings: dict[str, dict], arrays: dict[str, np.ndarray]) -> dict:
-    """Arrange figures for the record; what the heads did goes to `arrays`, as `FORM/reading`."""
+    """Arrange figures for the record; readings and writings of the heads go to `arrays`, as `FORM/reading`."""
     (got,) = trainings.values()
     for form, tape in got["tapes"].items():
         arrays |= {f"{form}/{name}": table.numpy() for name, table in tape.items()}
@@ -50,3 +50,16 @@ def training_of(record: Record, task: str) -> str:
 def parts_of(record: Record) -> dict[str, FormFigures]:
     """Get the figures of every part of the test, by the names that people use."""
     return record.tests
+
+
+def faults_of(record: Record, arrays: dict[str, np.ndarray]) -> Iterator[str]:
+    """Say what does not follow from the curves of a run."""
+    validation = record.validation
+    assert validation is not None
+    if validation.bits[validation.selected] > min(validation.bits):
+        yield f"restart {validation.selected} was selected, and is not the best on validation"
+    for training in record.trainings:
+        curve = arrays[f"{training}/valid_error"].astype(np.float64)
+        best = [curve[epoch, k] for k, epoch in enumerate(validation.best_epochs)]
+        if not np.allclose(best, validation.bits, rtol=2e-3, atol=0.01):
+            yield f"validation bits {validation.bits} are not those of its best epochs, {best}"

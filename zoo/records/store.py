@@ -1,18 +1,20 @@
 """Records on the disk: found, read and written."""
 
+import io
 import json
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
 from tasks.errors import UserError, nearest
-from tasks.files import write_atomically
+from tasks.files import exclusive, write_atomically
 from zoo.records import sequences, stories
 from zoo.records.arrays import CURVES
 from zoo.records.environment import environment
 from zoo.records.identity import SCHEMA, SELECTIONS
-from zoo.records.record import Record, parse
+from zoo.records.record import Part, Record, parse, sealed
 
 _WRITERS = {"stories": stories.figures_of, "sequences": sequences.figures_of}
 
@@ -96,16 +98,34 @@ def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[s
 
 def store(results_dir: Path, title: str, record: dict, tables: dict[str, np.ndarray], weights: dict | None) -> Path:
     """Write a record, its arrays and, where they are at hand, the weights of the selected restarts."""
-    moment = re.sub(r"\D", "", record["environment"]["finished"])  # so two machines never write the same file
-    file = results_dir / "runs" / f"{title}-{record['identity']}-{moment}.json"
-    # the record last: one that can be seen is complete
-    if weights is not None:
-        import torch
+    runs = results_dir / "runs"
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **tables)
+    with exclusive(runs / ".store.lock", wait=True):  # two that end in one second get two names
+        file = _free_name(runs, title, record)
+        record = sealed(record, buffer.getvalue())
+        # the record last: one that can be seen is complete
+        if weights is not None:
+            from tasks import tensors  # which loads torch
 
-        write_atomically(weights_of(file), lambda stream: torch.save(weights, stream))
-    write_atomically(file.with_suffix(".npz"), lambda stream: np.savez_compressed(stream, **tables))
-    write_atomically(file, lambda stream: stream.write(dump(record).encode()))
+            tensors.save(weights_of(file), weights)
+        write_atomically(file.with_suffix(".npz"), lambda stream: stream.write(buffer.getbuffer()))
+        write_atomically(file, lambda stream: stream.write(dump(record).encode()))
     return file
+
+
+def _free_name(runs: Path, title: str, record: dict) -> Path:
+    """Name a record by the moment when it was finished, or the first second after it that has none."""
+    finished = datetime.strptime(record["environment"]["finished"], "%Y-%m-%dT%H:%M:%SZ")
+    while (file := runs / f"{title}-{record['identity']}-{finished:%Y%m%d%H%M%S}.json").exists():
+        finished += timedelta(seconds=1)
+    return file
+
+
+def file_of(record: Record, part: Part) -> Path:
+    """Name the record that one of the runs of a joined record had before it was joined."""
+    moment = re.sub(r"\D", "", part.environment.finished)
+    return record.file.with_name(f"{record.title}-{part.identity}-{moment}.json")
 
 
 def weights_of(file: Path) -> Path:

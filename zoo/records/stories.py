@@ -1,7 +1,7 @@
 """Figures of a run on questions about stories: errors per task, and the predictions behind them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -86,3 +86,25 @@ def chain(figures: Sequence) -> dict:
 
 def rounded(figures: Sequence[float]) -> list[float]:
     return [round(float(figure), 4) for figure in figures]
+
+
+def faults_of(record: Record, arrays: dict[str, np.ndarray]) -> Iterator[str]:
+    """Say what does not follow from the predictions and curves of a run."""
+    for task, got in record.tasks.items():
+        training = got.training
+        if f"{training}/predictions" in arrays and f"{training}/answer" in arrays:
+            wrong = arrays[f"{training}/predictions"] != arrays[f"{training}/answer"]
+            if f"{training}/task" in arrays:
+                wrong = wrong[:, arrays[f"{training}/task"] == int(task)]
+            errors = rounded(100 * wrong.mean(1))
+            # of several right answers a record keeps one, so there its predictions give no more than a bound
+            agree = np.less_equal if record.recall else np.isclose
+            if not agree(got.test_errors, errors, **({} if record.recall else {"rtol": 0, "atol": 2e-4})).all():
+                yield f"task {task}: the recorded errors {got.test_errors} do not follow from its predictions, {errors}"
+        curve = arrays[f"{training}/valid_error"].astype(np.float64)
+        alone = sum(of.training == training for of in record.tasks.values()) == 1
+        best = [curve[epoch, k] for k, epoch in enumerate(got.best_epochs)]
+        if alone and not np.allclose(best, got.valid_errors, rtol=1e-3, atol=0.06):
+            yield f"task {task}: validation errors {got.valid_errors} are not those of its best epochs, {best}"
+        if alone and got.valid_errors[got.selected] > min(got.valid_errors):
+            yield f"task {task}: restart {got.selected} was selected, and is not the best on validation"

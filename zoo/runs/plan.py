@@ -7,13 +7,15 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from tasks.corpus import Data
-from tasks.errors import UserError, check_type
+from tasks.errors import UserError, check_type, check_whole, shown
 from zoo import records
 from zoo.families import family_of
 from zoo.families.board import Family
 from zoo.kinds import Kind, kind_of_data
+from zoo.runs.bounds import check_layers, check_networks
 from zoo.runs.compose import compose_config
 from zoo.runs.data import load_data
+from zoo.runs.options import check_data_dir
 from zoo.training.build import build, check_fits, probe
 from zoo.training.flags import check_flags
 from zoo.training.packing import pack
@@ -49,10 +51,13 @@ class Plan(NamedTuple):
 
 def plan_of(arguments: list[str]) -> Plan:
     """Plan the run that `python run.py` with these arguments would make."""
-    return plan_config(*compose_config(arguments))
+    config, labels = compose_config(arguments)
+    return plan_config(config, labels, arguments)
 
 
-def plan_config(config: DictConfig, labels: dict) -> Plan:
+def plan_config(config: DictConfig, labels: dict, arguments: list[str]) -> Plan:
+    """Plan the run of a configuration that was composed from these arguments."""
+    check_data_dir(config, arguments)
     return plan(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)
 
 
@@ -65,15 +70,19 @@ def plan(config: dict, labels: dict) -> Plan:
     """
     check(config)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
+    check_layers(config["model"])
     network = probe(config["model"])  # refuses wrong options before any data are read
+    check_networks(network, config["restarts"], recipe.batch_size)
     facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
     data = load_data(config)
     check_fits(type(network), data)
     # what was found now is what every worker reads
     config = config | {"task": config["task"] | {"source": data.source, "download": False}}
     kind, family = kind_of_data(data), family_of(data.family)
-    networks = {training: build(config["model"], corpus.sizes, seed=0) for training, corpus in data.trainings.items()}
+    with torch.device("meta"):  # their sizes are asked for, not their weights
+        networks = {name: build(config["model"], corpus.sizes, seed=0) for name, corpus in data.trainings.items()}
     for training, corpus in data.trainings.items():
+        check_networks(networks[training], config["restarts"], recipe.batch_size)
         kind.check(data, corpus, networks[training])
     weights = {training: kind.work(corpus, networks[training]) for training, corpus in data.trainings.items()}
     order = sorted(data.trainings, key=lambda training: -weights[training])
@@ -87,15 +96,12 @@ def plan(config: dict, labels: dict) -> Plan:
 
 
 def check(config: dict) -> None:
-    for name, least in (("restarts", 1), ("seed", 0)):
-        if type(config[name]) is not int or not least <= config[name] < 2**31:
-            raise UserError(f"{name}={config[name]}: expected a whole number of at least {least}")
+    check_whole("restarts", config["restarts"], 1)
+    check_whole("seed", config["seed"], 0, 2**31 - 1)
     trainer = config["trainer"]
     for name in ("workers", "threads", "together", "max_epochs"):
-        if (trainer[name] is not None or name in ("threads", "together")) and (
-            type(trainer[name]) is not int or trainer[name] < 1
-        ):
-            raise UserError(f"trainer.{name}={trainer[name]}: expected a whole number of at least 1")
+        if trainer[name] is not None or name in ("threads", "together"):
+            check_whole(f"trainer.{name}", trainer[name], 1)
     for name in ("compile", "kernels"):
         if not isinstance(trainer[name], bool) and trainer[name] != "auto":
             raise UserError(f"trainer.{name}={trainer[name]}: expected true, false or auto")
@@ -103,6 +109,6 @@ def check(config: dict) -> None:
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     check_type("rerun", config["rerun"], bool, "true")
     if trainer["accelerator"] not in ("cpu", "gpu"):
-        raise UserError(f"trainer.accelerator={trainer['accelerator']}: expected cpu or gpu, as in trainer=cpu")
+        raise UserError(f"trainer.accelerator={shown(trainer['accelerator'])}: expected cpu or gpu, as in trainer=cpu")
     if trainer["accelerator"] == "gpu" and not torch.cuda.is_available():
         raise UserError("trainer=gpu: torch sees no GPU here; type trainer=cpu")

@@ -7,18 +7,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
 from tasks.errors import UserError
-from tasks.files import write_atomically
+from tasks.files import Held, exclusive, remove_temporaries, write_atomically
 from zoo import records
 from zoo.clock import clock
 from zoo.families import family_of
 from zoo.families.board import read_published
 from zoo.runs.compose import labels_of
+from zoo.runs.fingerprint import code_fingerprint
 from zoo.runs.plan import Plan, plan_config
 from zoo.runs.progress import Progress
 from zoo.runs.workers import train_all, workers_of
@@ -27,7 +27,7 @@ from zoo.runs.workers import train_all, workers_of
 def start(config: DictConfig) -> None:
     """Make the run of the configuration that Hydra has composed for `python run.py`."""
     job = HydraConfig.get()
-    run(plan_config(config, labels_of(config, job.runtime.choices, job.overrides.task)))
+    run(plan_config(config, labels_of(config, job), list(job.overrides.task)))
 
 
 def run(plan: Plan) -> Path:
@@ -40,7 +40,10 @@ def run(plan: Plan) -> Path:
     home.parent.mkdir(parents=True, exist_ok=True)
     with _alone(home):
         earlier = plan.recorded()
+        for folder in ("runs", "weights"):  # of an attempt that was killed while it wrote
+            remove_temporaries(results / folder, home.name)
         if earlier and not config["rerun"]:
+            shutil.rmtree(home, ignore_errors=True)  # an attempt may have been killed behind its record
             show(records.read(earlier[-1]))
             print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
             return earlier[-1]
@@ -52,7 +55,7 @@ def run(plan: Plan) -> Path:
                 file=sys.stderr,
             )
         work = home / str(len(earlier))  # what a finished run may have left is not taken for the work of the next
-        resumed = begun(work)
+        resumed = begun(work, config)
         restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
         world = f" ({data.world})" if data.world else ""
         title = f"{labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
@@ -87,35 +90,33 @@ def run(plan: Plan) -> Path:
     return file
 
 
-def begun(work: Path) -> bool:
-    """Tell whether this code has begun the work before; work of other code is thrown away."""
-    file, code = work / "code.txt", records.fingerprint()
-    if file.exists() and file.read_text() == code:
+def begun(work: Path, config: dict) -> bool:
+    """Tell whether the code of this run has begun the work before; work of other code is thrown away."""
+    loggers = config["logger"].get("targets", {}).values()
+    targets = [config["model"]["_target_"], config["task"]["_target_"], *loggers]
+    file, code = work / "code.txt", code_fingerprint(targets, str(records.versions())).encode()
+    if file.exists() and file.read_bytes() == code:
         return True
-    if work.exists():
+    if file.exists():
         print(
             "the code, or a version of a library, has changed since this run was interrupted: it begins anew",
             file=sys.stderr,
         )
-        shutil.rmtree(work)
-    write_atomically(file, lambda stream: stream.write(code.encode()))
+    shutil.rmtree(work, ignore_errors=True)
+    write_atomically(file, lambda stream: stream.write(code))
     return False
 
 
 @contextlib.contextmanager
 def _alone(work: Path) -> Iterator[None]:
     """Refuse to make a run that another process is making."""
-    lock = FileLock(work.with_suffix(".lock"))
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        with exclusive(work.with_suffix(".lock")):
+            yield
+    except Held:
         raise UserError(
             f"another process is making this very run ({work.name}); wait for it, or change an option, seed for example"
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def show(record: records.Record) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from tasks import tensors
 from tasks.errors import UserError
 from zoo import records
 from zoo.kinds import Kind
@@ -26,7 +27,7 @@ def workers_of(config: dict, number: int) -> int:
 
 
 def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
-    """The figures of all trainings, by their names.
+    """Train every pack, and return the figures of all trainings by their names.
 
     Args:
         config: the resolved configuration.
@@ -65,7 +66,7 @@ def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, prog
                         progress.report(name, state)
             for future in finished:
                 future.result()
-                finish(torch.load(folder_of(work, futures[future]) / "figures.pt", weights_only=True))
+                finish(tensors.load(folder_of(work, futures[future]) / "figures.pt"))
         return figures
     except BrokenProcessPool:
         raise UserError(
@@ -81,7 +82,7 @@ def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, prog
 
 
 def folder_of(work: Path, names: list[str]) -> Path:
-    """Of a program: for its checkpoint and its figures."""
+    """Name the folder of a program, for its checkpoint and its figures."""
     return work / "+".join(names)
 
 
@@ -115,7 +116,7 @@ def _begin_worker(reports: multiprocessing.Queue, threads: int) -> None:
 
 
 def end_with_parent() -> None:
-    """Leaves it to the process that started this one what an interrupt means, and ends when that one is no more."""
+    """Leave interrupts to the process that started this one, and end when that process has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

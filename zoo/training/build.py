@@ -11,7 +11,7 @@ from tasks.corpus import Data
 from tasks.errors import UserError, check_type, nearest
 from zoo.interface import CAPABILITIES, MemoryNetwork
 from zoo.kinds import kind_of_data, kind_of_model
-from zoo.paths import CONF
+from zoo.paths import choices
 
 SIZES = Sizes._fields + Widths._fields
 
@@ -34,12 +34,16 @@ def options_of(model: type) -> dict[str, inspect.Parameter]:
 
 
 def probe(model: dict) -> MemoryNetwork:
-    """Build the smallest network of a configuration, which checks its options."""
+    """Build the smallest network of a configuration, without weights, which checks its options."""
     try:
         target = get_class(model["_target_"])
-    except ImportError as error:
-        raise UserError(f"model._target_={model['_target_']}: {str(error).splitlines()[0]}") from None
-    return build(model, kind_of_model(target).SMALLEST, seed=0)
+    except (ImportError, ValueError) as error:
+        why = " ".join(str(error).splitlines()[:2])
+        raise UserError(f"model._target_={model['_target_']}: {why}") from None
+    if not issubclass(target, MemoryNetwork):
+        raise UserError(f"model._target_={model['_target_']}: expected a MemoryNetwork (zoo/interface.py)")
+    with torch.device("meta"):
+        return build(model, kind_of_model(target).SMALLEST, seed=0)
 
 
 def check_fits(model: type[MemoryNetwork], data: Data) -> None:
@@ -66,11 +70,14 @@ def _either(names: list[str]) -> str:
 
 def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
     """Load the classes of the models in conf/model/, by name; a model may have another class for a task."""
-    models = {}
-    for file in sorted((CONF / "model").glob("*.yaml")):
-        on_task = CONF / "model_on_task" / f"{file.stem}_{task}.yaml"
-        options = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(on_task) if on_task.exists() else {})
-        models[file.stem] = get_class(options["_target_"])
+    models, on_tasks = {}, choices("model_on_task")
+    for name, file in choices("model").items():
+        own = on_tasks.get(f"{task}/{name}")
+        options = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(own) if own else {})
+        try:
+            models[name] = get_class(options["_target_"])
+        except (ImportError, KeyError, ValueError) as error:
+            raise UserError(f"{file}: its _target_ cannot be loaded ({str(error).splitlines()[0]})") from None
     return models
 
 
@@ -92,6 +99,10 @@ def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
             network = target(**sizes._asdict(), **given)
         except ValueError as error:
             raise UserError(str(error)) from None
+        except (RuntimeError, TypeError) as error:
+            if "overflow" not in str(error).lower():
+                raise
+            raise UserError(f"{target.__name__} of these sizes has more weights than can be counted") from None
     if not hasattr(network, "window"):
         network.window = sizes._asdict().get("story_length", 0)
     return network

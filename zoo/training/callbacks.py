@@ -1,19 +1,16 @@
 """Lightning's hooks: checkpoints that are whole files, and reports to the progress display."""
 
-import io
 import logging
 import sys
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
-from tasks.files import write_atomically
+from tasks import tensors
 from zoo.training.module import EnsembleTraining
 
 
@@ -21,9 +18,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that are written whole; Lightning's own are torn if it is killed where /tmp is another disk."""
 
     def save_checkpoint(self, checkpoint: dict, path: str, storage_options: object = None) -> None:
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        write_atomically(Path(path), lambda stream: stream.write(buffer.getbuffer()))
+        tensors.save(Path(path), checkpoint)
+
+    def load_checkpoint(self, path: str, map_location: object = None, weights_only: bool | None = None) -> dict:
+        return tensors.load(Path(path))
 
 
 class Checkpoint(pl.Callback):
@@ -65,9 +63,9 @@ def undamaged(checkpoint: Path) -> str | None:
     if not checkpoint.exists():
         return None
     try:
-        torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
-        print(f"{checkpoint} is damaged ({str(error).splitlines()[0]}): this training begins anew", file=sys.stderr)
+        tensors.load(checkpoint)
+    except (OSError, tensors.Damaged) as error:
+        print(f"{error}: this training begins anew", file=sys.stderr)
         checkpoint.unlink()
         return None
     return str(checkpoint)

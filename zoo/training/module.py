@@ -11,7 +11,10 @@ from tasks.batch import Batch
 from zoo import kernels
 from zoo.kernels import descend
 from zoo.training.ensemble import Ensemble
+from zoo.training.loggers import begins_anew
 from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
+
+CURVES = ("train_loss", "valid_loss", "valid_error")
 
 
 class Best(nn.Module):
@@ -68,7 +71,7 @@ class EnsembleTraining(pl.LightningModule):
         restarts = len(ensemble)
         self.schedule = Schedule(recipe, restarts, has_linear_start=ensemble.linear is not None)
         self.best = Best(ensemble.weights)
-        for name in ("train_loss", "valid_loss", "valid_error"):  # a row an epoch; losses are means over questions
+        for name in CURVES:  # a row an epoch; losses are means over questions
             self.register_buffer(f"{name}_curve", torch.full((recipe.all_epochs, restarts), torch.nan))
         self.register_buffer("epochs", torch.zeros((), dtype=torch.long))  # that are behind it
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))  # of training, over all attempts
@@ -79,6 +82,9 @@ class EnsembleTraining(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         self._since = time.perf_counter()
+        for logger in self.loggers:
+            for epoch in range(int(self.epochs) if begins_anew(logger) else 0):  # those before an interruption
+                logger.log_metrics(self.metrics(epoch), step=epoch)
 
     def on_train_epoch_start(self) -> None:
         if self.ensemble.linear is not None:
@@ -152,13 +158,13 @@ class EnsembleTraining(pl.LightningModule):
         now = time.perf_counter()
         self.seconds += now - self._since
         self._since = now
-        if self.logger is not None:
-            curves = {"train_loss": self._loss, "valid_loss": loss, "valid_error": error}
-            self.logger.log_metrics(
-                {
-                    f"{name}/{network}": value
-                    for name, of_all in curves.items()
-                    for network, value in zip(self.names, of_all.tolist(), strict=True)
-                },
-                step=epoch,
-            )
+        for logger in self.loggers:
+            logger.log_metrics(self.metrics(epoch), step=epoch)
+
+    def metrics(self, epoch: int) -> dict[str, float]:
+        """The points of all curves at an epoch, by the names that loggers give them."""
+        return {
+            f"{name}/{network}": value
+            for name in CURVES
+            for network, value in zip(self.names, getattr(self, f"{name}_curve")[epoch].tolist(), strict=True)
+        }

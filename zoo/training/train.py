@@ -1,16 +1,15 @@
 """Training a pack: the ensembles of one task or of several in one program, from a configuration to figures."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra.utils import get_method
-from pytorch_lightning.loggers import Logger
 
+from tasks import tensors
 from tasks.errors import UserError
-from tasks.files import write_atomically
 from zoo import kernels
 from zoo.interface import MemoryNetwork
 from zoo.kinds import Kind, kind_of
@@ -36,11 +35,15 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
         report: is called after every epoch with the name of a training and its state for a progress display.
 
     Returns:
-        The figures of each training: tensors and numbers, as `torch.load(weights_only=True)` reads them back.
+        The figures of each training: tensors and numbers, as `tasks.tensors` reads them back.
     """
     done = folder / "figures.pt"
     if done.exists():
-        return torch.load(done, weights_only=True)
+        try:
+            return tensors.load(done)
+        except (OSError, tensors.Damaged) as error:
+            print(f"{error}: this training begins anew", file=sys.stderr)
+            done.unlink()
     hush()
     folder.mkdir(parents=True, exist_ok=True)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
@@ -69,7 +72,7 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
                 "seconds": float(training.seconds) / len(corpora),
                 **_test(training, Ensemble(networks()).to(training.device), mine, kind, corpus),
             }
-    write_atomically(done, lambda stream: torch.save(figures, stream))
+    tensors.save(done, figures)
     return figures
 
 
@@ -86,14 +89,15 @@ def _fit(
     """Train to the end; return the data, moved to the device, and whether programs were compiled."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
     name = "+".join(corpora)
-    logger = _logger(config, name)
-    flags = trainer_flags(trainer_options.get("lightning", {}), _logs(config) / name)
+    logs = _logs(config)
+    opened = loggers.open_all(config["logger"], str(logs.parent), logs.name, name)
+    flags = trainer_flags(trainer_options.get("lightning", {}), logs / name)
     try:
         trainer = pl.Trainer(
             accelerator=trainer_options["accelerator"],
             devices=1,
             max_epochs=recipe.all_epochs,
-            logger=logger or False,
+            logger=opened or False,
             plugins=[AtomicCheckpoints()],
             callbacks=[
                 Checkpoint(checkpoint, trainer_options["checkpoint_seconds"]),
@@ -119,7 +123,7 @@ def _fit(
     except SystemExit:  # Lightning ends the process itself, on SIGTERM even as if all had gone well
         raise KeyboardInterrupt from None
     finally:
-        loggers.close(logger)
+        loggers.close(opened)
     training.to(device)
     return corpora, compiled
 
@@ -127,13 +131,6 @@ def _fit(
 def _logs(config: dict) -> Path:
     """Name the folder of a run's learning curves."""
     return Path(config["results_dir"]) / "logs" / f"{config['run']['name']}-{config['run']['identity']}"
-
-
-def _logger(config: dict, training: str) -> Logger | None:
-    options = {key: value for key, value in config["logger"].items() if key != "_target_"}
-    open_logger = get_method(config["logger"]["_target_"])  # called directly, so that its errors arrive as they are
-    logs = _logs(config)
-    return open_logger(save_dir=str(logs.parent), run=logs.name, training=training, **options)
 
 
 def _batches(

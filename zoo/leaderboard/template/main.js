@@ -37,7 +37,10 @@ function draw() {
     ? sections.map(([id, title_, content]) =>
         section(id, title_, rows.length || id === "papers" ? content(current, rows, main.clientWidth) : note("No model here has such a name.")))
     : [note("No records of bAbI yet: python run.py model=gated_memn2n task=babi_all makes the first.")];
-  main.replaceChildren(...shown, ...data.sheets.map((sheet) => section(sheet.name, sheet.title, sheetSection(sheet, fits))));
+  const damaged = data.left_out.length
+    ? [section("left-out", "Records left out", [note("They are damaged, or of a family that is not known here:"), el("ul", {}, data.left_out.map((said) => el("li", {}, said)))])]
+    : [];
+  main.replaceChildren(...damaged, ...shown, ...data.sheets.map((sheet) => section(sheet.name, sheet.title, sheetSection(sheet, fits))));
   main.querySelectorAll(".wide").forEach((box, place) => { box.scrollLeft = scrolled[place] ?? 0; });
   if (focused && main.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus({ preventScroll: true });
 }

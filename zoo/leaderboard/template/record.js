@@ -95,12 +95,12 @@ function command(row, task) {
   const alone = record.settings.protocol === "per_task" ? "This task alone" : "The training";
   const part = record.settings.protocol === "fresh" ? "" : ` task=${parseInt(task)}`;
   const whole = record.runs.length > 1
-    ? "Its runs, by the commands of the record; python -m zoo.join makes one record of them:"
+    ? "Its runs, by the commands of the record; zoo join makes one record of them:"
     : "The whole run, by the command of the record:";
   return el("div", {},
     el("p", { class: "note" }, `${alone}, compared with this record. On the same machine, with the code of commit ` +
       `${commits.join(" and ")} and the same versions, every figure and every answer is the same.`),
-    copied(`python -m zoo.repeat run=${record.name}${part}`),
+    copied(`zoo repeat run=${record.name}${part}`),
     el("p", { class: "note" }, whole),
     record.runs.map((run) => copied(`${run.command ?? "the record does not hold its command"} rerun=true`)));
 }

@@ -60,7 +60,8 @@ function summary(table_, rows) {
   const columns = [
     model,
     figure("mean", "mean error, %", (row) => row.mean, (row) => [
-      el("strong", {}, number(row.mean, 2) + (Object.keys(row.filled).length ? "*" : "")),
+      el("strong", {}, number(row.mean ?? row.part_mean, 2) + (Object.keys(row.filled).length ? "*" : "")),
+      row.mean == null ? el("span", { class: "sub" }, `${Object.keys(row.tasks).length} of ${plural(tasks.length, "task")}`) : null,
       row.interval && el("span", { class: "sub" }, row.interval.map((end) => number(end)).join(" to ")),
       row.unfilled == null ? null : el("span", { class: "sub" }, `${number(row.unfilled, 2)} without *`),
     ], "mean test error over the tasks; below it a bootstrap interval"),

@@ -5,15 +5,15 @@ from collections import Counter
 import pytest
 
 from tasks.babi import TASKS
-from tasks.babi.checker import READERS, readings
 from tasks.babi.official import find
-from tasks.babi.text import Asked, parse
+from tasks.babi.oracle import READERS, readings
+from tasks.babi.text import Question, parse
 from tasks.errors import UserError
 
 
 def read(task: int, sentences: list[str], question: str):
     """What the sentences say: the answers, sorted, and the supporting sentences, counted from 0."""
-    ((_, reading),) = readings(task, [*sentences, Asked(question, "", ())])
+    ((_, reading),) = readings(task, [*sentences, Question(question, "", ())])
     return sorted(reading.answers), reading.support
 
 

@@ -1,23 +1,27 @@
-"""A second reading of bAbI's stories: answers and supporting facts from the sentences alone.
+"""A second reading of bAbI's stories: answers and supporting facts, inferred from the sentences alone.
 
-It shares nothing with the generator but the format, knows no name, place or object beforehand, and takes one sentence
-at a time, so that a test can hold it against generated and released stories alike.
+No part of the data path: tests and benchmarks/generator.py compare it with generated and released stories. It shares
+only the format with the generator, knows no name, place or object beforehand, and takes one sentence at a time.
 """
 
 import re
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from tasks.babi.text import Asked, Story
+from tasks.babi.text import Question, Story
 from tasks.errors import UserError
 
 
 class Reading(NamedTuple):
-    answers: frozenset[str]  # all that the sentences allow; none if they say nothing about it
+    """The answers to a question that a story allows."""
+
+    answers: frozenset[str]  # none if the sentences say nothing about it
     support: tuple[int, ...] = ()  # positions of the sentences that say so, in the order of the release
 
     @property
     def decided(self) -> bool:
+        """Tell whether there is one answer only."""
         return len(self.answers) == 1
 
 
@@ -25,6 +29,7 @@ NOTHING = Reading(frozenset())
 
 
 def one(answer: str, *support: int) -> Reading:
+    """The reading with one answer and its supporting sentences."""
     return Reading(frozenset([answer]), support)
 
 
@@ -36,38 +41,40 @@ GIVE = re.compile(r"(?P<who>\w+) (?:gave|handed|passed) the (?P<what>\w+) to (?P
 
 
 class Reader:
-    """Listens to a story, then answers. A subclass says what it understands: a pattern and what to do with it."""
+    """Hears a story sentence by sentence, then answers questions about it."""
 
-    understands: tuple[tuple[re.Pattern, str], ...] = ()
+    understands: tuple[tuple[re.Pattern[str], str], ...] = ()  # patterns of sentences, and the method for each
 
     def __init__(self) -> None:
-        self.now = -1  # position of the sentence just heard
+        self.now = -1  # position of the last sentence
 
     def tell(self, sentence: str) -> None:
+        """Take the next sentence of the story."""
         self.now += 1
         for pattern, action in self.understands:
-            found = pattern.fullmatch(sentence)
-            if found:
-                getattr(self, action)(**found.groupdict())
+            match = pattern.fullmatch(sentence)
+            if match:
+                getattr(self, action)(**match.groupdict())
                 return
         if not MOVE.fullmatch(sentence):  # people walk through every story
             raise UserError(f"{type(self).__name__} does not understand {sentence!r}")
 
     def ask(self, question: str) -> Reading:
-        """What the sentences say about a question."""
+        """Answer a question by the sentences so far."""
         raise NotImplementedError
 
     def parts(self, pattern: str, question: str) -> tuple[str, ...]:
-        found = re.fullmatch(pattern, question.strip())
-        if not found:
+        """The groups of a pattern in a question."""
+        match = re.fullmatch(pattern, question.strip())
+        if not match:
             raise UserError(f"{type(self).__name__} does not understand {question!r}")
-        return found.groups()
+        return match.groups()
 
 
 class Places(Reader):
-    """1 and 12: where people went last."""
+    """Tasks 1 and 12: the place that somebody went to last."""
 
-    understands = (
+    understands: tuple[tuple[re.Pattern[str], str], ...] = (
         (re.compile(rf"(?P<first>\w+) and (?P<second>\w+) {WALK}\."), "both_go"),
         (MOVE, "go"),
     )
@@ -77,9 +84,11 @@ class Places(Reader):
         self.at: dict[str, tuple[str, int]] = {}
 
     def go(self, who: str, place: str) -> None:
+        """Note that somebody went to a place."""
         self.at[who] = place, self.now
 
     def both_go(self, first: str, second: str, place: str) -> None:
+        """Note that two people went to a place."""
         self.go(first, place)
         self.go(second, place)
 
@@ -89,7 +98,7 @@ class Places(Reader):
 
 
 class Things(Places):
-    """2, 3, 5, 6, 7 and 8: people carry things."""
+    """Tasks 2, 3, 5, 6, 7 and 8: people carry things."""
 
     understands = ((MOVE, "go"), (GET, "get"), (DROP, "drop"), (GIVE, "give"))
 
@@ -97,8 +106,8 @@ class Things(Places):
         super().__init__()
         self.holder: dict[str, str | None] = {}
         self.touched: dict[str, int] = {}
-        self.journey: dict[str, list[tuple[str, int]]] = defaultdict(list)  # where a thing has been, and since when
-        self.hands: dict[str, list[tuple[int, str]]] = defaultdict(list)  # all that somebody did with his hands
+        self.journey: dict[str, list[tuple[str, int]]] = defaultdict(list)  # places of a thing, and since when
+        self.hands: dict[str, list[tuple[int, str]]] = defaultdict(list)  # things that somebody handled, and when
         self.gifts: list[tuple[str, str, str, int]] = []
 
     def go(self, who: str, place: str) -> None:
@@ -108,6 +117,7 @@ class Things(Places):
                 self.journey[what].append((place, self.now))
 
     def get(self, who: str, what: str) -> None:
+        """Note that somebody took a thing."""
         self._touch(what, who)
         self.holder[what] = who
         if who in self.at:
@@ -116,10 +126,12 @@ class Things(Places):
             self.journey[what].append(self.at[who])
 
     def drop(self, who: str, what: str) -> None:
+        """Note that somebody put a thing down."""
         self._touch(what, who)
         self.holder[what] = None
 
     def give(self, who: str, what: str, whom: str) -> None:
+        """Note that somebody gave a thing to somebody."""
         self._touch(what, who, whom)
         self.holder[what] = whom
         self.gifts.append((who, what, whom, self.now))
@@ -130,11 +142,12 @@ class Things(Places):
             self.hands[who].append((self.now, what))
 
     def carried(self, who: str) -> list[str]:
+        """The things that somebody carries."""
         return [what for what, holder in self.holder.items() if holder == who]
 
 
 class WhereThing(Things):
-    """2: a thing is where it was last carried."""
+    """Task 2: a thing is at the place where it was carried last."""
 
     def ask(self, question: str) -> Reading:
         (what,) = self.parts(r"Where is the (\w+)\?", question)
@@ -145,7 +158,7 @@ class WhereThing(Things):
 
 
 class WhereBefore(Things):
-    """3: where a thing was before it last came to a place."""
+    """Task 3: the place of a thing before it last came to another."""
 
     def ask(self, question: str) -> Reading:
         what, place = self.parts(r"Where was the (\w+) before the (\w+)\?", question)
@@ -157,7 +170,7 @@ class WhereBefore(Things):
 
 
 class WhoGave(Things):
-    """5: the last gift that fits."""
+    """Task 5: the last gift that fits the question."""
 
     def ask(self, question: str) -> Reading:
         forms = (
@@ -167,9 +180,9 @@ class WhoGave(Things):
             (r"Who did (?P<who>\w+) give the (?P<what>\w+) to\?", 2),
         )
         for form, wanted in forms:
-            found = re.fullmatch(form, question.strip())
-            if found:
-                said = {name: word for name, word in found.groupdict().items() if word}
+            match = re.fullmatch(form, question.strip())
+            if match:
+                said = {name: word for name, word in match.groupdict().items() if word}
                 for who, what, whom, when in reversed(self.gifts):
                     gift = {"who": who, "what": what, "whom": whom}
                     if all(gift[name] == word for name, word in said.items()):
@@ -179,7 +192,7 @@ class WhoGave(Things):
 
 
 class IsThere(Things):
-    """6: whether somebody is at a place."""
+    """Task 6: whether somebody is at a place."""
 
     def ask(self, question: str) -> Reading:
         who, place = self.parts(r"Is (\w+) in the (\w+)\?", question)
@@ -196,7 +209,7 @@ NUMBERS = (
 
 
 class HowMany(Things):
-    """7: how many things somebody carries; all that he ever handled says so."""
+    """Task 7: the number of things that somebody carries; every sentence about his handling supports it."""
 
     def ask(self, question: str) -> Reading:
         (who,) = self.parts(r"How many objects is (\w+) carrying\?", question)
@@ -204,7 +217,7 @@ class HowMany(Things):
 
 
 class WhatCarried(Things):
-    """8: what somebody carries, thing by thing in the order in which he first had them."""
+    """Task 8: the things that somebody carries, in the order in which he first had them."""
 
     def ask(self, question: str) -> Reading:
         (who,) = self.parts(r"What is (\w+) carrying\?", question)
@@ -217,7 +230,7 @@ class WhatCarried(Things):
 
 
 class Rumours(Reader):
-    """9 and 10: what was last said of somebody counts."""
+    """Tasks 9 and 10: the last sentence about somebody counts."""
 
     understands = (
         (MOVE, "is_in"),
@@ -231,12 +244,15 @@ class Rumours(Reader):
         self.said: dict[str, tuple[str, set[str], int]] = {}
 
     def is_in(self, who: str, place: str) -> None:
+        """Note that somebody is at a place."""
         self.said[who] = "yes", {place}, self.now
 
     def is_not(self, who: str, place: str) -> None:
+        """Note that somebody is not at a place."""
         self.said[who] = "no", {place}, self.now
 
     def is_either(self, who: str, one: str, other: str) -> None:
+        """Note that somebody is at one of two places."""
         self.said[who] = "maybe", {one, other}, self.now
 
     def ask(self, question: str) -> Reading:
@@ -250,7 +266,7 @@ class Rumours(Reader):
 
 
 class Pronouns(Places):
-    """11 and 13: he, she and they are those of whom the sentence before tells."""
+    """Tasks 11 and 13: he, she and they are the people of the sentence before."""
 
     understands = (
         (re.compile(rf"(?:After that|Afterwards|Following that|Then) (?:he|she|they) {WALK}\."), "go_on"),
@@ -271,6 +287,7 @@ class Pronouns(Places):
         self.spoken_of = (first, second)
 
     def go_on(self, place: str) -> None:
+        """Note that the people of the last sentence went to a further place."""
         for who in self.spoken_of:
             self.before[who] = self.at[who][1]
             self.at[who] = place, self.now
@@ -289,7 +306,7 @@ WHEN = "(?P<when>" + "|".join(TIMES) + ")"
 
 
 class Days(Reader):
-    """14: where somebody was before he last came to a place, by the times of the day."""
+    """Task 14: the place of somebody before he last came to another, by the times of the day."""
 
     understands = (
         (re.compile(rf"(?P<who>\w+) {WALK} {WHEN}\."), "go"),
@@ -301,6 +318,7 @@ class Days(Reader):
         self.day: dict[str, dict[int, tuple[str, int]]] = defaultdict(dict)
 
     def go(self, who: str, place: str, when: str) -> None:
+        """Note that somebody went to a place at a time of the day."""
         self.day[who][TIMES.index(when.lower())] = place, self.now
 
     def ask(self, question: str) -> Reading:
@@ -316,7 +334,7 @@ SINGULAR = {"mice": "mouse", "wolves": "wolf", "cats": "cat", "sheep": "sheep"}
 
 
 class Fears(Reader):
-    """15: an animal is afraid of what its kind is afraid of."""
+    """Task 15: an animal shares the fear of its kind."""
 
     understands = (
         (re.compile(r"(?P<kind>\w+) are afraid of (?P<feared>\w+)\."), "fear"),
@@ -329,9 +347,11 @@ class Fears(Reader):
         self.fears: dict[str, tuple[str, int]] = {}
 
     def fear(self, kind: str, feared: str) -> None:
+        """Note that one kind of animals is afraid of another."""
         self.fears[SINGULAR[kind.lower()]] = SINGULAR[feared], self.now
 
     def is_a(self, name: str, kind: str) -> None:
+        """Note the kind of an animal."""
         self.kind[name.lower()] = kind, self.now
 
     def ask(self, question: str) -> Reading:
@@ -344,7 +364,7 @@ class Fears(Reader):
 
 
 class Colours(Reader):
-    """16: an animal has the colour of others of its kind; where these differ, any of theirs."""
+    """Task 16: an animal has the colour of others of its kind; if these differ, any of their colours."""
 
     understands = (
         (re.compile(r"(?P<name>\w+) is an? (?P<kind>\w+)\."), "is_a"),
@@ -357,9 +377,11 @@ class Colours(Reader):
         self.colour: dict[str, tuple[str, int]] = {}
 
     def is_a(self, name: str, kind: str) -> None:
+        """Note the kind of an animal."""
         self.kind[name] = kind, self.now
 
     def has_colour(self, name: str, colour: str) -> None:
+        """Note the colour of an animal."""
         self.colour[name] = colour, self.now
 
     def ask(self, question: str) -> Reading:
@@ -382,7 +404,7 @@ SIDE = "(" + "|".join(SIDES) + ")"
 
 
 class Layout(Reader):
-    """17: shapes on a grid; one is above another if it is higher up, however far to the side."""
+    """Task 17: shapes on a grid; one is above another if it is higher up, however far to the side."""
 
     understands = ((re.compile(rf"The (?P<one>[\w ]+?) is (?P<side>{SIDE[1:-1]}) the (?P<other>[\w ]+)\."), "lie"),)
 
@@ -391,6 +413,7 @@ class Layout(Reader):
         self.beside: dict[str, list[tuple[str, tuple[int, int], int]]] = defaultdict(list)
 
     def lie(self, one: str, side: str, other: str) -> None:
+        """Note how two shapes lie to each other."""
         x, y = SIDES[side]
         self.beside[other].append((one, (x, y), self.now))
         self.beside[one].append((other, (-x, -y), self.now))
@@ -403,9 +426,10 @@ class Layout(Reader):
                 return one("yes" if x * dx + y * dy > 0 else "no", *reversed(support))
         return NOTHING
 
-    def _from(self, start: str):
-        """Every shape, how far it lies from `start`, and the sentences that say so."""
-        todo, seen = deque([(start, (0, 0), ())]), {start}
+    def _from(self, start: str) -> Iterator[tuple[str, tuple[int, int], tuple[int, ...]]]:
+        """Every shape, its distance from `start`, and the sentences that say so."""
+        todo: deque[tuple[str, tuple[int, int], tuple[int, ...]]] = deque([(start, (0, 0), ())])
+        seen = {start}
         while todo:
             shape, (x, y), support = todo.popleft()
             yield shape, (x, y), support
@@ -416,7 +440,7 @@ class Layout(Reader):
 
 
 class Fitting(Reader):
-    """18: what fits in something fits in all that is bigger."""
+    """Task 18: a thing that fits in another fits in everything that is bigger than it."""
 
     understands = (
         (re.compile(r"The (?P<small>[\w ]+?) fits inside the (?P<big>[\w ]+)\."), "fit"),
@@ -428,6 +452,7 @@ class Fitting(Reader):
         self.bigger: dict[str, set[str]] = defaultdict(set)
 
     def fit(self, small: str, big: str) -> None:
+        """Note that one thing is bigger than another."""
         self.bigger[small].add(big)
 
     def ask(self, question: str) -> Reading:
@@ -449,7 +474,7 @@ class Fitting(Reader):
 
 
 class Map(Reader):
-    """4 and 19: places beside places."""
+    """Tasks 4 and 19: places beside places."""
 
     understands = (
         (
@@ -464,12 +489,13 @@ class Map(Reader):
         self.neighbour: dict[str, dict[str, list[tuple[str, int]]]] = defaultdict(lambda: defaultdict(list))
 
     def lie(self, place: str, side: str, other: str) -> None:
+        """Note how two places lie to each other."""
         self.neighbour[other][side].append((place, self.now))
         self.neighbour[place][self.opposite[side]].append((other, self.now))
 
 
 class Beside(Map):
-    """4: what is north of a place, what is it north of?"""
+    """Task 4: the place north of another, or the one that another is north of."""
 
     def ask(self, question: str) -> Reading:
         if question.startswith("What is the"):
@@ -477,12 +503,12 @@ class Beside(Map):
             side = self.opposite[side]
         else:
             side, place = self.parts(r"What is (\w+) of the (\w+)\?", question)
-        found = self.neighbour[place][side]
-        return Reading(frozenset(place for place, _ in found), tuple(when for _, when in found))
+        neighbours = self.neighbour[place][side]
+        return Reading(frozenset(place for place, _ in neighbours), tuple(when for _, when in neighbours))
 
 
 class Ways(Map):
-    """19: the shortest ways from a place to another."""
+    """Task 19: the shortest ways from one place to another."""
 
     def ask(self, question: str) -> Reading:
         start, end = self.parts(r"How do you go from the (\w+) to the (\w+)\?", question)
@@ -508,7 +534,7 @@ WANTS = {"hungry": "kitchen", "thirsty": "kitchen", "tired": "bedroom", "bored":
 
 
 class Motives(Reader):
-    """20: people go where they find what they want."""
+    """Task 20: people go where they find the things they want."""
 
     understands = ((re.compile(r"(?P<who>\w+) is (?P<motive>\w+)\."), "want"), (GET, "get"))
 
@@ -517,10 +543,11 @@ class Motives(Reader):
         self.motive: dict[str, tuple[str, int]] = {}
 
     def want(self, who: str, motive: str) -> None:
+        """Note the motive of somebody."""
         self.motive[who.lower()] = motive, self.now
 
     def get(self, who: str, what: str) -> None:
-        """Says nothing that is asked about."""
+        """Pass over a sentence that answers no question."""
 
     def ask(self, question: str) -> Reading:
         where = question.startswith("Where")
@@ -538,13 +565,13 @@ READERS: dict[int, type[Reader]] = {
 }  # fmt: skip
 
 
-def readings(task: int, story: Story) -> list[tuple[Asked, Reading]]:
-    """Every question of a story, and what its sentences say about it."""
+def readings(task: int, story: Story) -> list[tuple[Question, Reading]]:
+    """Pair every question of a story with its reading by the sentences before it."""
     reader = READERS[task]()
-    found = []
+    pairs: list[tuple[Question, Reading]] = []
     for line in story:
         if isinstance(line, str):
             reader.tell(line)
         else:
-            found.append((line, reader.ask(line.question)))
-    return found
+            pairs.append((line, reader.ask(line.question)))
+    return pairs

@@ -1,0 +1,35 @@
+"""Tensors on the disk, with a checksum that is verified before they are believed."""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tasks.files import write_atomically
+
+HEAD = b"memory-zoo tensors, sha256 "
+
+
+class Damaged(Exception):  # noqa: N818
+    """A file does not hold what was written."""
+
+
+def save(file: Path, value: Any) -> None:
+    """Write tensors, numbers and texts in lists and dictionaries."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    data = buffer.getvalue()
+    head = HEAD + hashlib.sha256(data).hexdigest().encode() + b"\n"
+    write_atomically(file, lambda stream: stream.writelines((head, data)))
+
+
+def load(file: Path) -> Any:
+    """Read what `save` has written, onto the CPU; anything else raises `Damaged`."""
+    head, _, data = file.read_bytes().partition(b"\n")
+    if not head.startswith(HEAD):
+        raise Damaged(f"{file} has no checksum")
+    if head.removeprefix(HEAD).decode(errors="replace") != hashlib.sha256(data).hexdigest():
+        raise Damaged(f"{file} is damaged: its checksum is another one")
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

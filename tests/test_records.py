@@ -1,0 +1,180 @@
+"""Records: old ones are completed, wrong ones are refused by name, and options that are neutral change no identity."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from tasks.errors import UserError
+from tests.records import add, as_sequences, raw, rewrite, settings_of
+from zoo import records
+from zoo.records import identity
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return add(tmp_path, tasks=(1, 2))
+
+
+def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A record with another value at a dotted path; ... takes it away."""
+    record = copy.deepcopy(record)
+    *above, name = path.split(".")
+    place = record
+    for step in above:
+        place = place[int(step) if isinstance(place, list) else step]
+    if value is ...:
+        del place[name]
+    else:
+        place[int(name) if isinstance(place, list) else name] = value
+    return record
+
+
+# --- older records
+
+
+def test_an_older_record_is_completed(file):
+    old = changed(raw(file), "family", ...)
+    for training in old["trainings"].values():
+        del training["compiled"]
+    rewrite(file, old)
+    record = records.read(file)
+    assert record.family == "babi"
+    assert [training.compiled for training in record.trainings.values()] == [False, False]
+    (part,) = record.parts
+    assert (part.restarts, part.seed, part.identity) == (2, 0, record.identity)
+    assert (part.command, part.commit, part.workers) == (record.command, "abc", 1)
+    assert (part.trainings, part.environment) == (record.trainings, record.environment)
+    assert (record.traces, record.filled, record.recall) == (None, {}, {})
+
+
+def test_an_older_record_whose_command_asked_for_compiling_was_compiled(file):
+    old = changed(raw(file), "settings.compile", True)
+    for training in old["trainings"].values():
+        del training["compiled"]
+    rewrite(file, old)
+    record = records.read(file)
+    assert all(training.compiled for training in record.trainings.values())
+    assert all(training.compiled for part in record.parts for training in part.trainings.values())
+
+
+def test_a_record_is_frozen(file):
+    record = records.read(file)
+    with pytest.raises(ValidationError):
+        record.model = "another"
+    with pytest.raises(ValidationError):
+        record.tasks["1"].selected = 0
+
+
+# --- wrong records
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("model", ..., "model: Field required"),
+        ("model", 5, "model: Input should be a valid string"),
+        ("model", "<b>", "model: "),
+        ("identity", "0123XYZ", "identity: "),
+        ("paper", "javascript:alert(1)", "paper: "),
+        ("commit", "HEAD --all", "commit: "),
+        ("workers", 0, "workers: "),
+        ("workers", True, "workers: "),
+        ("train_seconds", -1.0, "train_seconds: "),
+        ("train_seconds", "30", "train_seconds: "),
+        ("foo", 1, "foo: Extra inputs are not permitted"),
+        ("settings", [], "settings"),
+        ("settings.restarts", 0, "parts.0.restarts: "),
+        ("settings.restarts", 3, "3 restarts"),
+        ("settings.seed", -1, "parts.0.seed: "),
+        ("settings.protocol", "both", "settings.protocol"),
+        ("settings.model._target_", ..., r"settings.model._target_"),
+        ("tasks", {}, "expected figures of tasks"),
+        ("tasks.1.test_errors", [1.0], "expected one for each of 2 restarts"),
+        ("tasks.1.test_errors", [1.0, 2.0, 3.0], "expected one for each of 2 restarts"),
+        ("tasks.1.test_errors", [1.0, 101.0], r"tasks.1.test_errors.1: "),
+        ("tasks.1.test_errors", [1.0, float("nan")], r"tasks.1.test_errors.1: "),
+        ("tasks.1.test_errors", [1.0, "2"], r"tasks.1.test_errors.1: "),
+        ("tasks.1.test_errors", 5.0, r"tasks.1.test_errors: "),
+        ("tasks.1.best_epochs", [0], "expected one for each of 2 restarts"),
+        ("tasks.1.best_epochs", [0, 1.5], r"tasks.1.best_epochs.1: "),
+        ("tasks.1.selected", 2, "selected is 2, expected less than 2"),
+        ("tasks.1.selected", -1, "tasks.1.selected: "),
+        ("tasks.1.training", "9", "is not among its trainings"),
+        ("trainings", {}, "it holds no training"),
+        ("trainings.1.parameters", 1.5, "trainings.1.parameters: "),
+        ("environment.finished", "yesterday", "environment.finished: "),
+        ("environment.cores", ..., "environment.cores: Field required"),
+    ],
+)
+def test_what_does_not_fit_is_said_with_the_name_of_the_file(file, path, value, said):
+    rewrite(file, changed(raw(file), path, value))
+    with pytest.raises(UserError) as caught:
+        records.read(file)
+    message = str(caught.value)
+    assert message.startswith(f"{file} is not a record of a run (")
+    assert said in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("tests.length=10.bits", [1.0], "expected one for each of 2 restarts"),
+        ("validation.selected", 5, "selected is 5"),
+        ("validation", ..., "expected figures of tasks, or of tests with validation"),
+    ],
+)
+def test_figures_of_sequences_are_checked_too(file, path, value, said):
+    as_sequences(file)
+    record = raw(file)
+    assert records.read(file).kind == "sequences"
+    rewrite(file, changed(record, path, value))
+    with pytest.raises(UserError, match=said):
+        records.read(file)
+
+
+def test_a_record_of_a_later_version_is_not_guessed_at(file):
+    rewrite(file, raw(file) | {"schema": 2})
+    with pytest.raises(UserError, match=r"schema 2, expected 1; it was written by another version"):
+        records.read(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda file: file.write_text(file.read_text().replace('"workers": 1', '"workers": 2', 1)), "checksum"),
+        (lambda file: np.savez(file.with_suffix(".npz"), **{"1/valid_error": np.zeros((3, 2))}), "npz is damaged"),
+    ],
+    ids=["record", "arrays"],
+)
+def test_what_somebody_has_edited_since_is_noticed(file, change, said):
+    records.arrays(records.read(file))
+    change(file)
+    with pytest.raises(UserError, match=said):
+        records.arrays(records.read(file))
+
+
+# --- identities
+
+
+@pytest.mark.parametrize(
+    ("option", "neutral", "other"),
+    [("average", False, True), ("model.recipe.average", None, 0.99), ("task.rename", False, True)],
+)
+def test_an_option_that_is_neutral_changes_no_identity(monkeypatch, option, neutral, other):
+    monkeypatch.setattr(identity, "NEUTRAL", identity.NEUTRAL | {option: neutral})
+    before = settings_of("model=memn2n", "task=babi")
+
+    def identity_with(value: object) -> str:
+        now = changed(before, option, value)
+        return records.identity_of(records.without_neutral(now), "stories")
+
+    assert identity_with(neutral) == records.identity_of(before, "stories")
+    assert identity_with(other) != identity_with(neutral)
+    # the same name elsewhere is another option
+    elsewhere = changed(before, "model.elsewhere", {option.rpartition(".")[2]: neutral})
+    assert records.without_neutral(elsewhere) == elsewhere

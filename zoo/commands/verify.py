@@ -1,0 +1,115 @@
+"""zoo verify [results_dir=results] [cells=3] [seed=0] [name=value …]
+
+Check every record, and end with status 1 if anything is wrong. Each record is held against its schema and its
+checksums, its identity against its settings, its errors against the stored predictions, the selected restart against
+validation, and the leaderboard against the records. Then `cells` trainings, drawn at random by `seed`, are made again
+and compared: to the bit where all that decides rounding agrees, elsewhere within 2 points of the mean test error of all
+restarts. cells=0 repeats none. Further name=value say where and how they are made, data_dir=FOLDER for example.
+
+What was verified, and when, goes to results/verified.csv, which the page shows.
+"""
+
+import csv
+import io
+import random
+import statistics
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tasks.errors import UserError
+from tasks.files import write_atomically
+from zoo import records
+from zoo.commands import Given, Grammar
+from zoo.commands.repeat import repeat
+from zoo.leaderboard.generate import check
+from zoo.leaderboard.provenance import read_verified
+from zoo.records import Record
+
+GRAMMAR = Grammar(names=("results_dir", "cells", "seed"), passes_on=True)
+TOLERANCE = 2.0  # points of a restart's test error, where machines round differently
+
+
+def main(given: Given) -> None:
+    folder = given.results_dir
+    cells, seed = (_whole(given, name, usual) for name, usual in (("cells", 3), ("seed", 0)))
+    faults: list[str] = []
+    whole: list[Record] = []
+    for file in records.files(folder):
+        try:
+            record = records.read(file)
+            found = list(faults_of(record))
+        except UserError as error:
+            faults.append(str(error))
+            continue
+        faults += [f"{record.name}: {fault}" for fault in found]
+        whole += [] if found else [record]
+    stale = check(folder)
+    faults += [f"{name} does not follow from the records; zoo leaderboard makes it" for name in stale]
+    print(f"{len(whole)} of {len(records.files(folder))} records agree with their predictions", file=sys.stderr)
+    repeated = {}
+    for record, task in drawn(whole, cells, seed):
+        print(f"repeating {record.name}{f' task={task}' if task else ''}", file=sys.stderr)
+        differences = repeat(record.file, task, folder, given.passed_on)
+        serious = [said for said in differences if _is_serious(said)]
+        faults += [f"{record.name}: {said}" for said in serious]
+        repeated[record.name] = "no" if serious else "within 2 points" if differences else "to the bit"
+    _note(folder, whole, repeated)
+    if faults:
+        raise UserError("\n".join([f"{len(faults)} wrong:", *(f"  {fault}" for fault in faults)]))
+    how = "".join(f"\n  {name}: {said}" for name, said in repeated.items())
+    print(f"verified: {len(whole)} records, {len(repeated)} cells repeated{how}")
+
+
+def faults_of(record: Record) -> Iterator[str]:
+    """Say what does not agree in a record."""
+    arrays = records.arrays(record)
+    if records.identity_of(record.settings, record.kind) != record.identity:
+        yield "its identity does not follow from its settings"
+    if record.name.split("-")[-2] != record.identity:
+        yield "its name has another identity"
+    yield from records.KINDS[record.kind].faults_of(record, arrays)
+
+
+def drawn(whole: list[Record], cells: int, seed: int) -> list[tuple[Record, str | None]]:
+    """Draw cells: a task that was trained alone, or a whole run where trainings are shared."""
+    known = [
+        (record, task if got.training == task else None)
+        for record in whole
+        for task, got in (record.tasks or {"": None}).items()
+        if got is not None
+    ] + [(record, None) for record in whole if not record.tasks]
+    return random.Random(seed).sample(known, min(cells, len(known)))
+
+
+def _is_serious(difference: str) -> bool:
+    """Tell whether a difference is more than another rounding explains."""
+    _, _, said = difference.partition("test_errors ")
+    if not said:
+        return False
+    then, _, now = said.partition(" then, ")
+    before, after = ([float(figure) for figure in text.strip("[] now").split(",")] for text in (then, now))
+    return abs(statistics.fmean(before) - statistics.fmean(after)) > TOLERANCE
+
+
+def _note(folder: Path, whole: list[Record], repeated: dict[str, str]) -> None:
+    """Write down what was verified today."""
+    rows = read_verified(folder)
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    for record in whole:
+        then = rows.get(record.name, {"repeated": "", "repeated_on": ""})
+        now = {"repeated": repeated[record.name], "repeated_on": today} if record.name in repeated else {}
+        rows[record.name] = {"record": record.name, "verified": today} | {**then, "verified": today} | now
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, ("record", "verified", "repeated", "repeated_on"), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows[name] | {"record": name} for name in sorted(rows))
+    write_atomically(folder / "verified.csv", lambda out: out.write(stream.getvalue().encode()))
+
+
+def _whole(given: Given, name: str, usual: int) -> int:
+    value = given.get(name) or str(usual)
+    if not value.isdigit():
+        raise UserError(f"{name}={value}: expected a whole number")
+    return int(value)
