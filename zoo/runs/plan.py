@@ -105,8 +105,6 @@ def check(config: dict) -> None:
     for name in ("compile", "kernels"):
         if not isinstance(trainer[name], bool) and trainer[name] != "auto":
             raise UserError(f"trainer.{name}={trainer[name]}: expected true, false or auto")
-    if trainer["compile"] is True and trainer["kernels"] is True:
-        raise UserError("trainer.compile=true trainer.kernels=true: expected one of them; each replaces the other")
     check_flags(trainer["lightning"])
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     check_type("rerun", config["rerun"], bool, "true")
