@@ -143,6 +143,9 @@ class Algorithmic(Family):
             grids.append(Grid(f"**{title.capitalize()}, median of the restarts**", columns, body))
         return grids
 
+    def look_inside(self, record: Record) -> str:
+        return f"zoo draw run={record.name}{{where}}   draws what the heads did"
+
     def terminal(self, record: Record) -> TerminalTable:
         table, k = TerminalTable(), record.validation.selected
         for column in ("test", "selected", "wrong", "median of restarts", "wrong", "optimum"):
