@@ -34,10 +34,21 @@ QUESTION_MS, STORE_GB = 20, 2  # a question to a store of a million triples, and
 
 def add(results: Path, name: str, record: dict) -> None:
     """Write a record, and the page and the plots that follow from all records there."""
+    _write(results, name, record)
+    print(f"{record['wall_seconds']:.0f} s; written: {results.name}/{name} and {results.name}/{PAGE}")
+
+
+def _write(results: Path, name: str, record: dict) -> None:
     write_atomically(results / name, lambda stream: stream.write(dump(record).encode()))
     for file, content in made(results).items():
         write_atomically(results / file, lambda stream, content=content: stream.write(content.encode()))
-    print(f"{record['wall_seconds']:.0f} s; written: {results.name}/{name} and {results.name}/{PAGE}")
+
+
+def update(results: Path, name: str, found: dict) -> None:
+    """Put what was found in place of what a record holds of it, and write the page anew."""
+    file = results / name
+    record = json.loads(file.read_text()) if file.exists() else {}
+    _write(results, name, record | found)
 
 
 def dump(record: dict) -> str:
@@ -54,9 +65,17 @@ def dump(record: dict) -> str:
 def made(results: Path) -> dict[str, str]:
     """Make every file that follows from the records, by its path."""
     parts, files = ["# Speed and memory"], {}
-    for name, chapter in ((THROUGHPUT, throughput), (SCALING, scaling), (STORE, store)):
-        if (results / name).exists():
-            text, plots_of_it = chapter(json.loads((results / name).read_text()))
+    chapters = (
+        (THROUGHPUT, "cells", throughput),
+        (THROUGHPUT, "kernels", kernels),
+        (THROUGHPUT, "protocol_hours", protocol),
+        (SCALING, "curves", scaling),
+        (STORE, "ms", store),
+    )
+    for name, needed, chapter in chapters:
+        record = json.loads((results / name).read_text()) if (results / name).exists() else {}
+        if needed in record:
+            text, plots_of_it = chapter(record)
             parts += text
             files |= plots_of_it
     return {PAGE: "\n\n".join(parts) + "\n"} | files
@@ -304,6 +323,14 @@ def slope(x: list[float], y: list[float | None]) -> float | None:
 
 def exponent(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
+
+
+def kernels(record: dict) -> tuple[list[str], dict[str, str]]:
+    return [], {}
+
+
+def protocol(record: dict) -> tuple[list[str], dict[str, str]]:
+    return [], {}
 
 
 def scaling(record: dict) -> tuple[list[str], dict[str, str]]:
