@@ -105,7 +105,7 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
         torch.set_flush_denormal(False)
 
 
-_reports: multiprocessing.Queue | None = None  # in a worker: the queue to the progress display
+_reports: "multiprocessing.Queue | None" = None  # in a worker: the queue to the progress display
 
 
 def _begin_worker(reports: multiprocessing.Queue, threads: int) -> None:

@@ -169,10 +169,12 @@ class Ensemble(nn.Module):
 
 
 def _first(parameters: dict[str, Tensor], buffers: dict[str, Tensor], batch: Batch, axes: Batch) -> tuple:
-    """The parameters, buffers and tables of the first restart."""
-    tables = (table if axis is None else table[0] for table, axis in zip(batch, axes, strict=True))
+    """Take the parameters, buffers and tables of the first restart."""
+    tables: list[Any] = [
+        table if axis is None else cast(Tensor, table)[0] for table, axis in zip(batch, axes, strict=True)
+    ]
     of_one = ({name: stacked[0] for name, stacked in of_all.items()} for of_all in (parameters, buffers))
-    return *of_one, type(batch)(*tables)
+    return *of_one, type(batch)._make(tables)
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:
