@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 
 import torch
 from hydra.utils import get_class
@@ -37,7 +38,7 @@ from zoo.training.recipe import Recipe
 
 TASKS, RESTARTS = (1, 2, 3), (1, 10)
 ROUNDS, SECONDS = 3, 0.1  # of a measurement, but once through its batches at least
-BATCHES = (2, 8)  # at least and at most, of all lengths; as many as the eager form goes through in twice the seconds
+BATCHES = 8  # of all lengths, or as many as the eager form goes through in twice the seconds, but one at least
 CORES = 2  # of the protocol's machine
 SAMPLED = 2  # batches of each task in the protocol
 EXPERIMENT = re.compile(r"[a-z]+\d{4}_(?P<model>[a-z0-9_]+?)_babi_(?P<size>1k|10k)")
@@ -74,16 +75,25 @@ class Trained:
         with torch.no_grad():
             self.training.ensemble.weights.copy_(self.before)
 
-    def shorten(self, seconds: float) -> None:
-        """Keeps as many batches as the eager form goes through in these seconds."""
+    def shorten(self, seconds: float) -> float:
+        """Keeps as many batches as the eager form goes through in these seconds; counts MFLOP of an example.
+
+        Those are of the products of the middle batch.
+        """
         middle = self.batches[len(self.batches) // 2]
-        with kernels.switched(False):
+        with kernels.switched(False), FlopCounterMode(display=False) as counter:
             began = time.process_time()
             self.training.step(middle, self.optimizer)
             taken = time.process_time() - began
-        count = max(BATCHES[0], int(seconds / taken))
+        with kernels.switched(False):
+            if taken < seconds:  # now that it is warm
+                began = time.process_time()
+                self.training.step(middle, self.optimizer)
+                taken = time.process_time() - began
+        count = max(1, int(seconds / taken))
         if count < len(self.batches):
             self.batches = evenly(self.batches, count)
+        return counter.get_total_flops() / int(middle.asked.sum()) / 1e6
 
 
 def corpora(size: str, ids: tuple[int, ...], *more: str) -> dict:
@@ -108,15 +118,10 @@ def copying(restarts: int) -> Trained:
     return Trained(ensemble, recipe, [sequences(length, restarts, generator) for length in LENGTHS])
 
 
-def best_of(
-    runs: dict[str, Callable[[], None]], rounds: int, seconds: float, again: Callable[[], None], warm: bool = True
-) -> dict:
+def best_of(runs: dict[str, Callable[[], None]], rounds: int, seconds: float, again: Callable[[], None]) -> dict:
     """Processor seconds of each, the least of several rounds in turn; on several threads seconds of the clock."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     least = dict.fromkeys(runs, float("inf"))
-    for run in runs.values() if warm else ():
-        again()
-        run()
     for _ in range(rounds):
         for name, run in runs.items():
             again()
@@ -145,25 +150,12 @@ def form(given: Trained, wish: bool) -> Callable[[], None]:
     return run
 
 
-def compare(given: Trained, rounds: int, seconds: float, top: float | None) -> dict:
-    """Rates of the forms, side by side.
-
-    Args:
-        given: the restarts.
-        rounds: of each form, in turn.
-        seconds: that a form runs in a round, at least.
-        top: GFLOP/s of a product of matrices; None: no FLOPs are counted.
-    """
+def compare(given: Trained, rounds: int, seconds: float) -> dict:
+    """Rates of the forms, side by side."""
     runs = {"eager": form(given, False), "kernels": form(given, True)}
+    runs["kernels"]()
     taken = best_of(runs, rounds, seconds, given.begin_again)
-    found = {name: round(given.examples / least, 1) for name, least in taken.items()}
-    if top is not None:
-        with FlopCounterMode(display=False) as counter:
-            runs["eager"]()
-        each = counter.get_total_flops() / given.examples
-        found["mflop"] = round(each / 1e6, 4)  # of products, as the eager form makes them
-        found |= {f"{name}_peak_percent": round(100 * each / 1e9 * found[name] / top, 1) for name in runs}
-    return found
+    return {name: round(given.examples / least, 1) for name, least in taken.items()}
 
 
 def rival(model: dict, corpus: object, batches: int) -> tuple[Callable[[], None], int] | None:
@@ -194,27 +186,52 @@ class Cells:
         more = ("task.source=generated", "task.size=64", "task.generator.test=20") if quick else ()
         self.data = corpora("10k", (1,) if quick else TASKS, *more)
         self.models = {name: config(f"model={name}")["model"] for name in models}
-        self.restarts, self.seconds = ((2,), 0.0) if quick else (RESTARTS, 2 * SECONDS)
+        self.quick, self.restarts = quick, (2,) if quick else RESTARTS
+        self.rounds, self.seconds = (1, 0.0) if quick else (ROUNDS, SECONDS)
 
-    def of(self, name: str) -> Iterator[tuple[dict, Callable[[], Trained]]]:
-        """Labels of what is measured of a model, and how to prepare it."""
-        for task, corpus in self.data.items():
+    def of(self, name: str) -> Iterator[dict]:
+        """What is measured of a model."""
+        for task in [*map(int, self.data), *(["copy"] if name == "ntm" else [])]:
             for count in self.restarts:
-                labels = {"model": name, "task": int(task), "restarts": count}
-                yield labels, lambda corpus=corpus, count=count: self._prepared(name, corpus, count)
-        if name == "ntm":
-            for count in self.restarts:
-                yield {"model": name, "task": "copy", "restarts": count}, lambda count=count: self._copying(count)
+                yield {"model": name, "task": task, "restarts": count}
 
-    def _prepared(self, name: str, corpus: object, count: int) -> Trained:
-        given = trained(self.models[name], corpus, count, BATCHES[1])
-        given.shorten(self.seconds)
-        return given
+    def prepare(self, model: str, task: int | str, restarts: int) -> tuple[Trained, float]:
+        """Restarts with their batches, and the MFLOP of an example."""
+        if task == "copy":
+            given = copying(restarts)
+        else:
+            given = trained(self.models[model], self.data[str(task)], restarts, BATCHES)
+        return given, given.shorten(2 * self.seconds)
 
-    def _copying(self, count: int) -> Trained:
-        given = copying(count)
-        given.shorten(self.seconds)
-        return given
+    def measure(self, model: str, task: int | str, restarts: int, top: float | None) -> dict:
+        """Rates on one thread: eager and with kernels, and those of the plain rival and the compiled form if they are.
+
+        Args:
+            model: its name.
+            task: its number, or `copy`.
+            restarts: how many.
+            top: GFLOP/s of a product of matrices.
+        """
+        given, mflop = self.prepare(model, task, restarts)
+        found = compare(given, self.rounds, self.seconds)
+        if top is not None:
+            found["mflop"] = round(mflop, 4)  # of products, as the eager form makes them
+            found |= {f"{name}_peak_percent": round(mflop * found[name] / top / 10, 1) for name in ("eager", "kernels")}
+        if task == "copy":
+            return found
+        options, corpus = self.models[model], self.data[str(task)]
+        plain = rival(options, corpus, len(given.batches)) if restarts == 1 or self.quick else None
+        if plain is not None:
+            run, examples = plain
+            found["plain"] = round(examples / self._seconds_of(run), 1)
+        if not self.quick and restarts > 1 and task in COMPILED.get(model, ()):
+            given.training.ensemble.compile_for(max(batch.rows for batch in given.batches))
+            found["compiled"] = round(given.examples / self._seconds_of(form(given, False)), 1)
+        return found
+
+    def _seconds_of(self, run: Callable[[], None]) -> float:
+        run()
+        return best_of({"it": run}, self.rounds, self.seconds, lambda: None)["it"]
 
 
 def measure(models: list[str], quick: bool = False, note: Callable[[dict], None] = lambda found: None) -> dict:
@@ -226,11 +243,8 @@ def measure(models: list[str], quick: bool = False, note: Callable[[dict], None]
         note: is given what there is, model by model.
     """
     began, load = time.monotonic(), os.getloadavg()[0]
-    cells, top, seconds = Cells(models, quick), None if quick else peak(), 0.0 if quick else SECONDS
+    cells, top = Cells(models, quick), None if quick else peak()
     found: dict = {"kernels": [], "kernels_on_threads": []}
-
-    def told(entry: dict) -> None:
-        print(f"{json.dumps(entry)}  {entry['kernels'] / entry['eager']:.2f}x", file=sys.stderr)
 
     def made() -> dict:
         made = {"load": round(max(load, os.getloadavg()[0]), 1), "gemm_gflops": top and round(top, 1)}
@@ -239,67 +253,52 @@ def measure(models: list[str], quick: bool = False, note: Callable[[dict], None]
     for threads in (1,) if quick or records.cores() == 1 else (1, 2):
         torch.set_num_threads(threads)
         for name in models:
-            for labels, prepare in cells.of(name):
-                if threads > 1:
-                    entry = labels | {"threads": threads} | compare(prepare(), 2, seconds, None)
-                    found["kernels_on_threads"].append(entry)
-                else:
-                    entry = labels | beside(cells, labels, prepare(), 1 if quick else ROUNDS, seconds, top)
+            for labels in cells.of(name):
+                if threads == 1:
+                    entry = labels | cells.measure(**labels, top=top)
                     found["kernels"].append(entry)
-                told(entry)
+                else:
+                    given, _ = cells.prepare(**labels)
+                    entry = labels | {"threads": threads} | compare(given, ROUNDS - 1, SECONDS)
+                    found["kernels_on_threads"].append(entry)
+                print(f"{json.dumps(entry)}  {entry['kernels'] / entry['eager']:.2f}x", file=sys.stderr)
             note(made())
     torch.set_num_threads(1)
     return made()
-
-
-def beside(cells: Cells, labels: dict, given: Trained, rounds: int, seconds: float, top: float | None) -> dict:
-    """Rates on one thread: eager, with kernels, and those of the plain rival and of the compiled form that there are."""
-    found = compare(given, rounds, seconds, top)
-    name, task, restarts = labels.values()
-    if task == "copy":
-        return found
-    model, corpus = cells.models[name], cells.data[str(task)]
-    plain = rival(model, corpus, len(given.batches)) if restarts == 1 else None
-    if plain is not None:
-        taken = best_of({"plain": plain[0]}, rounds, seconds, lambda: None)["plain"]
-        found["plain"] = round(plain[1] / taken, 1)
-    if top is not None and restarts > 1 and task in COMPILED.get(name, ()):
-        recipe = given.training.recipe
-        batches = training_batches(
-            corpus, given.training.ensemble.network, list(range(restarts)), recipe.batch_size, recipe.by_length
-        )
-        given.training.ensemble.compile_for(batches.batch_size)
-        taken = best_of({"compiled": form(given, False)}, rounds, seconds, given.begin_again)["compiled"]
-        found["compiled"] = round(given.examples / taken, 1)
-    return found
 
 
 def protocol(models: list[str], note: Callable[[dict], None] = lambda found: None) -> dict:
-    """Hours on two cores of ten restarts of all 20 tasks, drawing of batches included, patience not."""
+    """Hours on two cores of ten restarts of all 20 tasks, drawing of batches included, patience not.
+
+    An example at 1k takes what it takes at 10k, where all options but epochs and rates are the same.
+    """
     began, load = time.monotonic(), os.getloadavg()[0]
     hours: dict = {}
-
-    def made() -> dict:
-        made = {"load": round(max(load, os.getloadavg()[0]), 1), "restarts": 10, "batches": SAMPLED, "cores": CORES}
-        return {"protocol_hours": hours, "protocol_made": made | finish(began)}
-
+    data = {size: corpora(size, tuple(range(1, 21))) for size in ("10k", "1k")}
+    known: dict[str, list[float]] = {}  # seconds of an example, by the options that decide them
     torch.set_num_threads(1)
-    for size in ("10k", "1k"):
-        data = corpora(size, tuple(range(1, 21)))
-        for file in sorted((ROOT / "conf/experiment").glob("*.yaml")):
-            named = EXPERIMENT.fullmatch(file.stem)
-            if not named or named["size"] != size or named["model"] not in models:
-                continue
-            model = config(f"experiment={file.stem}")["model"]
-            each = [seconds_of_training(model, corpus) for corpus in data.values()]
-            hours.setdefault(named["model"], {})[size] = round(sum(each) / 3600 / CORES, 3)
-            print(f"{named['model']} {size}: {hours[named['model']][size]:.2f} h", file=sys.stderr)
-            note(made())
-    return made()
+    for file in sorted((ROOT / "conf/experiment").glob("*.yaml")):
+        named = EXPERIMENT.fullmatch(file.stem)
+        if not named or named["model"] not in models:
+            continue
+        model, corpora_of_it = config(f"experiment={file.stem}")["model"], data[named["size"]].values()
+        recipe = Recipe.from_config(model["recipe"])
+        decisive = ("optimizer", "batch_size", "by_length")
+        key = json.dumps(model | {"recipe": [getattr(recipe, name) for name in decisive]}, sort_keys=True)
+        if key not in known:
+            known[key] = [seconds_of_example(model, corpus) for corpus in corpora_of_it]
+        examples = [10 * len(corpus.train) * recipe.all_epochs for corpus in corpora_of_it]
+        each = sum(one * count for one, count in zip(known[key], examples, strict=True))
+        of_model = hours.setdefault(named["model"], {})
+        of_model[named["size"]] = round(each / 3600 / CORES, 3)
+        print(f"{named['model']} {named['size']}: {of_model[named['size']]:.2f} h", file=sys.stderr)
+        made = {"load": round(max(load, os.getloadavg()[0]), 1), "restarts": 10, "batches": SAMPLED, "cores": CORES}
+        note({"protocol_hours": hours, "protocol_made": made | finish(began)})
+    return {"protocol_hours": hours, "protocol_made": made | finish(began)}
 
 
-def seconds_of_training(model: dict, corpus: object, most: float = 0.3) -> float:
-    """Processor seconds of all epochs of ten restarts.
+def seconds_of_example(model: dict, corpus: object, most: float = 0.2) -> float:
+    """Processor seconds of a training example with ten restarts.
 
     Args:
         model: with its recipe.
@@ -324,20 +323,24 @@ def seconds_of_training(model: dict, corpus: object, most: float = 0.3) -> float
         some.sort(key=lambda batch: batch.stories.shape[-1])
         given = Trained(ensemble, recipe, evenly(some, min(SAMPLED, len(some))))
         given.training.step(given.batches[0], given.optimizer)
-        taken += best_of({"step": given.run}, 2, 0.0, given.begin_again, warm=False)["step"] / given.examples
-    return taken * len(seeds) * len(corpus.train) * recipe.all_epochs
+        return taken + best_of({"steps": given.run}, 1, 0.2, given.begin_again)["steps"] / given.examples
+
+
+def write(results: Path, make: Callable[[Callable[[dict], None]], dict]) -> None:
+    """Write what is found, as it is found, into the record of throughput, and the page."""
+    found = make(lambda some: page.update(results, page.THROUGHPUT, some))
+    page.update(results, page.THROUGHPUT, found)
+    print(f"written: {results.name}/{page.THROUGHPUT} and {results.name}/{page.PAGE}")
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__)
     parser.add_argument("--protocol", action="store_true", help="the table of hours instead")
     given, results = options(parser, arguments)
-
-    def note(found: dict) -> None:
-        page.update(results, page.THROUGHPUT, found)
-
-    found = protocol(given.models, note) if given.protocol else measure(given.models, given.quick, note)
-    page.update(results, page.THROUGHPUT, found)
+    if given.protocol:
+        write(results, lambda note: protocol(given.models, note))
+    else:
+        write(results, lambda note: measure(given.models, given.quick, note))
 
 
 if __name__ == "__main__":
