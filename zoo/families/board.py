@@ -308,7 +308,7 @@ class QuestionFamily(Family):
 
     kind = "stories"
     fails_above: ClassVar[float | None] = None  # percent; a task with a larger error is failed
-    csv_columns = (
+    csv_columns: ClassVar[tuple[str, ...]] = (
         "source", "world", "model", "experiment", "restarts", "task", "figure", "parameters", "train_seconds",
         "record", "marks",
     )  # fmt: skip
