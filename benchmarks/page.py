@@ -359,7 +359,7 @@ def kernels(record: dict) -> tuple[list[str], dict[str, str]]:
         "### One thread",
         kernels_table(cells),
     ]
-    threads = record["kernels_on_threads"]
+    threads = record.get("kernels_on_threads", [])
     if threads:
         parts += [
             f"### {threads[0]['threads']} threads",

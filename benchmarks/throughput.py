@@ -50,6 +50,9 @@ FORMS = (
     Form("zoo ×10", 10, of_zoo, ("trainer.compile=false", "trainer.kernels=false")),
     Form("zoo ×10 compiled", 10, of_zoo, ("trainer.compile=true", "trainer.kernels=false")),
 )
+# on these tasks, on one thread: compiling takes its time
+COMPILED = kernels.COMPILED | {"memnn": (1, 2), "wmn": (1,), "ntm": (1,)}
+
 # a model at another size, on the longer stories, where ten restarts at once may outgrow the cache
 WIDE = {"memn2n, d = 50": ("memn2n", "model.dim=50")}
 LONGER = (2, 3)
@@ -136,7 +139,7 @@ def measure(plan: Plan, models: list[str]) -> dict:
                     compiled(form),
                 )
                 for form in forms
-                if not compiled(form) or (int(task) in kernels.COMPILED.get(label, ()) and plan is USUAL)
+                if not compiled(form) or (int(task) in COMPILED.get(label, ()) and plan is USUAL)
             ]
             got = in_turn(sides, plan.rounds)
             cells += got
@@ -180,7 +183,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     given, results = options(parser, arguments)
     page.update(results, page.THROUGHPUT, measure(QUICK if given.quick else USUAL, given.models))
-    kernels.write(results, lambda note: kernels.measure(given.models, given.quick, note))
+    kernels.write(results, lambda note: kernels.measure(given.models, given.quick, note=note))
 
 
 if __name__ == "__main__":

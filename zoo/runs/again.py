@@ -52,11 +52,11 @@ def plan_again(
         part: the run.
         overrides: further options, which must not decide any figure.
         ids: the tasks; None for all.
-        rounding: options of the trainer that only round otherwise, as they were.
+        rounding: options of the trainer that only round otherwise, as they were, if they are not among the overrides.
     """
     check_known(record)
-    for override in overrides:
-        name = override.lstrip("+~").partition("=")[0]
+    given = {override.lstrip("+~").partition("=")[0]: override for override in overrides}
+    for name, override in given.items():
         if not name.startswith(FREE):
             raise UserError(f"'{override}' would change the run; what may be set is {', '.join(FREE)}")
     config = cast(dict, OmegaConf.to_container(compose_config(overrides)[0], resolve=True))
@@ -75,7 +75,7 @@ def plan_again(
         "trainer": config["trainer"]
         | {name: settings[name] for name in ("max_epochs", "accelerator")}
         | {"together": together}
-        | rounding,
+        | {name: was for name, was in rounding.items() if f"trainer.{name}" not in given},
     }
     config["task"] = {name: value for name, value in config["task"].items() if name != "defaults"}
     if ids is not None:
