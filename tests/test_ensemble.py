@@ -149,9 +149,10 @@ def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order
     assert orders[0] != orders[1] != orders[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_restart_goes_where_an_optimizer_of_its_own_rate_takes_it(name, corpus):
-    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=16, epochs=3, anneal_every=2, clip=1e9)
+    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=40, epochs=3, anneal_every=2, clip=1e9)
     together = trained("entnet", corpus, [3], recipe)
     network = build(config("model=entnet")["model"], corpus.sizes, 3).double()
     batches = training_batches(corpus, network, [3], recipe.batch_size)
@@ -166,6 +167,27 @@ def test_a_restart_goes_where_an_optimizer_of_its_own_rate_takes_it(name, corpus
             optimizer.step()
     weights = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
     torch.testing.assert_close(together.ensemble.weights[0], weights, rtol=1e-5, atol=1e-6)  # rates are single
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_is_itself_in_single_precision_too(name, corpus):
+    """In single precision kernels make the steps that they know."""
+    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=16, epochs=1, clip=1.0)
+    ensemble = Ensemble([build(config("model=memn2n", "model.dim=4")["model"], corpus.sizes, seed) for seed in (1, 2)])
+    batches = list(training_batches(corpus, ensemble.network, [1, 2], recipe.batch_size))[:3]
+    start, ends = ensemble.weights.detach().clone(), []
+    for wish in ("auto", False):
+        with kernels.switched(wish):
+            training = EnsembleTraining(ensemble, recipe)
+            optimizer = training.configure_optimizers()
+            with torch.no_grad():
+                ensemble.weights.copy_(start)
+            training.on_train_epoch_start()
+            for batch in batches:
+                training.step(batch, optimizer)
+            ends.append(ensemble.weights.detach().clone())
+    assert not torch.equal(ends[0], start)
+    torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-5)
 
 
 def test_a_gradient_that_overflows_is_passed_over(corpus, monkeypatch):
