@@ -106,3 +106,15 @@ def test_join_tells_every_story_in_the_words_of_one_vocabulary(corpus):
         assert text(joint, joint.test, i) == text(corpus, corpus.test, i)
         assert text(joint, joint.test, n + i) == text(corpus, corpus.test, i)
         assert joint.words[joint.test.answer[n + i]] == corpus.words[corpus.test.answer[i]]
+
+
+def test_a_word_that_training_has_as_an_answer_only_has_been_seen():
+    lexicon = Lexicon()
+    texts = (
+        "1 Ada is in the barn.\n2 Is Ada in the barn? \tyes\t1\n",
+        "1 Ada is in the barn.\n2 Is Ada in the yard? \tno\t1\n",
+    )
+    train, test = (read(text.encode(), "x", 1, lexicon) for text in texts)
+    corpus = Corpus(list(lexicon.words), lexicon.table(), train, test, test)
+    unseen = [word for word, new in zip(corpus.words, corpus.unseen.tolist(), strict=True) if new]
+    assert sorted(unseen) == ["no", "yard"]

@@ -97,6 +97,8 @@ def test_restarts_draw_by_seed_and_epoch_alone(name, by_length, corpus):
             assert one.question[1].equal(other.question[0])
             assert one.noise[1].equal(other.noise[0])
     first_of_5 = next(iter(both)).question
+    assert not first_of_5[0].equal(first_of_5[1])
+    assert not all(batch.noise[0].equal(batch.noise[1]) for batch in both)
     both.set_epoch(6)
     assert not next(iter(both)).question.equal(first_of_5)
 
@@ -287,6 +289,15 @@ class TestSelection:
     def test_epochs_of_the_linear_start_are_not_eligible(self):
         best = self.updated(([0.0], [1.0], [False]), ([5.0], [1.0], [True]))
         assert (best.epoch.tolist(), best.error.tolist()) == ([1], [5.0])
+
+    def test_no_epoch_of_the_linear_start_is_chosen_though_it_has_the_lowest_error(self, corpus):
+        # a rate of zero after the start: the weights stay, and the softmax makes them worse
+        recipe = Recipe(learning_rate=0.0, epochs=3, linear_start_epochs=6, linear_start_rate=0.003, clip=5.0)
+        training = trained("memn2n", corpus, [1, 2], recipe)
+        linear, rest = training.valid_error_curve[:6], training.valid_error_curve[6:]
+        assert (linear.amin(0) < rest.amin(0)).any()
+        assert (training.best.epoch >= 6).all()
+        torch.testing.assert_close(training.best.error, rest.amin(0))
 
     def test_the_restart_of_lowest_error_of_equals_that_of_lowest_loss_at_the_end(self):
         yes = [True, True, True]

@@ -88,12 +88,13 @@ class QuestionBatches(ShuffledBatches):
             self.network.noise(told[mine.to(told.device)], generator)
             for mine, generator in zip(order, generators, strict=True)
         ]
-        noise = _stacked(noises)
-        for begin in range(0, whole, DRAWN_AT_ONCE * self.batch_size):  # one gather for many batches
-            here = slice(begin, min(begin + DRAWN_AT_ONCE * self.batch_size, whole))
-            yield from self._batches(order[:, here], None if noise is None else noise[:, here], self.batch_size)
+        blocks = range(0, whole, DRAWN_AT_ONCE * self.batch_size)  # one gather for many batches
+        cuts = [(begin, min(begin + blocks.step, whole), self.batch_size) for begin in blocks]
         if whole < self.rows:
-            yield from self._batches(order[:, whole:], None if noise is None else noise[:, whole:], self.rows - whole)
+            cuts.append((whole, self.rows, self.rows - whole))
+        for begin, end, size in cuts:
+            noise = _stacked([None if mine is None else mine[begin:end] for mine in noises])
+            yield from self._batches(order[:, begin:end], noise, size)
 
     def _batches(self, order: Tensor, noise: Tensor | None, size: int) -> Iterator[Questions]:
         """Cut the questions `order`, (R, batches × size), with their noise, into batches of `size`."""

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.queues import Queue
 from pathlib import Path
 
 import torch
@@ -106,10 +105,10 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
         torch.set_flush_denormal(False)
 
 
-_reports: Queue | None = None  # in a worker: the queue to the progress display
+_reports: "multiprocessing.Queue | None" = None  # in a worker: the queue to the progress display
 
 
-def _begin_worker(reports: Queue, threads: int) -> None:
+def _begin_worker(reports: multiprocessing.Queue, threads: int) -> None:
     global _reports
     _reports = reports
     torch.set_num_threads(threads)
