@@ -99,7 +99,7 @@ MUTANTS = (
     Mutant(
         "K15", "tasks/algorithmic/task.py",
         '("validation", seed), device)', '("test", seed), device)',
-        "test_algorithmic.py::TestSequencesOfATask",
+        "test_algorithmic.py::TestSequencesOfATask::test_to_choose_by_are_others_than_those_to_test_with",
     ),
     Mutant(
         "K16", "tasks/algorithmic/task.py",
@@ -424,19 +424,18 @@ MUTANTS = (
     ),
     Mutant(
         "kernel-no-compiler", "zoo/kernels/__init__.py",
-        "    if build.compiler() is None:\n        return False\n", "",
+        "if build.compiler() is None:\n        return False", "if build.compiler() is None:\n        return True",
         "test_kernels.py::test_without_a_compiler_the_plain_form_runs",
     ),
     Mutant(
         "kernel-wish", "zoo/kernels/__init__.py",
         "        _wish is not False\n        and all(", "        all(",
-        "test_kernels.py::test_a_training_says_whether_it_had_kernels",
+        "test_kernels.py::test_none_is_called_where_they_are_switched_off",
     ),
     Mutant(
-        "kernel-shared-gradient", "zoo/kernels/__init__.py",
-        "found[number] = gradient.sum(0) if gradient.dim() > one.dim() else gradient",
-        "found[number] = gradient[0] if gradient.dim() > one.dim() else gradient",
-        "test_kernels.py",
+        "kernel-double", "zoo/kernels/__init__.py",
+        'one.dtype == torch.float32 and one.device.type == "cpu"', 'one.device.type == "cpu"',
+        "test_lstm.py",
     ),
     Mutant(
         "kernel-sgd-clip", "zoo/kernels/descend.cpp",
