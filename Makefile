@@ -14,11 +14,13 @@ run: $(STAMP)
 quick: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy zoo tasks
 	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy zoo tasks
 	@# file by file, in four processes at most: each loads torch, and compiles for itself
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 

@@ -89,7 +89,7 @@ def best_of(runs: dict[str, Callable[[], None]], rounds: int, seconds: float, ag
     """Processor seconds of each, the least of several rounds in turn; on several threads seconds of the clock."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     least = dict.fromkeys(runs, float("inf"))
-    for name, run in runs.items():
+    for run in runs.values():
         again()
         run()
     for _ in range(rounds):

@@ -107,17 +107,19 @@ def test_options_have_kernels_too(name: str, options: list[str], uneven: Corpus)
 
 @pytest.mark.parametrize("name", MODELS)
 def test_restart_k_is_the_single_run(name: str, uneven: Corpus):
-    """And a repeat gives the same bits, with any number of threads."""
+    """And a repeat gives the same bits; on two threads only torch's own products may round otherwise."""
     ensemble = perturbed(name, uneven)
     batch = some_batch(ensemble, uneven)
     losses, gradients = differentiated(ensemble, batch, True)
-    try:
-        torch.set_num_threads(2)
-        again = differentiated(ensemble, batch, True)
-    finally:
-        torch.set_num_threads(1)
+    again = differentiated(ensemble, batch, True)
     assert losses.equal(again[0])
     assert gradients.equal(again[1])
+    try:
+        torch.set_num_threads(2)
+        threaded = differentiated(ensemble, batch, True)
+    finally:
+        torch.set_num_threads(1)
+    torch.testing.assert_close(threaded[1], gradients, rtol=1e-5, atol=1e-6)
     model = config(f"model={name}")["model"]
     for k in range(len(SEEDS)):
         alone = Ensemble([build_model(model, uneven.sizes, SEEDS[k])])
@@ -128,7 +130,7 @@ def test_restart_k_is_the_single_run(name: str, uneven: Corpus):
             for field, table in zip(batch._fields, batch, strict=True)
         ]
         loss, gradient = differentiated(alone, type(batch)(*tables), True)
-        torch.testing.assert_close(loss[0], losses[k])
+        torch.testing.assert_close(loss[0], losses[k], rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(gradient[0], gradients[k], rtol=1e-4, atol=1e-5)
 
 

@@ -69,6 +69,7 @@ def as_html(
     published = read_published(results_dir, babi.FAMILY.published_file)
     held = page_data(of_babi, published, arrays, commits)
     held["left_out"] = list(left_out)
+    held["verified"] = provenance.read_verified(results_dir)
     held["sheets"] = [_sheet(family, of, arrays, commits) for family, of in others.items()]
     data = json.dumps(held, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     style = (template / "style.css").read_text()

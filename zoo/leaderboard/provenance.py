@@ -13,6 +13,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -69,7 +70,8 @@ def _settings(command: str) -> dict | None:
         paths.cache_dir() / "settings" / f"{hashlib.sha256(_configuration() + command.encode()).hexdigest()[:32]}.json"
     )
     with contextlib.suppress(OSError, ValueError):
-        return json.loads(file.read_text())
+        known: dict | None = json.loads(file.read_text())
+        return known
     settings = _composed(command)
     with contextlib.suppress(OSError):  # a cache that cannot be written is no fault
         write_atomically(file, lambda stream: stream.write(json.dumps(settings).encode()))
@@ -78,7 +80,7 @@ def _settings(command: str) -> dict | None:
 
 def _composed(command: str) -> dict | None:
     try:
-        config = OmegaConf.to_container(compose_config(arguments_of(command))[0], resolve=True)
+        config = cast(dict, OmegaConf.to_container(compose_config(arguments_of(command))[0], resolve=True))
     except (UserError, HydraException, OmegaConfBaseException):
         return None
     if "ids" in config["task"]:

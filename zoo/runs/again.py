@@ -3,6 +3,8 @@
 A record is data: nothing that it names is trusted.
 """
 
+from typing import cast
+
 from omegaconf import OmegaConf
 
 from tasks.errors import UserError, nearest
@@ -57,7 +59,7 @@ def plan_again(
         name = override.lstrip("+~").partition("=")[0]
         if not name.startswith(FREE):
             raise UserError(f"'{override}' would change the run; what may be set is {', '.join(FREE)}")
-    config = OmegaConf.to_container(compose_config(overrides)[0], resolve=True)
+    config = cast(dict, OmegaConf.to_container(compose_config(overrides)[0], resolve=True))
     settings, task = record.settings, record.settings["task"]
     usual: dict = next(
         (of for of in targets("task")[task["_target_"]] if of.get("name") in (None, task.get("name"))), {}
