@@ -199,7 +199,7 @@ MUTANTS = (
         "R21", "zoo/families/algorithmic.py",
         "bits, wrong = statistics.median(got.bits), statistics.median(got.wrong_bits)",
         "bits, wrong = statistics.fmean(got.bits), statistics.fmean(got.wrong_bits)",
-        "test_families.py test_sequences.py::TestRun",
+        "test_families.py::test_bits_of_sequences_are_medians_or_those_of_the_selected_restart",
     ),
     Mutant(
         "M18", "zoo/models/ntm.py",
@@ -210,7 +210,7 @@ MUTANTS = (
         "T10", "zoo/training/callbacks.py",
         "def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule)",
         "def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule)",
-        "test_run.py::test_a_training_that_stops_goes_on_as_an_undisturbed_one", True,
+        "test_run.py::test_a_training_that_stops_goes_on_as_an_undisturbed_one",
     ),
     # --- training
     Mutant(
@@ -312,7 +312,7 @@ MUTANTS = (
     Mutant(
         "train-dialogs", "zoo/kinds/stories.py",
         "return mistakes > 0,", "return mistakes > 1,",
-        "test_dialog.py::TestRun",
+        "test_dialog.py::test_a_dialog_with_one_wrong_reply_is_wrong_and_each_test_set_has_its_own_replies",
     ),
     Mutant(
         "train-oldest-fact", "zoo/kinds/stories.py",
@@ -565,7 +565,7 @@ MUTANTS = (
     Mutant(
         "record-predictions-part", "zoo/records/stories.py",
         '("" if part == "test" else f"_{part}")', '""',
-        "test_dialog.py::TestRun",
+        "test_dialog.py::test_a_dialog_with_one_wrong_reply_is_wrong_and_each_test_set_has_its_own_replies",
     ),
     Mutant(
         "record-selected-forged", "zoo/records/stories.py",
@@ -648,7 +648,7 @@ MUTANTS = (
     Mutant(
         "board-sequences-selected", "zoo/families/algorithmic.py",
         "return record.validation.bits[record.validation.selected]", "return record.validation.bits[0]",
-        "test_families.py test_sequences.py::TestRun",
+        "test_families.py::test_bits_of_sequences_are_medians_or_those_of_the_selected_restart",
     ),
     Mutant(
         "board-remark", "zoo/leaderboard/report.py",
