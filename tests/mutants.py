@@ -236,12 +236,12 @@ MUTANTS = (
     Mutant(
         "train-loss-mean", "zoo/training/module.py",
         "        self._loss /= self._asked\n", "",
-        "test_ensemble.py",
+        "test_ensemble.py::test_curves_are_means_over_questions_and_percents_of_them",
     ),
     Mutant(
         "train-valid-loss-mean", "zoo/training/module.py",
         "loss, error = self._valid_loss / self._evaluated,", "loss, error = self._valid_loss,",
-        "test_ensemble.py",
+        "test_ensemble.py::test_curves_are_means_over_questions_and_percents_of_them",
     ),
     Mutant(
         "train-curve-shift", "zoo/training/module.py",
