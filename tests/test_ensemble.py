@@ -149,6 +149,20 @@ def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order
     assert orders[0] != orders[1] != orders[2]
 
 
+def test_curves_are_means_over_questions_and_percents_of_them(corpus):
+    recipe = Recipe(learning_rate=0.0, batch_size=32, epochs=2)  # the last batch of 120 is smaller
+    training = trained("lstm", corpus, [1, 2], recipe)
+    for k, seed in enumerate((1, 2)):
+        network = build(config("model=lstm")["model"], corpus.sizes, seed).double()
+        for split, name in ((corpus.train, "train_loss"), (corpus.valid, "valid_loss")):
+            batch = corpus.by_story(split, torch.arange(len(split.lengths)))
+            mean = network.loss(network(batch), batch)["answer"] / len(split)
+            curve = getattr(training, f"{name}_curve")[:, k]
+            assert curve.tolist() == pytest.approx([mean.item()] * 2, rel=1e-4), name
+        wrong = network(batch).scores.argmax(-1) != batch.answer
+        assert training.valid_error_curve[:, k].tolist() == pytest.approx([100 * float(wrong.double().mean())] * 2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_restart_goes_where_an_optimizer_of_its_own_rate_takes_it(name, corpus):
