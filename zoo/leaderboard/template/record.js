@@ -112,6 +112,7 @@ function provenance(row) {
     ...record.runs.flatMap((run) => made(run, record.runs.length > 1)),
     ["Data, sha256", record.settings.data_sha256 ?? "not recorded"],
     ["Paper", record.paper ? el("a", { href: record.paper, rel: "noreferrer" }, record.paper) : NONE],
+    ["Verified", data.verified[record.name] ?? "not yet: zoo verify"],
     ["Selection", record.selection],
   ];
   return el("dl", {}, lines.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
