@@ -28,7 +28,11 @@ class Riddles(QuestionFamily):
 
 
 @pytest.fixture
-def riddles() -> Iterator[QuestionFamily]:
+def riddles(tmp_path_factory, monkeypatch) -> Iterator[QuestionFamily]:
+    home = tmp_path_factory.mktemp("riddles")  # where a yaml of somebody's own registers the task
+    (home / "conf/task").mkdir(parents=True)
+    (home / "conf/task/riddles.yaml").write_text("_target_: riddles.load\nhints: 2\n")
+    monkeypatch.chdir(home)
     register(Riddles())
     yield FAMILIES["riddles"]
     del FAMILIES["riddles"]
