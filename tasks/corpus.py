@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tasks.batch import NONE, PAD, Candidates, Questions, Sizes, Widths, is_right
+from tasks.errors import UserError
 
 ROUNDED = 64  # sizes of tables cut for a batch are multiples of this: few sizes occur, few programs are compiled
 
@@ -55,8 +56,10 @@ class Split:
     def hold_out(self, share: float) -> tuple["Split", "Split"]:
         """Cut off the last stories, as many as hold nearest to `share` of the questions; return both parts."""
         questions = torch.bincount(self.story, minlength=len(self.begin) - 1)  # of each story
+        if len(questions) < 2:
+            raise UserError("there is one story to learn from; expected two at least, since some are held out")
         behind = questions.flip(0).cumsum(0)  # of the last 1, 2, … stories
-        held = int((behind - share * len(self)).abs().argmin()) + 1
+        held = min(int((behind - share * len(self)).abs().argmin()) + 1, len(questions) - 1)
         border = len(questions) - held
         return self.stories(0, border), self.stories(border, len(questions))
 

@@ -2,11 +2,23 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
+
+# characters that a terminal obeys, or that show a line in another order than it has
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class UserError(ValueError):
     """A sentence about what was given, what was expected and what to type instead; shown without a traceback."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """Spell out control characters, which text of somebody else may hold; line breaks stay."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def check_type(option: str, value: object, expected: type, example: object) -> None:

@@ -1,6 +1,7 @@
 """Files that are on the disk whole or not at all, and locks between processes."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import tempfile
@@ -12,6 +13,21 @@ from typing import IO
 LEFT_AFTER = 3600  # seconds, after which a temporary file is taken for one that a killed process has left
 
 
+@contextlib.contextmanager
+def _permitted(folder: Path) -> Iterator[None]:
+    """Say of a folder that takes no files, as those in /proc, that it takes none; the system says there is no such."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise PermissionError(errno.EACCES, "no file can be made here", str(folder)) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, if it is missing."""
+    with _permitted(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def write_atomically(file: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Replace a file in one step, once all of its bytes are on the disk; its folder is made if it is missing.
 
@@ -19,9 +35,10 @@ def write_atomically(file: Path, write: Callable[[IO[bytes]], object]) -> None:
         file: the file to replace.
         write: is called with a stream that takes the bytes.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     remove_temporaries(file.parent, file.name, LEFT_AFTER)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    with _permitted(file.parent):
+        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             write(stream)
@@ -60,9 +77,10 @@ def exclusive(lock: Path, wait: bool = False) -> Iterator[None]:
         lock: the file of the lock.
         wait: whether to wait for a process that holds it; else `Held` is raised.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(lock.parent)
     while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        with _permitted(lock.parent):
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

@@ -8,10 +8,32 @@ import re
 import tarfile
 import zlib
 from pathlib import Path
+from typing import IO, cast
 
 from tasks.errors import UserError
 
 LARGEST = 64 * 2**20  # bytes; a member above this belongs to no release
+TOGETHER = 256 * 2**20  # bytes of all files that are read from one
+UNPACKED = 4 * 2**30  # bytes of an unpacked archive
+MEMBERS = 100_000
+HEAD = 2**20  # bytes between two members: headers and padding
+
+
+class _Bounded:
+    """The unpacked bytes of an archive, up to a limit: a small file may unpack to more than any memory holds."""
+
+    def __init__(self, stream: IO[bytes], path: Path) -> None:
+        self.stream, self.path, self.total, self.allowed = stream, path, 0, HEAD
+
+    def read(self, size: int) -> bytes:
+        data = self.stream.read(size)
+        self.total += len(data)
+        if self.total > min(self.allowed, UNPACKED):
+            raise UserError(f"{self.path} unpacks to more than its members say, or than {UNPACKED:,} bytes; {NONE_HAS}")
+        return data
+
+
+NONE_HAS = "no release does"
 
 
 def read_files(path: Path, folder: tuple[str, ...], pattern: str, damaged: str) -> dict[str, bytes]:
@@ -26,22 +48,46 @@ def read_files(path: Path, folder: tuple[str, ...], pattern: str, damaged: str) 
     if path.is_dir():
         home = path.joinpath(*folder[1:])
         files = sorted(home.iterdir()) if home.is_dir() else []
-        return {file.name: file.read_bytes() for file in files if re.fullmatch(pattern, file.name)}
-    contents = {}
+        chosen = [file for file in files if re.fullmatch(pattern, file.name)]
+        for file in chosen:
+            if not file.is_file():
+                raise UserError(f"{file} is no file; {damaged}")
+        _check_size(path, {file.name: file.stat().st_size for file in chosen})
+        return {file.name: file.read_bytes() for file in chosen}
+    contents: dict[str, bytes] = {}
+    sizes: dict[str, int] = {}
     try:
-        with gzip.open(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
-            for member in archive:
-                *parts, name = Path(member.name).parts
-                if member.isfile() and tuple(parts) == folder and re.fullmatch(pattern, name):
-                    if member.size > LARGEST:
-                        raise UserError(f"{path}: {member.name} has {member.size:,} bytes; no file of the release has")
-                    stream = archive.extractfile(member)
-                    contents[name] = stream.read() if stream else b""
+        with gzip.open(path) as unpacked:
+            bounded = _Bounded(cast(IO[bytes], unpacked), path)
+            with tarfile.open(fileobj=bounded, mode="r|") as archive:  # type: ignore[call-overload]
+                for number, member in enumerate(archive):
+                    if number >= MEMBERS or member.size < 0:
+                        raise UserError(f"{path} has more than {MEMBERS:,} members, or one of no size; {NONE_HAS}")
+                    bounded.allowed = bounded.total + member.size + HEAD
+                    place = Path(member.name)
+                    if member.isfile() and place.parent.parts == folder and re.fullmatch(pattern, place.name):
+                        sizes[place.name] = member.size
+                        _check_size(path, sizes)
+                        stream = archive.extractfile(member)
+                        contents[place.name] = stream.read() if stream else b""
             while unpacked.read(2**20):  # to the very end, where the checksum is
-                pass
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+                bounded.total += 2**20
+                if bounded.total > UNPACKED:
+                    raise UserError(f"{path} unpacks to more than {UNPACKED:,} bytes; {NONE_HAS}")
+    except UserError:
+        raise
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError) as error:
         raise UserError(f"{path} is damaged ({error}); {damaged}") from None
     return contents
+
+
+def _check_size(path: Path, sizes: dict[str, int]) -> None:
+    """Refuse files that are larger, alone or together, than those of any release."""
+    for name, size in sizes.items():
+        if size > LARGEST:
+            raise UserError(f"{path}: {name} has {size:,} bytes; no file of the release has")
+    if sum(sizes.values()) > TOGETHER:
+        raise UserError(f"{path}: its files have more than {TOGETHER:,} bytes together; those of the release have not")
 
 
 def apart(tasks: list[int], path: Path, name: str) -> tuple[str, str]:

@@ -32,4 +32,7 @@ def load(file: Path) -> Any:
         raise Damaged(f"{file} has no checksum")
     if head.removeprefix(HEAD).decode(errors="replace") != hashlib.sha256(data).hexdigest():
         raise Damaged(f"{file} is damaged: its checksum is another one")
-    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # the checksum is right, and yet it is none of ours
+        raise Damaged(f"{file} holds no tensors ({str(error).partition(chr(10))[0][:200]})") from None

@@ -4,7 +4,9 @@ import os
 import time
 
 import pytest
+import torch
 
+from tasks import tensors
 from tasks.files import Held, exclusive, remove_temporaries, write_atomically
 
 
@@ -65,3 +67,20 @@ def test_a_lock_is_held_once_and_leaves_nothing(tmp_path):
     with exclusive(lock, wait=True):
         pass
     assert os.listdir(lock.parent) == []
+
+
+def test_tensors_are_believed_only_as_they_were_written(tmp_path):
+    file = tmp_path / "a.pt"
+    tensors.save(file, {"weights": torch.arange(5.0), "names": ["a"], "seconds": 1.5})
+    got = tensors.load(file)
+    assert got["weights"].tolist() == [0, 1, 2, 3, 4]
+    assert (got["names"], got["seconds"]) == (["a"], 1.5)
+    whole = file.read_bytes()
+    for place in (0, 40, 100, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(tensors.Damaged):
+            tensors.load(file)
+    for cut in (b"", whole[:50], whole[:-1], whole.partition(b"\n")[2]):
+        file.write_bytes(cut)
+        with pytest.raises(tensors.Damaged):
+            tensors.load(file)

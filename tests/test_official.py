@@ -137,6 +137,8 @@ def test_an_archive_writes_nothing_where_it_is_read(release, tmp_path):
     before = set(tmp_path.rglob("*"))
     corpora, _ = load(evil, release.parent / "cache", [1], "1k", "en", False)
     assert len(corpora[1].test) == 60
+    inside = sorted(file.name for file in (release / official.FOLDER / "en").iterdir())
+    assert sorted(official.find(evil).files("en")) == inside  # neither what lies elsewhere nor what a link names
     assert {f for f in set(tmp_path.rglob("*")) - before if "cache" not in f.parts} == set()
 
 

@@ -80,7 +80,10 @@ def test_what_older_records_lack_is_missing_and_not_made_up(results):
     assert old["curves"]["1"] == {"epochs": [1, 2, 3], "valid": [[0, 0, 0], [0, 0, 0]]}
 
 
-def test_what_a_model_of_somebody_else_looked_at_is_not_known(tmp_path):
+def test_what_a_model_of_somebody_else_looked_at_is_not_known(tmp_path, monkeypatch):
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/model/own.yaml").write_text("_target_: mine.Own\n")
+    monkeypatch.chdir(tmp_path)
     file = add(tmp_path)
     furnish(file)
     record = raw(file)

@@ -141,6 +141,13 @@ def test_figures_of_sequences_are_checked_too(file, path, value, said):
         records.read(file)
 
 
+def change_a_number(file: Path) -> None:
+    """Change an array that stays what an array of a record is to be."""
+    arrays = dict(np.load(file))
+    arrays["1/valid_error"][0, 0] += 1
+    np.savez_compressed(file, **arrays)
+
+
 def test_a_record_of_a_later_version_is_not_guessed_at(file):
     rewrite(file, raw(file) | {"schema": 2})
     with pytest.raises(UserError, match=r"schema 2, expected 1; it was written by another version"):
@@ -152,14 +159,25 @@ def test_a_record_of_a_later_version_is_not_guessed_at(file):
     [
         (lambda file: file.write_text(file.read_text().replace('"workers": 1', '"workers": 2', 1)), "checksum"),
         (lambda file: np.savez(file.with_suffix(".npz"), **{"1/valid_error": np.zeros((3, 2))}), "npz is damaged"),
+        (lambda file: change_a_number(file.with_suffix(".npz")), "npz is damaged .its checksum is another one"),
     ],
-    ids=["record", "arrays"],
+    ids=["record", "arrays", "a number"],
 )
 def test_what_somebody_has_edited_since_is_noticed(file, change, said):
     records.arrays(records.read(file))
     change(file)
     with pytest.raises(UserError, match=said):
         records.arrays(records.read(file))
+
+
+def test_runs_that_end_in_the_same_second_get_names_of_their_own(tmp_path, monkeypatch):
+    store = import_module("zoo.records.store")
+    now = records.environment() | {"finished": "2026-11-30T23:59:59Z"}
+    monkeypatch.setattr(store, "environment", lambda: now)
+    files = [add(tmp_path, tasks=(1,), shift=shift) for shift in (0.0, 1.0, 2.0)]
+    assert [file.stem.rpartition("-")[2] for file in files] == ["20261130235959", "20261201000000", "20261201000001"]
+    assert [records.read(file).tasks["1"].test_errors[0] for file in files] == [2.0, 3.0, 4.0]
+    assert records.files(tmp_path) == files
 
 
 # --- identities

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tasks.batch import NONE
 from tasks.corpus import Corpus
 from tests.runs import made
 from tests.tiny_babi import PLACES, load_babi, write_release
@@ -85,6 +86,21 @@ def test_what_is_kept_to_be_looked_at_was_said_by_the_selected_restart(both):
         shown = by_story[tuple(look.story), look.question]
         assert look.said == shown["said"]
         np.testing.assert_allclose(look.attention, shown["attention"], atol=0.002)
+
+
+def test_errors_and_questions_are_those_of_the_test(both):
+    record, arrays, corpus = both
+    test, got = corpus.test, record.tasks["1"]
+    wrong = arrays["1/predictions"] != test.answer.numpy()
+    assert got.test_errors == pytest.approx((100 * wrong.mean(1)).tolist(), abs=1e-3)
+    assert arrays["1/answer"].tolist() == test.answer.tolist()
+    assert arrays["1/told"].tolist() == test.told.tolist()
+    facts = [[place for place in places if place != NONE] for places in test.support.tolist()]
+    assert arrays["1/facts"].tolist() == [len(places) for places in facts]
+    ago = [told - min(places) for told, places in zip(test.told.tolist(), facts, strict=True)]
+    assert arrays["1/oldest_fact"].tolist() == ago
+    epochs = len(arrays["1/valid_error"])
+    assert record.trainings["1"].examples == 3 * epochs * len(corpus.train)
 
 
 def test_restarts_differ_by_their_seeds_and_by_nothing_else(both, folder):

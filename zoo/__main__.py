@@ -13,12 +13,18 @@ if os.path.realpath(_HERE) != os.path.realpath(ROOT):
 
 from tasks.errors import UserError, nearest
 from zoo.commands import VERBS, help_of, parse
+from zoo.pipes import quiet_pipes
 
 HELP = ("-h", "--help", "help")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb, or print help."""
+    with quiet_pipes():
+        _main(arguments)
+
+
+def _main(arguments: list[str] | None) -> None:
     verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if verb in HELP:
         print(help_of(rest[0]) if rest and rest[0] in VERBS else _overview())

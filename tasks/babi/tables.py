@@ -10,6 +10,7 @@ from tasks import tensors
 from tasks.babi.text import parse, words_of
 from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
+from tasks.errors import UserError
 from tasks.lexicon import Lexicon
 
 HELD_OUT = 0.1  # share of the training questions, cut by story, that is held out where there is no validation file
@@ -81,7 +82,10 @@ def tables_of(task: int, parts: dict[str, Text]) -> Tables:
     for part, text in sorted(parts.items()):
         digest.update(part.encode() + hashlib.sha256(text.data).digest())
     if "valid" not in splits:
-        splits["train"], splits["valid"] = splits["train"].hold_out(HELD_OUT)
+        try:
+            splits["train"], splits["valid"] = splits["train"].hold_out(HELD_OUT)
+        except UserError as error:
+            raise UserError(f"{parts['train'].name}: {error}") from None
     return {
         "words": list(lexicon.words),
         "sentences": lexicon.table(),

@@ -12,7 +12,7 @@ from tasks.errors import UserError
 from tasks.lines import Lines
 from tasks.wikimovies import PLOT, RELATIONS
 
-TRIPLE = re.compile(rf"(\d+) (.+?) ({'|'.join((*RELATIONS, PLOT))}) (.+)")
+TRIPLE = re.compile(rf"([0-9]{{1,9}}) (.+?) ({'|'.join((*RELATIONS, PLOT))}) (.+)")
 COMMA = ", "
 
 

@@ -1,5 +1,6 @@
 """Trained networks, and questions for them that somebody types: `zoo explain` and `zoo draw story=` share them."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from tasks.corpus import Corpus, Split
 from tasks.errors import UserError, nearest
 from zoo import records
 from zoo.records import Record
-from zoo.runs.again import check_known
+from zoo.runs.bounds import check_layers, check_networks
+from zoo.runs.known import check_known
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
 from zoo.training.packing import spoken_words
@@ -33,11 +35,16 @@ def load(record: Record, training: str) -> tuple[Ensemble, list[str], Tensor, Si
     try:
         stored = tensors.load(weights)[training]
         sizes, words = Sizes(*stored["sizes"]), stored["words"]
+        check_layers(record.settings["model"])
+        with torch.device("meta"):
+            check_networks(build(record.settings["model"], sizes, seed=0), 1, 1)
         ensemble = Ensemble([build(record.settings["model"], sizes, seed=0)])
         with torch.no_grad():
             ensemble.weights[0] = stored["weights"]
         learned = stored.get("learned", torch.ones(len(words), dtype=torch.bool))
-    except (OSError, tensors.Damaged, KeyError, TypeError, RuntimeError) as error:
+    except UserError as error:
+        raise UserError(f"{record.file}: {error}") from None
+    except (OSError, tensors.Damaged, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         said = str(error).partition("\n")[0]
         raise UserError(f"{weights}: {said}; zoo repeat run={record.name} makes the weights again") from None
     return ensemble, words, learned, sizes
@@ -48,7 +55,7 @@ def read_story(story: str) -> list[str]:
     if not Path(story).is_file():
         raise UserError(f"story={story}: no such file; story=- reads what you type")
     try:
-        return Path(story).read_text().splitlines()
+        return Path(story).read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise UserError(f"story={story}: not a text in UTF-8 ({error.reason} at byte {error.start})") from None
 
@@ -120,6 +127,6 @@ def _answer(known: str, number: dict[str, int], places: list[int]) -> tuple[int,
         raise UserError(f"'{answer}' is no answer of this task{nearest(answer, list(number))}")
     lines = facts.split()
     for line in lines:
-        if not line.isdecimal() or not 1 <= int(line) <= len(places) or places[int(line) - 1] == NONE:
+        if not re.fullmatch("[0-9]{1,9}", line) or not 1 <= int(line) <= len(places) or places[int(line) - 1] == NONE:
             raise UserError(f"supporting fact '{line}': expected the number of a sentence of the story")
     return number[answer] if answer else PAD, [places[int(line) - 1] for line in lines]

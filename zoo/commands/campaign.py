@@ -32,9 +32,10 @@ from zoo.paths import conf_folders
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import Plan, plan_of
 from zoo.runs.progress import Labelled
-from zoo.runs.run import run
+from zoo.runs.run import BeingMade, run
 from zoo.runs.workers import end_with_parent, workers_of
 
+ELSEWHERE = 75  # exit code of a run that another process is making
 GRAMMAR = Grammar(names=("list",), required=("list",), bare="list", flags=("show",), passes_on=True)
 
 
@@ -169,17 +170,26 @@ def _make(arguments: list[str], workers: int, name: str) -> None:
         sys.stdout, sys.stderr = Labelled(sys.stdout, name), Labelled(sys.stderr, name)
     with ends_with_message(arguments):
         plan = plan_of(arguments)
-        run(plan._replace(config=plan.config | {"trainer": plan.config["trainer"] | {"workers": workers}}))
+        try:
+            run(plan._replace(config=plan.config | {"trainer": plan.config["trainer"] | {"workers": workers}}))
+        except BeingMade as error:
+            print(f"left alone: {error}", file=sys.stderr)
+            sys.exit(ELSEWHERE)
 
 
-def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) -> list[str]:
-    """Make the runs that have no record, as many at once as there are cores, and name those that failed."""
+def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) -> tuple[list[str], list[str]]:
+    """Make the runs that have no record, as many at once as there are cores.
+
+    Returns:
+        The names of those that failed, and of those that another process is making.
+    """
     on_gpu = any(plan.config["trainer"]["accelerator"] == "gpu" for _, plan in runs.values())
     cores = 1 if on_gpu else records.cores()  # of GPUs there is one
     context = multiprocessing.get_context("spawn")
     waiting = deque(name for name, (_, plan) in runs.items() if not plan.recorded())
     running: dict[int, Run] = {}
     failed: list[str] = []
+    elsewhere: list[str] = []
     try:
         while True:
             while waiting and (free := cores - sum(run_.workers for run_ in running.values())):
@@ -193,11 +203,13 @@ def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) ->
                 process.start()
                 running[process.sentinel] = Run(name, plan, process, workers, time.monotonic())
             if not running:
-                return failed
+                return failed, elsewhere
             for sentinel in connection.wait(list(running)):
                 ended = running.pop(cast(int, sentinel))
                 ended.process.join()
-                if code := ended.process.exitcode:
+                if ended.process.exitcode == ELSEWHERE:
+                    elsewhere.append(ended.name)
+                elif code := ended.process.exitcode:
                     failed.append(ended.name)
                     killed = f", killed by signal {-code}" if code < 0 else ""
                     print(f"failed after {clock(ended.seconds)}{killed}: {ended.name}", file=sys.stderr, flush=True)
@@ -232,8 +244,10 @@ def main(given: Given) -> None:
     show(runs, pace)
     if "show" in given.flags:
         return
-    failed = make(runs, results, pace)
+    failed, elsewhere = make(runs, results, pace)
     print()
     show(runs, paces(results))
+    if elsewhere:
+        print(f"{len(elsewhere)} of {len(runs)} runs are being made by another process ({'; '.join(elsewhere)})")
     if failed:
         raise UserError(f"{len(failed)} of {len(runs)} runs failed ({'; '.join(failed)}); the same command tries again")

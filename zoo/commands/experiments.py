@@ -14,7 +14,7 @@ from rich.table import Table
 from zoo.commands import Given, Grammar
 from zoo.commands.listing import headline, matching
 from zoo.families.babi import FAMILY
-from zoo.families.board import Published, read_published
+from zoo.families.board import Published
 from zoo.paths import choices
 
 GRAMMAR = Grammar(names=("pattern",), bare="pattern")
@@ -22,7 +22,7 @@ GRAMMAR = Grammar(names=("pattern",), bare="pattern")
 
 def main(given: Given) -> None:
     files, table = choices("experiment"), Table()
-    published = {row["key"]: row for row in read_published(Path("results"), FAMILY.published_file)}
+    published = {row["key"]: row for row in FAMILY.published(Path("results"))}
     for column in ("experiment=", "setting", "published error"):
         table.add_column(column, no_wrap=column == "experiment=", overflow="fold")
     for name in matching(given.get("pattern"), list(files), "experiment"):

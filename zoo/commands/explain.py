@@ -51,13 +51,13 @@ def show(shown: dict, traces: str, console: Console, answered: bool = True) -> N
             share = hop[place] / (max(hop) or 1.0)
             style = f"on rgb({round(255 - 175 * share)},{round(255 - 95 * share)},255)" if share > 0.05 else "dim"
             cells.append(Text(f" {hop[place]:.2f} ", style=f"black {style}" if share > 0.05 else style))
-        table.add_row("•" if place in shown["facts"] else "", sentence, *cells)
+        table.add_row("•" if place in shown["facts"] else "", Text(sentence), *cells)
     console.print(table)
-    said = f"{shown['question']}?  [bold]{shown['said']}[/bold]"
+    said = Text.assemble(f"{shown['question']}?  ", (shown["said"], "bold"))
     if answered:
         right = f", {shown['said']}, " in f", {shown['answer']}, "  # one of those that are right
-        said += "  [green]right[/green]" if right else f"  [red]wrong: {shown['answer']}[/red]"
-    console.print(said + "\n", highlight=False)
+        said.append("  right" if right else f"  wrong: {shown['answer']}", "green" if right else "red")
+    console.print(said, "\n", sep="", highlight=False)
 
 
 def main(given: Given) -> None:
@@ -65,7 +65,7 @@ def main(given: Given) -> None:
     record, console = records.read(file), Console()
     training = records.KINDS[record.kind].training_of(record, given["task"])
     traces = traces_of(record) or "nothing"
-    console.print(f"{titled(record)}; task {given['task']}", highlight=False, soft_wrap=True)
+    console.print(f"{titled(record)}; task {given['task']}", markup=False, highlight=False, soft_wrap=True)
     story = given.get("story")
     if story is None:
         for shown in kept(record, training, given["task"]):

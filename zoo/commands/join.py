@@ -8,6 +8,8 @@ Validation selects among all restarts, as in one run. The new record holds the c
 repeat makes it again. It takes the place of the parts, whose files are removed.
 """
 
+from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -38,17 +40,41 @@ def main(given: Given) -> None:
 def _finish_earlier(results: Path, names: list[str]) -> list[Path]:
     """Remove parts that an interrupted join has left beside its record, and find the record that holds all `names`."""
     found = []
-    for file in records.files(results):
-        record = records.read(file)
+    for file, record in records.readable(results).items():
         if len(record.parts) > 1:
             parts = [records.file_of(record, part) for part in record.parts]
-            _remove(parts)
+            _remove(held for held, place in zip(parts, _places(record), strict=True) if _holds(record, held, place))
             if all(any(part.stem.startswith(Path(name).stem) for part in parts) for name in names):
                 found.append(file)
     return found
 
 
-def _remove(parts: list[Path]) -> None:
+def _places(record: Record) -> list[int]:
+    """Count the restarts before each part of a record."""
+    return [0, *accumulate(part.restarts for part in record.parts[:-1])]
+
+
+def _holds(whole: Record, file: Path, before: int) -> bool:
+    """Tell whether a record is a part of another, figure by figure; the other may have been written by anybody."""
+    if not file.exists():
+        return True  # its arrays or weights may be left
+    try:
+        part = records.read(file)
+    except UserError:
+        return False
+    of_whole, of_part = (records.KINDS[record.kind].parts_of(record) for record in (whole, part))
+    return part.parts[0] in whole.parts and all(
+        name in of_whole
+        and all(
+            value == getattr(of_whole[name], figure)[before : before + part.restarts]
+            for figure, value in figures.model_dump().items()
+            if isinstance(value, list)
+        )
+        for name, figures in of_part.items()
+    )
+
+
+def _remove(parts: Iterable[Path]) -> None:
     """Remove records that another one holds, with all that lies beside them."""
     for part in parts:
         for stored in (part, part.with_suffix(".npz"), records.weights_of(part)):

@@ -26,6 +26,7 @@ from zoo.commands.repeat import repeat
 from zoo.leaderboard.generate import check
 from zoo.leaderboard.provenance import read_verified
 from zoo.records import Record
+from zoo.runs.known import check_known
 
 GRAMMAR = Grammar(names=("results_dir", "cells", "seed"), passes_on=True)
 TOLERANCE = 2.0  # points of a restart's test error, where machines round differently
@@ -64,6 +65,7 @@ def main(given: Given) -> None:
 
 def faults_of(record: Record) -> Iterator[str]:
     """Say what does not agree in a record."""
+    check_known(record)
     arrays = records.arrays(record)
     if records.identity_of(record.settings, record.kind) != record.identity:
         yield "its identity does not follow from its settings"

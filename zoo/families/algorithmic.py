@@ -35,6 +35,7 @@ class Algorithmic(Family):
     name, title, place, kind = "algorithmic", "Algorithmic tasks", 3, "sequences"
     measure = Measure("bits on validation", "bits", 3)
     csv_file, published_file = "leaderboard_algorithmic.csv", "published_sequences.csv"
+    published_columns = ("key", "model", "task", "name", "parameters", "said", "standing", "source")
     conditions = ("task.options", "task.test", "task.seed")  # other changes of the task mark the row
     about = (
         "Cross-entropy in bits per sequence, and in parentheses how many of its bits are wrong, on test sequences that "
@@ -176,7 +177,7 @@ def trained(record: Record) -> list[str]:
 
 
 def said(row: Row) -> str:
-    return row.paper["said"] + SIGNS[row.paper["standing"]]
+    return row.paper["said"] + SIGNS.get(row.paper["standing"], "")
 
 
 def _form(row: Row, form: str) -> Cell:

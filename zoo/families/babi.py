@@ -36,6 +36,10 @@ class Babi(QuestionFamily):
     fails_above = PASS_MARK
     tells_stories = True
     csv_file, published_file = "leaderboard.csv", "published.csv"
+    published_columns = (
+        "key", "model", "size", "protocol", "name", "setting", "conditions", "mean_error", "failed_tasks",
+        "mean_standing", "failed_standing", "tasks_standing", "source",
+    )  # fmt: skip
     # they choose the table, or mark the row
     conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")
     about = (

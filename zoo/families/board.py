@@ -1,6 +1,5 @@
 """The words that all families of tasks share: measures, rows, tables, published figures and their signs."""
 
-import csv
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 
 from rich.table import Table as TerminalTable
 
+from zoo import sheets
 from zoo.clock import clock
 from zoo.paths import PUBLISHED
 from zoo.records import Record, TaskFigures
@@ -19,6 +19,7 @@ UNCOMMITTED, UNKNOWN = "uncommitted code", "unknown commit"  # marks
 SIGNS = {"verified": "", "quoted": "‡", "recalled": "†"}  # behind a published figure: how it is known
 SIGNED = "‡: seen only where others quote the paper. †: known from memory of the paper only."
 NO_FIGURE = "–"
+NUMBERS = r"(error|task)_\d+|mean_error|failed_tasks|hits_at_1"  # columns of published figures
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,8 @@ class Family(ABC):
     measure: ClassVar[Measure]
     csv_file: ClassVar[str]  # in the results folder
     published_file: ClassVar[str] = ""  # in the results folder, or among the files that come with the zoo
+    published_columns: ClassVar[tuple[str, ...]] = ("key", "model")  # that it must have
+    published_words: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the values of some columns
     conditions: ClassVar[tuple[str, ...]] = ()  # options that choose the table, and are no part of a setting
     about: ClassVar[str]  # what its figures are, for readers of a table
     tells_stories: ClassVar[bool] = False  # somebody may type a story in its words
@@ -202,7 +205,7 @@ class Family(ABC):
 
     def rows(self, records: Iterable[Record], results_dir: Path) -> list[Row]:
         """Choose one record per model, setting and table: most parts, then newest; sorted for their tables."""
-        published = read_published(results_dir, self.published_file)
+        published = self.published(results_dir)
         best: dict[tuple, tuple[tuple, Row]] = {}
         for record in records:
             if record.family != self.name:
@@ -212,6 +215,10 @@ class Family(ABC):
             if row.key not in best or rank > best[row.key][0]:
                 best[row.key] = rank, row
         return sorted((row for _, row in best.values()), key=self.order)
+
+    def published(self, results_dir: Path) -> list[dict[str, str]]:
+        """Read the published figures of the family."""
+        return read_published(results_dir, self.published_file, self.published_columns, self.published_words)
 
     def row_of(self, record: Record, published: Sequence[Mapping[str, str]] = ()) -> Row:
         setting = setting_of(record, self.conditions)
@@ -421,12 +428,24 @@ def data_named(record: Record) -> str:
     return f"{record.source} data{world}"
 
 
-def read_published(results_dir: Path, name: str) -> list[dict[str, str]]:
-    """Read published figures, in the results folder or else among the files that come with the zoo."""
+def read_published(
+    results_dir: Path,
+    name: str,
+    columns: Sequence[str] = ("key", "model"),
+    words: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[dict[str, str]]:
+    """Read published figures, in the results folder or else among the files that come with the zoo.
+
+    Args:
+        results_dir: the results folder.
+        name: of the file.
+        columns: the columns that it must have.
+        words: the values that some columns may have.
+    """
     if not name:
         return []
-    file = next((folder / name for folder in (results_dir, PUBLISHED) if (folder / name).exists()), None)
-    return list(csv.DictReader(file.read_text().splitlines())) if file else []
+    file = next((folder / name for folder in (results_dir, PUBLISHED) if (folder / name).exists()), PUBLISHED / name)
+    return sheets.read(file, columns, NUMBERS, {r"(\w+_)?standing": ("", *SIGNS), **(words or {})})
 
 
 def named_by(record: Record, published: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from zoo.families.board import (
     FACTS,
@@ -38,6 +38,10 @@ class Dialog(QuestionFamily):
     name, title, place = "dialog", "Dialogs", 1
     measure = Measure("right replies", "%", 1, less_is_better=False)
     csv_file, published_file = "leaderboard_dialog.csv", "published_dialog.csv"
+    published_columns = (
+        "key", "model", "match", "figure", *(f"task_{task}" for task in TASKS), "standing", "source",
+    )  # fmt: skip
+    published_words: ClassVar = {"match": ("yes", "no"), "figure": tuple(FIGURES)}
     conditions = ("task.match",)
     about = (
         "Accuracy in percent, higher is better: of replies, each chosen among all replies of the tasks, and in "

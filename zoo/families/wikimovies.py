@@ -32,6 +32,7 @@ class WikiMovies(QuestionFamily):
     name, title, place = "wikimovies", "WikiMovies", 2
     measure = Measure("hits@1", "%", 1, less_is_better=False)
     csv_file, published_file = "leaderboard_wikimovies.csv", "published_wikimovies.csv"
+    published_columns = ("key", "model", "hits_at_1", "standing", "source")
     conditions = ("task.source", "task.generator.triples", "task.generator.seed")
     about = (
         "Hits@1 in percent, higher is better: questions whose best entity is one of the right answers. *In reach* is "

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.errors import UserError
+from tasks.errors import UserError, printable
 from tasks.files import write_atomically
 from zoo.families import FAMILIES, family_of
 from zoo.leaderboard import provenance
@@ -17,7 +17,10 @@ from zoo.leaderboard.report import as_report
 from zoo.leaderboard.table_csv import as_csv
 from zoo.paths import IS_CHECKOUT, ROOT
 from zoo.records import Record, arrays, read
+from zoo.runs.known import check_known
 
+# what a record that does not fit together may raise where it is shown
+INCOMPLETE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
 DOCUMENTS = ("README.md", "docs/tasks.md")  # hold tables of the committed results
 
 
@@ -34,10 +37,8 @@ def load(results_dir: Path) -> Loaded:
     loaded = Loaded([], {}, [])
     for file in sorted((results_dir / "runs").glob("*.json")):
         try:
-            record = read(file)
-            found = arrays(record)
-            _try(record)
-        except (UserError, OSError) as error:
+            record, found = load_one(file)
+        except UserError as error:
             loaded.left_out.append(str(error).replace(f"{results_dir}/", ""))
             continue
         loaded.records.append(record)
@@ -45,9 +46,21 @@ def load(results_dir: Path) -> Loaded:
     return loaded
 
 
+def load_one(file: Path) -> tuple[Record, dict[str, np.ndarray]]:
+    """Read a record and its arrays; one that no table can show is refused in one sentence."""
+    record = read(file)
+    _try(record)
+    check_known(record)
+    found = arrays(record)
+    return record, found
+
+
 def _try(record: Record) -> None:
-    """Make everything that tables and pages need of one record; a field that it lacks shows now."""
-    family = family_of(record.family)
+    """Make everything that tables need of one record; a field that it lacks shows now."""
+    try:
+        family = family_of(record.family)
+    except UserError as error:
+        raise UserError(f"{record.file}: {error}") from None
     try:
         row = family.row_of(record)
         family.line(row)
@@ -56,10 +69,33 @@ def _try(record: Record) -> None:
         family.grids([row])
         family.short([row])
         list(family.csv_rows(row))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except INCOMPLETE as error:
         raise UserError(
             f"{record.file} is not a complete record of {family.title} ({error!r}); remove it or restore it with git"
         ) from None
+
+
+def shown(results_dir: Path, loaded: Loaded, commits: dict[str, str]) -> dict[Path, str]:
+    """Make every generated file, as `pages` does; a record that a page cannot show is left out too."""
+    try:
+        return pages(results_dir, loaded, commits)
+    except UserError:
+        raise
+    except INCOMPLETE:
+        kept = Loaded([], {}, list(loaded.left_out))
+        for record in loaded.records:
+            alone = Loaded([record], {record.name: loaded.arrays[record.name]}, [])
+            try:
+                pages(results_dir, alone, commits)
+            except INCOMPLETE as error:
+                kept.left_out.append(f"{record.file.relative_to(results_dir)} does not fit its arrays ({error!r})")
+                continue
+            kept.records.append(record)
+            kept.arrays[record.name] = loaded.arrays[record.name]
+        if len(kept.records) == len(loaded.records):  # none of them is the cause
+            raise
+        loaded.left_out[:] = kept.left_out
+        return pages(results_dir, kept, commits)
 
 
 def pages(results_dir: Path, loaded: Loaded, commits: dict[str, str]) -> dict[Path, str]:
@@ -95,11 +131,11 @@ def write(results_dir: Path) -> list[str]:
     loaded = load(results_dir)
     earlier = provenance.read(results_dir / "commits.csv")
     commits = provenance.asked(provenance.named(loaded.records), earlier, ROOT)
-    stale = _stale(pages(results_dir, loaded, commits))
+    stale = _stale(shown(results_dir, loaded, commits))
     for file, text in stale.items():
         write_atomically(file, methodcaller("write", text.encode()))
     for said in loaded.left_out:
-        print(f"left out: {said}", file=sys.stderr)
+        print(f"left out: {printable(said)}", file=sys.stderr)
     return [file.name for file in stale]
 
 
@@ -108,7 +144,7 @@ def check(results_dir: Path) -> list[str]:
     loaded = load(results_dir)
     earlier = provenance.read(results_dir / "commits.csv")
     commits = {commit: earlier.get(commit, provenance.UNKNOWN) for commit in provenance.named(loaded.records)}
-    return [file.name for file in _stale(pages(results_dir, loaded, commits))]
+    return [file.name for file in _stale(shown(results_dir, loaded, commits))]
 
 
 def _stale(texts: dict[Path, str]) -> dict[Path, str]:

@@ -21,7 +21,7 @@ def as_markdown(rows: dict[Family, list[Row]]) -> str:
     for family, of_family in rows.items():
         parts += [f"# {family.title}", family.about] if of_family else []
         for title, here in by_table(of_family):
-            parts.append(f"## {title}")
+            parts.append(f"## {escaped(title)}")
             parts += [_of_grid(grid) for grid in family.grids(here)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -32,7 +32,7 @@ def as_short_markdown(family: Family, rows: Sequence[Row]) -> str:
     for grid in family.short(rows):
         lead = ("model", "setting") if grid.with_setting else ("model",)
         body = [((f"`{row.model}`", row.setting)[: len(lead)], cells) for row, cells in grid.rows]
-        parts += [grid.title, table((*lead, *grid.columns), body)]
+        parts += [escaped(grid.title), table((*lead, *grid.columns), body)]
     notes = dict.fromkeys(note for grid in family.short(rows) for note in grid.notes)
     return "\n\n".join([*parts, *([bullets(notes)] if notes else [])])
 
@@ -59,7 +59,7 @@ def table(header: Sequence[str], body: Sequence[tuple[Sequence[str], Sequence[Ce
     columns = list(zip(*(cells for _, cells in body), strict=True))
     numeric = [all(re.match(r"[\d+*–-]", cell.text) for cell in column) for column in columns]
     rule = ["---"] * lead + ["--:" if is_number else "---" for is_number in numeric]
-    lines = [header, rule, *([*map(escaped, texts), *map(_text, cells)] for texts, cells in body)]
+    lines = [[*map(escaped, header)], rule, *([*map(escaped, texts), *map(_text, cells)] for texts, cells in body)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -68,12 +68,13 @@ def _text(cell: Cell) -> str:
 
 
 def escaped(text: str) -> str:
-    """Keep text of a record from ending a cell or beginning HTML."""
-    return re.sub(r"\s*\n\s*", " ", text).replace("|", r"\|").replace("<", "&lt;")
+    """Keep text of a record from ending a cell, beginning HTML, or being a link or a picture."""
+    text = re.sub(r"\s*\n\s*", " ", text)
+    return text.replace("|", "&#124;").replace("<", "&lt;").replace("](", "]&#40;").replace("![", "&#33;[")
 
 
 def bullets(notes: Iterable[str]) -> str:
-    return "\n".join(f"- {note}" for note in notes)
+    return "\n".join(f"- {escaped(note)}" for note in notes)
 
 
 def between_markers(document: str, name: str, text: str) -> str:

@@ -21,7 +21,7 @@ from tasks.babi import PASS_MARK
 from tasks.babi import TASKS as NAMES
 from zoo.families import babi
 from zoo.families.babi import TASKS
-from zoo.families.board import Family, Grid, PartOfRecord, Row, by_table, read_published
+from zoo.families.board import Family, Grid, PartOfRecord, Row, by_table
 from zoo.leaderboard import provenance
 from zoo.leaderboard.statistics import interval, signed_rank
 from zoo.records import Record, looks_of
@@ -66,10 +66,11 @@ def as_html(
     """
     template = files("zoo.leaderboard") / "template"
     of_babi, others = rows.get(babi.FAMILY, []), {f: of for f, of in rows.items() if of and f is not babi.FAMILY}
-    published = read_published(results_dir, babi.FAMILY.published_file)
+    published = babi.FAMILY.published(results_dir)
     held = page_data(of_babi, published, arrays, commits)
     held["left_out"] = list(left_out)
-    held["verified"] = provenance.read_verified(results_dir)
+    names = {row.record.name for of in rows.values() for row in of}
+    held["verified"] = {name: said for name, said in _verified(results_dir).items() if name in names}
     held["sheets"] = [_sheet(family, of, arrays, commits) for family, of in others.items()]
     data = json.dumps(held, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     style = (template / "style.css").read_text()
@@ -83,6 +84,14 @@ def as_html(
     }
     # in one pass: what is put in is not searched again
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (template / "page.html").read_text())
+
+
+def _verified(results_dir: Path) -> dict[str, str]:
+    """Say of each record when it was last verified, and when a cell of it was last made again."""
+    return {
+        name: row["verified"] + (f"; made again {row['repeated_on']}: {row['repeated']}" if row["repeated"] else "")
+        for name, row in provenance.read_verified(results_dir).items()
+    }
 
 
 def page_data(

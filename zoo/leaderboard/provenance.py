@@ -15,16 +15,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from tasks.errors import UserError
 from tasks.files import write_atomically
-from zoo import paths, records
+from zoo import paths, records, sheets
 from zoo.records import Part, Record
 from zoo.runs.compose import arguments_of, compose_config
 
+REPEATED = ("to the bit", "within 2 points", "no")  # how a cell that was made again agrees
 IN, GONE, UNKNOWN = "in the history", "no longer in the history", "unknown"
 
 
@@ -34,7 +32,7 @@ def named(found: Iterable[Record]) -> set[str]:
 
 
 def read(file: Path) -> dict[str, str]:
-    rows = csv.DictReader(file.read_text().splitlines()) if file.exists() else ()
+    rows = sheets.read(file, ("commit", "state"), words={"state": (IN, GONE, UNKNOWN)})
     return {row["commit"]: row["state"] for row in rows}
 
 
@@ -81,10 +79,10 @@ def _settings(command: str) -> dict | None:
 def _composed(command: str) -> dict | None:
     try:
         config = cast(dict, OmegaConf.to_container(compose_config(arguments_of(command))[0], resolve=True))
-    except (UserError, HydraException, OmegaConfBaseException):
+    except Exception:  # somebody else's words may break the composer in any way
         return None
-    if "ids" in config["task"]:
-        config["task"]["ids"].sort()
+    if isinstance(ids := config["task"].get("ids"), list):
+        config["task"]["ids"] = sorted(ids, key=repr) if any(type(one) is not int for one in ids) else sorted(ids)
     settings = {name: config[name] for name in ("model", "task", "restarts", "seed")}
     return records.without_neutral(settings | {"max_epochs": config["trainer"]["max_epochs"]})
 
@@ -129,6 +127,6 @@ def asked(commits: set[str], earlier: dict[str, str], root: Path) -> dict[str, s
 
 def read_verified(results_dir: Path) -> dict[str, dict[str, str]]:
     """Read what `zoo verify` has verified, by the names of records."""
-    file = results_dir / "verified.csv"
-    rows = csv.DictReader(file.read_text().splitlines()) if file.exists() else ()
+    columns = ("record", "verified", "repeated", "repeated_on")
+    rows = sheets.read(results_dir / "verified.csv", columns, words={"repeated": ("", *REPEATED)})
     return {row["record"]: row for row in rows}

@@ -3,11 +3,11 @@
 The likely reason of a difference, which nobody can compute, stands in results/remarks.csv.
 """
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.errors import UserError, nearest
+from zoo import sheets
 from zoo.clock import by_the_clock, clock
 from zoo.families.board import Cell, Line
 from zoo.leaderboard import provenance
@@ -72,12 +72,12 @@ def as_report(lines: Sequence[Line], left_out: Sequence[str], results_dir: Path,
         body = [
             ((line.row.model, line.row.setting), _cells(line, machines, commits, remarks[line.key])) for line in here
         ]
-        parts += [f"## {title}", f"{measure[0].upper()}{measure[1:]}.", table(header, body)]
+        parts += [f"## {escaped(title)}", f"{escaped(measure[0].upper() + measure[1:])}.", table(header, body)]
     known = sorted(" / ".join(key) for key in remarks)
     # not an error, which would end a campaign after its first run
     astray = [f"{said}{nearest(said, known)}" for said in map(" / ".join, written) if said not in known]
     parts += ["## Remarks of no run", bullets(astray)] if astray else []
-    parts += ["## Records left out", bullets(escaped(said) for said in left_out)] if left_out else []
+    parts += ["## Records left out", bullets(left_out)] if left_out else []
     if machines:
         parts += ["## Machines", bullets(f"{_letter(place)}: {said}" for place, said in enumerate(machines))]
     return "\n\n".join(parts) + "\n"
@@ -118,7 +118,7 @@ def _remark(line: Line, remarks: dict[tuple[str, str, str], str]) -> str:
 
 def _read_remarks(file: Path) -> dict[tuple[str, str, str], str]:
     """By table, model and setting."""
-    rows = csv.DictReader(file.read_text().splitlines()) if file.exists() else ()
+    rows = sheets.read(file, ("table", "model", "setting", "remark"))
     return {(row["table"], row["model"], row["setting"]): row["remark"] for row in rows}
 
 

@@ -2,9 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from zoo.families.board import Family, Row, csv_facts
+
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 def as_csv(family: Family, rows: Sequence[Row]) -> str:
@@ -19,6 +22,6 @@ def as_csv(family: Family, rows: Sequence[Row]) -> str:
 
 def safe(value: object) -> object:
     """Keep text from being read as a formula by a spreadsheet."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")) and not NUMBER.fullmatch(value):
         return f"'{value}"
     return value

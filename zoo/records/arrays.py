@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from tasks.errors import UserError
+from tasks.errors import CONTROL, UserError
 from zoo.records.record import Record
 
 CURVES = ("train_loss", "valid_loss", "valid_error")  # (E, R), for every training
@@ -109,6 +109,8 @@ def _check_questions(record: Record, training: str, found: dict[str, np.ndarray]
     except (ValidationError, RecursionError) as error:
         raise ValueError(f"{training}/looks: {str(error).splitlines()[0]}") from None
     for look in looks:
+        if any(CONTROL.search(text) for text in (*look.story, look.question, look.answer, look.said)):
+            raise ValueError(f"{training}/looks hold a control character")
         if str(look.task) not in record.tasks:
             raise ValueError(f"{training}/looks are of task {look.task}, which was not run")
         length = len(look.story)

@@ -2,13 +2,19 @@
 
 import hashlib
 import json
+import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from tasks.errors import UserError
+from tasks.errors import CONTROL, UserError
 from zoo.records.identity import SCHEMA
+
+TARGETS = ("settings.model._target_", "settings.task._target_")
+FILE_NAME = re.compile(r"[\w+][\w.+-]{0,249}")
+LARGEST = 64 * 2**20  # bytes of a record
 
 Name = Annotated[str, Field(pattern=r"^[\w./+-]{1,100}$")]
 Text = Annotated[str, Field(max_length=20_000)]
@@ -111,7 +117,7 @@ class Record(_Checked):
     schema_: Annotated[int, Field(alias="schema")]
     selection: Text
     identity: Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
-    model: Name
+    model: Annotated[str, Field(pattern=r"^[\w+][\w.+-]{0,99}$")]  # becomes a part of file names
     experiment: Name | None
     overrides: list[Text]
     published: Name | None  # key of the published figures
@@ -132,7 +138,7 @@ class Record(_Checked):
     workers: Annotated[int, Field(ge=1, lt=2**20)]
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{3,64}$")] | None
     dirty: bool | None
-    tasks: dict[Annotated[str, Field(pattern=r"^\d{1,6}$")], TaskFigures] = {}  # of questions
+    tasks: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")], TaskFigures] = {}  # of questions
     validation: Validation | None = None  # of sequences
     tests: dict[Annotated[str, Field(pattern=r"^[\w= .]{1,200}$")], FormFigures] = {}  # of sequences
     trainings: dict[Name, Training]
@@ -253,6 +259,7 @@ def _check_settings(settings: dict[str, Any]) -> None:
     for name, kind in expected.items():
         if type(settings.get(name)) is not kind:
             raise ValueError(f"settings.{name} is {settings.get(name)!r}, expected {kind.__name__}")
+    _check_plain(settings, "settings")
     for name in ("model", "task"):
         if not isinstance(settings[name].get("_target_"), str):
             raise ValueError(f"settings.{name}._target_ is {settings[name].get('_target_')!r}, expected a name")
@@ -260,6 +267,35 @@ def _check_settings(settings: dict[str, Any]) -> None:
         raise ValueError("settings.restarts or settings.seed is out of range")
     if settings["protocol"] not in ("per_task", "joint", "fresh"):
         raise ValueError(f"settings.protocol is {settings['protocol']!r}, expected per_task, joint or fresh")
+
+
+def _check_plain(value: Any, place: str) -> None:
+    """Check that settings are data: nothing below the model and the task names code, or is looked up elsewhere."""
+    if isinstance(value, dict):
+        for name, of in value.items():
+            if not name or (name.startswith("_") and f"{place}.{name}" not in TARGETS):
+                raise ValueError(f"{place}.{name[:100]} is no option")
+            _check_plain(of, f"{place}.{name}")
+    elif isinstance(value, list):
+        for of in value:
+            _check_plain(of, place)
+    elif isinstance(value, str) and "${" in value:
+        raise ValueError(f"{place} is {value[:100]!r}, expected a value that is not looked up elsewhere")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{place} is {value}, expected a finite number")
+
+
+def _check_text(value: Any) -> None:
+    """Check that no text holds characters that a terminal would obey."""
+    if isinstance(value, dict):
+        for name, of in value.items():
+            _check_text(name)
+            _check_text(of)
+    elif isinstance(value, list):
+        for of in value:
+            _check_text(of)
+    elif isinstance(value, str) and (found := CONTROL.search(value) or re.search(r"\n", value)):
+        raise ValueError(f"it holds the control character {found[0]!a}")
 
 
 def sealed(record: dict, arrays: bytes) -> dict:
@@ -277,7 +313,14 @@ def _digest(record: dict) -> str:
 def parse(file: Path) -> Record:
     """Read a record and check it; a fault is named in one sentence."""
     try:
+        if not FILE_NAME.fullmatch(file.name):
+            raise ValueError("its name holds other characters than names of records")
+        if not file.is_file():
+            raise ValueError("it is no file")
+        if file.stat().st_size > LARGEST:
+            raise ValueError(f"it has {file.stat().st_size:,} bytes")
         data = json.loads(file.read_bytes())
+        _check_text(data)
         if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
             raise UserError(f"{file}: schema {data['schema']!r}, expected {SCHEMA}; it was written by another version")
         record = Record.model_validate(data)
@@ -290,7 +333,7 @@ def parse(file: Path) -> Record:
         place = ".".join(map(str, first["loc"]))
         said = f"{place}: {first['msg']}" if place else first["msg"]
         raise UserError(f"{file} is not a record of a run ({said}); remove it or restore it with git") from None
-    except (ValueError, RecursionError, IsADirectoryError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         said = str(error).partition("\n")[0][:200]
         raise UserError(f"{file} is not a record of a run ({said}); remove it or restore it with git") from None
     record._file = file

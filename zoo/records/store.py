@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +30,17 @@ def files(results_dir: Path) -> list[Path]:
     return sorted((results_dir / "runs").glob("*.json"), key=lambda file: file.stem.rpartition("-")[2])
 
 
+def readable(results: Path) -> dict[Path, Record]:
+    """Read all records, oldest first; one that is damaged is named and left out."""
+    found = {}
+    for file in files(results):
+        try:
+            found[file] = read(file)
+        except UserError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    return found
+
+
 def find(name: str, results: Path, task: str | None = None) -> Path:
     """Find a record by its file, the beginning of its name or its experiment.
 
@@ -36,7 +48,7 @@ def find(name: str, results: Path, task: str | None = None) -> Path:
     """
     if Path(name).suffix == ".json" and Path(name).exists():
         return Path(name)
-    runs = {file: read(file) for file in files(results)}
+    runs = readable(results)
     # memn2n is not memn2n_mine, if there are both
     whole = [file for file, record in runs.items() if file.stem.startswith(f"{name}-") or record.experiment == name]
     fitting = whole or [file for file in runs if file.stem.startswith(name)]
@@ -54,12 +66,18 @@ def find(name: str, results: Path, task: str | None = None) -> Path:
 def find_identity(results_dir: Path, title: str, identity: str) -> list[Path]:
     """Find records of a run, or of a joined record that contains it, oldest first; several after `rerun=true`."""
 
-    def holds_it(file: Path) -> bool:
-        return file.stem.startswith(f"{title}-{identity}-") or any(
-            part.identity == identity for part in read(file).parts
-        )
-
-    return [file for file in files(results_dir) if file.stem.rsplit("-", 2)[0] == title and holds_it(file)]
+    found = []
+    for file in files(results_dir):
+        if file.stem.rsplit("-", 2)[0] != title:
+            continue
+        try:
+            record = read(file)
+        except UserError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        if identity in (record.identity, *(part.identity for part in record.parts)):
+            found.append(file)
+    return found
 
 
 def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[str, dict]) -> Path:

@@ -6,11 +6,12 @@ A record is data: nothing that it names is trusted.
 from typing import cast
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from tasks.errors import UserError, nearest
-from zoo.paths import conf_folders
+from tasks.errors import UserError
 from zoo.records import Part, Record
 from zoo.runs.compose import compose_config
+from zoo.runs.known import check_known, registered
 from zoo.runs.plan import Plan, plan
 
 # options that change where and how a run is made, and not its figures
@@ -18,28 +19,6 @@ FREE = (
     "data_dir", "cache_dir", "results_dir", "rerun", "logger", "task.download", "trainer.workers", "trainer.threads",
     "trainer.checkpoint_seconds", "trainer.compile", "trainer.kernels",
 )  # fmt: skip
-
-
-def check_known(record: Record) -> None:
-    """Refuse a record whose model or task is registered by no yaml of this installation; nothing is imported."""
-    for group in ("model", "task"):
-        target, known = record.settings[group]["_target_"], targets(group)
-        if target not in known:
-            raise UserError(
-                f"{record.file.name} names {target}, which no yaml in conf/{group}/ registers"
-                f"{nearest(target, list(known))}; nothing of it was loaded"
-            )
-
-
-def targets(group: str) -> dict[str, list[dict]]:
-    """Find what the yaml files of a group register: their options, by `_target_`."""
-    found: dict[str, list[dict]] = {}
-    for folder in conf_folders():
-        for file in sorted([*(folder / group).glob("*.yaml"), *(folder / f"{group}_on_task").rglob("*.yaml")]):
-            options = OmegaConf.to_container(OmegaConf.load(file))
-            if isinstance(options, dict) and isinstance(options.get("_target_"), str):
-                found.setdefault(options["_target_"], []).append(options)
-    return found
 
 
 def plan_again(
@@ -61,9 +40,8 @@ def plan_again(
             raise UserError(f"'{override}' would change the run; what may be set is {', '.join(FREE)}")
     config = cast(dict, OmegaConf.to_container(compose_config(overrides)[0], resolve=True))
     settings, task = record.settings, record.settings["task"]
-    usual: dict = next(
-        (of for of in targets("task")[task["_target_"]] if of.get("name") in (None, task.get("name"))), {}
-    )
+    yamls = (cast(dict, OmegaConf.to_container(OmegaConf.load(file))) for file in registered("task")[task["_target_"]])
+    usual: dict = next((of for of in yamls if of.get("name") in (None, task.get("name"))), {})
     together = max((len(names) for names in settings.get("together", [])), default=1)
     config |= {
         "model": settings["model"],
@@ -73,7 +51,7 @@ def plan_again(
         "restarts": part.restarts,
         "seed": part.seed,
         "trainer": config["trainer"]
-        | {name: settings[name] for name in ("max_epochs", "accelerator")}
+        | {name: settings[name] for name in ("max_epochs", "accelerator") if name in settings}
         | {"together": together}
         | {name: was for name, was in rounding.items() if f"trainer.{name}" not in given},
     }
@@ -81,4 +59,10 @@ def plan_again(
     if ids is not None:
         config["task"]["ids"] = ids
     labels = {name: getattr(record, name) for name in ("model", "experiment", "overrides", "published")}
-    return plan(config, labels | {"command": part.command})
+    try:
+        return plan(config, labels | {"command": part.command})
+    except UserError as error:
+        raise UserError(f"{record.file.name}: {error}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OmegaConfBaseException) as error:
+        said = repr(error).partition("\n")[0][:200]
+        raise UserError(f"the settings of {record.file.name} do not make a run ({said})") from None

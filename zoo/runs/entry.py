@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from tasks.errors import UserError
 from zoo.paths import CONF, conf_folders
+from zoo.pipes import quiet_pipes
 from zoo.runs.messages import ends_with_message, message_of
 
 
@@ -19,7 +20,7 @@ def main(arguments: list[str]) -> None:
     """Make the run, or the sweep, of these arguments."""
     own = [f"hydra.searchpath=[file://{folder}]" for folder in conf_folders()[1:]]
     sys.argv = [sys.argv[0], *arguments, *own]  # where Hydra looks for them
-    with ends_with_message(arguments):
+    with quiet_pipes(), ends_with_message(arguments):
         _hydra()
 
 
@@ -30,6 +31,8 @@ def _hydra(config: DictConfig) -> None:
     job = HydraConfig.get()
     try:
         start(config)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if (message := message_of(error, list(job.overrides.task))) is None:
             raise

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import errno
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -20,7 +19,7 @@ from zoo.runs.options import GROUPS, declared, unknown
 
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # its errors reach us, and are told once
 WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-dir", "-cd")  # of Hydra; a word follows
-STOPPED, PIPE_CLOSED = 130, 141  # exit codes, as shells have them
+STOPPED = 130  # exit code, as shells have it
 # what a folder or a disk refuses; all other errors of files are faults of ours
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
@@ -33,13 +32,20 @@ def ends_with_message(arguments: list[str]) -> Iterator[None]:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(STOPPED)
-    except BrokenPipeError:  # somebody has read enough, as in `zoo models | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(PIPE_CLOSED)
+    except BrokenPipeError:
+        raise  # somebody has read enough: see `quiet_pipes`
     except Exception as error:
         if (message := message_of(error, arguments)) is None:
             raise
         sys.exit(message)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that main memory could not be had: of Python, numpy, torch or C++."""
+    said = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("can't allocate memory" in said or "std::bad_alloc" in said)
+    )
 
 
 def message_of(error: Exception, arguments: list[str]) -> str | None:
@@ -53,6 +59,8 @@ def message_of(error: Exception, arguments: list[str]) -> str | None:
         return str(cause)
     if isinstance(cause, ImportError) and str(cause).startswith("Error loading '"):  # Hydra, of a `_target_`
         return " ".join(str(cause).splitlines()[:2])
+    if is_out_of_memory(cause):
+        return "the memory of this machine does not hold this; type smaller numbers, or fewer restarts"
     if isinstance(cause, OSError) and cause.errno in REFUSED:
         place = cause.filename or "disk"
         return f"{place}: {cause.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"

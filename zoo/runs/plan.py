@@ -91,6 +91,8 @@ def plan(config: dict, labels: dict) -> Plan:
     settings = records.settings_of(config, labels["experiment"], data, packs)
     identity = records.identity_of(settings, kind.RECORDED)
     title = f"{labels['model']}-{data.label}-{config['protocol']}"
+    if "/" in title:  # it becomes the name of files
+        raise UserError(f"the name of a model or task holds a slash: {title}")
     config = config | {"run": {"name": title, "identity": identity}}
     return Plan(config, labels, data, recipe, settings, title, identity, facts, kind, family, weights, packs)
 

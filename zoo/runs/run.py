@@ -12,16 +12,19 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from tasks.errors import UserError
-from tasks.files import Held, exclusive, remove_temporaries, write_atomically
+from tasks.files import Held, exclusive, make_folder, remove_temporaries, write_atomically
 from zoo import records
 from zoo.clock import clock
 from zoo.families import family_of
-from zoo.families.board import read_published
 from zoo.runs.compose import labels_of
 from zoo.runs.fingerprint import code_fingerprint
 from zoo.runs.plan import Plan, plan_config
 from zoo.runs.progress import Progress
 from zoo.runs.workers import train_all, workers_of
+
+
+class BeingMade(UserError):  # noqa: N818
+    """Another process is making this very run."""
 
 
 def start(config: DictConfig) -> None:
@@ -37,7 +40,7 @@ def run(plan: Plan) -> Path:
     if data.notice:
         print(data.notice, file=sys.stderr)
     home = results / "unfinished" / f"{plan.title}-{plan.identity}"
-    home.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(home.parent)
     with _alone(home):
         earlier = plan.recorded()
         for folder in ("runs", "weights"):  # of an attempt that was killed while it wrote
@@ -114,7 +117,7 @@ def _alone(work: Path) -> Iterator[None]:
         with exclusive(work.with_suffix(".lock")):
             yield
     except Held:
-        raise UserError(
+        raise BeingMade(
             f"another process is making this very run ({work.name}); wait for it, or change an option, seed for example"
         ) from None
 
@@ -124,7 +127,7 @@ def show(record: records.Record) -> None:
     family = family_of(record.family)
     print(family.heading(record))
     Console().print(family.terminal(record))
-    published = read_published(record.file.parent.parent, family.published_file)
+    published = family.published(record.file.parent.parent)
     print(family.against_paper(family.row_of(record, published)))
     speed = f"{record.examples_per_second:,} training examples per second in each, all restarts together"
     print(f"{clock(record.wall_seconds)} in {record.workers} process(es), {speed}")

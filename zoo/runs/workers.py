@@ -18,6 +18,7 @@ from tasks.errors import UserError
 from zoo import records
 from zoo.kinds import Kind
 from zoo.runs.data import load_data
+from zoo.runs.messages import is_out_of_memory
 from zoo.runs.progress import Progress
 
 
@@ -100,6 +101,14 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
         raise UserError(
             f"the GPU's memory does not hold {len(names)} × {config['restarts']} networks with their batches; "
             f"type {less}, or fewer restarts"
+        ) from None
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        less = f"trainer.together={len(names) // 2}" if len(names) > 1 else "a smaller model.recipe.batch_size"
+        raise UserError(
+            f"the memory of this machine does not hold {len(names)} × {config['restarts']} networks with their "
+            f"batches; type {less}, fewer restarts, or trainer.workers=1"
         ) from None
     finally:
         torch.set_flush_denormal(False)

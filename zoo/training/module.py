@@ -125,7 +125,7 @@ class EnsembleTraining(pl.LightningModule):
         weights, sgd = self.ensemble.weights, self.recipe.optimizer == "sgd"
         gradient = weights.grad
         assert gradient is not None
-        if kernels.usable(weights):
+        if kernels.usable(weights) and self.recipe.optimizer in ("sgd", "adam"):
             step = weights.detach(), gradient, self._rates[:, 0], self._clip
             if sgd:
                 descend.sgd(*step)

@@ -73,7 +73,7 @@ function standing(word) {
 }
 
 function signOf(word) {
-  return standings[word].sign;
+  return standings[word]?.sign ?? "";
 }
 
 // a ground whose depth tells a share, in percent

@@ -110,20 +110,12 @@ function provenance(row) {
   const lines = [
     ["Record", `results/runs/${record.name}.json`],
     ...record.runs.flatMap((run) => made(run, record.runs.length > 1)),
-    ["Verified", verified(record.name)],
     ["Data, sha256", record.settings.data_sha256 ?? "not recorded"],
     ["Paper", record.paper ? el("a", { href: record.paper, rel: "noreferrer" }, record.paper) : NONE],
+    ["Verified", data.verified[record.name] ?? "not yet: zoo verify"],
     ["Selection", record.selection],
   ];
   return el("dl", {}, lines.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
-}
-
-// when zoo verify last held a record against its predictions, and made one of its cells again
-function verified(name) {
-  const row = data.verified[name];
-  if (!row) return "not yet";
-  const again = row.repeated_on ? `; a cell was made again on ${row.repeated_on}, equal ${row.repeated}` : "";
-  return `${row.verified}: its errors follow from its predictions${again}`;
 }
 
 // how a run was made; several may be joined in one record
