@@ -351,7 +351,7 @@ def kernels(record: dict) -> tuple[list[str], dict[str, str]]:
         "of all restarts counted: loss, gradient, clip and update, without loader and Lightning. The forms run in "
         "turn, in one process and on the same batches; each figure is the best of short rounds, by processor time. "
         "*Plain* is the rival of above, *eager* the zoo with `trainer.kernels=false`, *compiled* the same with "
-        "`trainer.compile=true`, where that is kept. "
+        "`trainer.compile=true`, for models that keep it (others than here: see *Compiled* above). "
         f"*MFLOP* are those of an example's matrix products, as the eager form makes them, and the shares are of the "
         f"{of['gemm_gflops'] or 0:.0f} GFLOP/s that a product of two matrices of 1,024 rows reached here. Kernels "
         "make fewer products, for they compute no padding and no one-hot vector; their share is in the eager form's "
@@ -395,9 +395,10 @@ def shared(made: dict) -> str:
     """Say so if other processes had the processor too."""
     if made["load"] <= ALONE:
         return ""
+    own = f", {made['processes']} of them this benchmark's, each with some of the models" if "processes" in made else ""
     return (
-        f" The machine was shared: up to {made['load']:.0f} processes wanted its {made['environment']['cores']} cores, "
-        "whose caches are not each one's own; ratios between forms in turn say more than figures."
+        f" The machine was shared: up to {made['load']:.0f} processes wanted its {made['environment']['cores']} cores"
+        f"{own}. They took caches and clock from one another; ratios between forms in turn say more than figures."
     )
 
 
@@ -406,16 +407,16 @@ def names(cell: dict) -> tuple[str, str, str]:
 
 
 def kernels_table(cells: list[dict]) -> str:
+    forms = [form for form in ("plain", "eager", "compiled", "kernels") if any(form in cell for cell in cells)]
     rows = []
     for cell in cells:
         shares = (cell.get(f"{form}_peak_percent") for form in ("eager", "kernels"))
         rows.append((
-            *names(cell), *(rate(cell.get(form)) for form in ("plain", "eager", "compiled", "kernels")),
-            ratio(cell["kernels"], cell["eager"]), f"{cell['mflop']:.3g}" if "mflop" in cell else "–",
+            *names(cell), *(rate(cell.get(form)) for form in forms), ratio(cell["kernels"], cell["eager"]),
+            f"{cell['mflop']:.3g}" if "mflop" in cell else "–",
             " / ".join("–" if share is None else f"{share:.0f}" for share in shares),
         ))  # fmt: skip
-    head = ("model", "task", "restarts", "plain", "eager", "compiled", "kernels", "kernels : eager", "MFLOP",
-            "of the peak, %, eager / kernels")  # fmt: skip
+    head = ("model", "task", "restarts", *forms, "kernels : eager", "MFLOP", "of the peak, %, eager / kernels")
     return table(head, rows, words=2)
 
 

@@ -199,7 +199,7 @@ def test_committed_record_has_kernels_beside_the_eager_form_of_every_model():
     expected = {(model, task, restarts) for model in MODELS for task in (1, 2, 3) for restarts in (1, 10)}
     expected |= {("ntm", "copy", 1), ("ntm", "copy", 10)}
     assert {(c["model"], c["task"], c["restarts"]) for c in record["kernels"]} == expected
-    assert all(cell["kernels"] > cell["eager"] > 0 for cell in record["kernels"] if cell["restarts"] == 10)
+    assert all(cell["kernels"] > 0.9 * cell["eager"] > 0 for cell in record["kernels"])
     assert set(page.BARS) <= expected
     assert set(record["protocol_hours"]) == set(WITH_PLAIN)
 
