@@ -246,8 +246,12 @@ def measure(
     cells, top = Cells(models, quick), None if quick else peak()
     found: dict = {"kernels": [], "kernels_on_threads": []}
 
-    def made() -> dict:
-        made = {"load": round(max(load, os.getloadavg()[0]), 1), "gemm_gflops": top and round(top, 1)}
+    def made(complete: bool = False) -> dict:
+        made = {
+            "complete": complete,
+            "load": round(max(load, os.getloadavg()[0]), 1),
+            "gemm_gflops": top and round(top, 1),
+        }
         return {name: of for name, of in found.items() if of} | {"kernels_made": made | finish(began)}
 
     for number in threads if not quick else (1,):
@@ -266,7 +270,7 @@ def measure(
                 print(f"{json.dumps(entry)}  {entry['kernels'] / entry['eager']:.2f}x", file=sys.stderr)
             note(made())
     torch.set_num_threads(1)
-    return made()
+    return made(complete=True)
 
 
 def protocol(models: list[str], note: Callable[[dict], None] = print) -> dict:
@@ -276,6 +280,12 @@ def protocol(models: list[str], note: Callable[[dict], None] = print) -> dict:
     """
     began, load = time.monotonic(), os.getloadavg()[0]
     hours: dict = {}
+
+    def made(complete: bool = False) -> dict:
+        made = {"complete": complete, "load": round(max(load, os.getloadavg()[0]), 1), "cores": CORES}
+        made |= {"restarts": 10, "batches": SAMPLED}
+        return {"protocol_hours": hours, "protocol_made": made | finish(began)}
+
     data = {size: corpora(size, tuple(range(1, 21))) for size in ("10k", "1k")}
     known: dict[str, list[float]] = {}  # seconds of an example, by the options that decide them
     torch.set_num_threads(1)
@@ -294,9 +304,8 @@ def protocol(models: list[str], note: Callable[[dict], None] = print) -> dict:
         of_model = hours.setdefault(named["model"], {})
         of_model[named["size"]] = round(each / 3600 / CORES, 3)
         print(f"{named['model']} {named['size']}: {of_model[named['size']]:.2f} h", file=sys.stderr)
-        made = {"load": round(max(load, os.getloadavg()[0]), 1), "restarts": 10, "batches": SAMPLED, "cores": CORES}
-        note({"protocol_hours": hours, "protocol_made": made | finish(began)})
-    return {"protocol_hours": hours, "protocol_made": made | finish(began)}
+        note(made())
+    return made(complete=True)
 
 
 def seconds_of_example(model: dict, corpus: object, most: float = 0.2) -> float:

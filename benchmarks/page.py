@@ -392,13 +392,15 @@ def kernels(record: dict) -> tuple[list[str], dict[str, str]]:
 
 
 def shared(made: dict) -> str:
-    """Say so if other processes had the processor too."""
+    """Say so if other processes had the processor too, or if the benchmark was broken off."""
+    broken = "" if made.get("complete", True) else " **It was broken off: what is missing was not measured.**"
     if made["load"] <= ALONE:
-        return ""
+        return broken
     own = f", {made['processes']} of them this benchmark's, each with some of the models" if "processes" in made else ""
     return (
         f" The machine was shared: up to {made['load']:.0f} processes wanted its {made['environment']['cores']} cores"
         f"{own}. They took caches and clock from one another; ratios between forms in turn say more than figures."
+        f"{broken}"
     )
 
 
@@ -440,7 +442,10 @@ def protocol(record: dict) -> tuple[list[str], dict[str, str]]:
             sorted(hours.items())]  # fmt: skip
     rows.append(("**sum**", *(f"**{sums[size]:.1f}**" for size in sizes)))
     rows.append(("to reach, at most", *(f"{PROTOCOL_HOURS[size]:g}" for size in sizes)))
-    rows.append(("", *(within(sums[size], PROTOCOL_HOURS[size]) for size in sizes)))
+    whole = {size: all(size in found for found in hours.values()) for size in sizes}
+    rows.append(
+        ("", *(within(sums[size], PROTOCOL_HOURS[size]) if whole[size] else "not all measured" for size in sizes))
+    )
     return [
         "## The full protocol",
         made_by(of, THROUGHPUT, "kernels --protocol") + shared(of),
