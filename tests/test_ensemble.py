@@ -147,6 +147,11 @@ def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order
         second.set_epoch(epoch)
         orders.append([batch.question[0].tolist() for batch in second])
     assert orders[0] != orders[1] != orders[2]
+    order_of_lengths = set()
+    for epoch in range(8):
+        both.set_epoch(epoch)
+        order_of_lengths.add(tuple(batch.stories.shape[2] for batch in both))
+    assert len(order_of_lengths) > 1  # short stories do not come first in every epoch
 
 
 def test_curves_are_means_over_questions_and_percents_of_them(corpus):
