@@ -684,7 +684,7 @@ MUTANTS = (
     Mutant(
         "run-again", "zoo/runs/run.py",
         'if earlier and not config["rerun"]:', "if False:",
-        "test_run.py::TestRun::test_is_not_made_twice_unless_asked test_campaign.py",
+        "test_selection.py::test_the_same_run_is_not_made_twice",
     ),
     Mutant(
         "run-other-code", "zoo/runs/run.py",
