@@ -331,6 +331,8 @@ def test_facts_are_found_where_they_get_most_attention():
     # the best hops give 0.5, 0.3 and 0.7
     assert got.tolist() == [True, True, False, False, False]
     assert finds_facts(attention.flip(0).expand(4, 5, 2, 3), support).equal(got.expand(4, 5))
+    shared = torch.tensor([[[0.4, 0.4, 0.2]]])  # as much is not more
+    assert finds_facts(shared, torch.tensor([[0]])).tolist() == [False]
 
 
 @pytest.fixture
