@@ -208,8 +208,8 @@ MUTANTS = (
     ),
     Mutant(
         "T10", "zoo/training/callbacks.py",
-        "def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:\n        # a training",
-        "def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:\n        # a training",
+        "end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:\n        # a",
+        "start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:\n        # a",
         "test_run.py::test_a_training_that_stops_goes_on_as_an_undisturbed_one",
     ),
     # --- training
@@ -353,7 +353,7 @@ MUTANTS = (
     ),
     Mutant(
         "model-entnet-slope", "zoo/models/entnet.py",
-        "torch.where(x > 0, x, self.slope * x)", "torch.where(x > 0, x, self.slope.abs() * x)",
+        "return torch.where(x > 0, x, self.slope * x)", "return x.relu()",
         "test_entnet.py",
     ),
     Mutant(
@@ -597,7 +597,7 @@ MUTANTS = (
     Mutant(
         "board-unknown-commit", "zoo/families/board.py",
         "if record.dirty or record.dirty is None:", "if record.dirty:",
-        "test_leaderboard.py test_report.py",
+        "test_leaderboard.py::test_code_that_is_not_known_is_marked",
     ),
     Mutant(
         "board-published-elsewhere", "zoo/families/babi.py",
@@ -643,7 +643,7 @@ MUTANTS = (
     Mutant(
         "board-hits-mean", "zoo/families/wikimovies.py",
         "100 - got.valid_errors[got.selected]", "100 - min(got.test_errors)",
-        "test_wikimovies.py::test_a_run_leaves_its_record_and_its_row",
+        "test_families.py::test_hits_are_those_of_the_selected_restart_on_test_and_on_validation",
     ),
     Mutant(
         "board-sequences-selected", "zoo/families/algorithmic.py",
@@ -714,7 +714,7 @@ MUTANTS = (
     Mutant(
         "run-bounds", "zoo/runs/bounds.py",
         "KEPT * NUMBER * weights * restarts,", "KEPT * NUMBER * weights,",
-        "test_run.py::test_a_mistake_gets_one_clear_message",
+        "test_run.py::test_memory_for_all_restarts_is_counted",
     ),
     Mutant(
         "run-interrupted", "zoo/runs/messages.py",
