@@ -147,6 +147,11 @@ def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order
         second.set_epoch(epoch)
         orders.append([batch.question[0].tolist() for batch in second])
     assert orders[0] != orders[1] != orders[2]
+    order_of_lengths = set()
+    for epoch in range(8):
+        both.set_epoch(epoch)
+        order_of_lengths.add(tuple(batch.stories.shape[2] for batch in both))
+    assert len(order_of_lengths) > 1  # short stories do not come first in every epoch
 
 
 def test_curves_are_means_over_questions_and_percents_of_them(corpus):
@@ -348,6 +353,8 @@ def test_facts_are_found_where_they_get_most_attention():
     # the best hops give 0.5, 0.3 and 0.7
     assert got.tolist() == [True, True, False, False, False]
     assert finds_facts(attention.flip(0).expand(4, 5, 2, 3), support).equal(got.expand(4, 5))
+    shared = torch.tensor([[[0.4, 0.4, 0.2]]])  # as much is not more
+    assert finds_facts(shared, torch.tensor([[0]])).tolist() == [False]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.configs import ROOT
 from tests.records import add, as_dialog, as_sequences, csv_of, markdown, raw, rewrite, rows_of, short_markdown
 from zoo import records
 from zoo.commands import VERBS
-from zoo.families import FAMILIES, register
+from zoo.families import FAMILIES, register, wikimovies
 from zoo.families.board import Measure, QuestionFamily
 from zoo.leaderboard.generate import check, write
 
@@ -126,6 +126,11 @@ def test_bits_of_sequences_are_medians_or_those_of_the_selected_restart(tmp_path
     line = FAMILIES["algorithmic"].line(rows[0])
     assert line.headline.ours == 4.5
     assert line.besides == "median of the restarts 8.00; 45.00 at length=120 (median 80.00)"
+
+
+def test_hits_are_those_of_the_selected_restart_on_test_and_on_validation(tmp_path):
+    record = records.read(add(tmp_path, tasks=(1,), restarts=3))  # restart 1, of which validation has 1 % wrong
+    assert wikimovies.figures(record) == pytest.approx((93.9, 100 - (2 + 6.1 + 30) / 3, 99.0))
 
 
 # --- without torch

@@ -237,6 +237,14 @@ def test_uncommitted_code_is_marked(results):
     assert as_rows(results)[0]["marks"] == "uncommitted code"
 
 
+@pytest.mark.parametrize(("dirty", "marks"), [(False, ()), (True, ("uncommitted code",)), (None, ("unknown commit",))])
+def test_code_that_is_not_known_is_marked(results, dirty, marks):
+    add(results, dirty=dirty)
+    (row,) = rows_of(results)
+    assert row.marks == marks
+    assert row.is_of_known_code is not bool(marks)
+
+
 def test_same_records_same_bytes_in_any_order(results, tmp_path_factory):
     first = add(results)
     second = add(results, model="gated_memn2n", identity="e")

@@ -147,6 +147,7 @@ def test_places_without_a_question_cost_nothing(model, corpus):
     masked = batch._replace(answer=torch.where(torch.arange(len(batch.answer)) < len(first.answer), batch.answer, PAD))
     expected = sum(network.loss(network(first), first).values())
     torch.testing.assert_close(sum(network.loss(answer, masked).values()), expected)
+    assert network.cost(answer, masked) == network.cost(network(first), first)
 
 
 @pytest.mark.slow

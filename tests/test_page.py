@@ -211,6 +211,15 @@ def test_the_paired_test_is_exact_with_ties():
     seen = 2 + 2 + 4 + 5.5 + 5.5
     assert signed_rank(differences) == 2 * sum(one >= seen for one in sums) / len(sums)
     assert signed_rank([0.0] * 20) == 1.0
+    random = np.random.RandomState(3)
+    for _ in range(20):
+        differences = random.choice([-3, -2, -1, 1, 1, 2], 8) / 10
+        size = np.abs(differences)
+        ranks = [(size < one).sum() + ((size == one).sum() + 1) / 2 for one in size]  # the middle of those that tie
+        sums = [sum(itertools.compress(ranks, signs)) for signs in itertools.product((0, 1), repeat=8)]
+        seen = sum(itertools.compress(ranks, differences > 0))
+        tails = sum(one >= seen for one in sums), sum(one <= seen for one in sums)
+        assert signed_rank(list(differences)) == min(1, 2 * min(tails) / len(sums))
 
 
 def test_the_interval_is_the_bootstrap_of_the_mean():

@@ -21,10 +21,12 @@ from tests.tiny_babi import corpora_of, load_babi, write_release
 from zoo import records
 from zoo.families import FAMILIES
 from zoo.runs import messages
+from zoo.runs.bounds import check_networks
 from zoo.runs.compose import compose_config
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
 from zoo.runs.run import begun, show
+from zoo.training.build import build
 from zoo.training.train import train
 
 # patience ends the linear starts at different epochs, and the training before its last epoch
@@ -359,6 +361,15 @@ def test_memory_is_compared_with_that_of_the_machine(monkeypatch, tmp_path):
     plan_of(given)
     monkeypatch.setattr(machine, "memory", lambda: 2**10)
     assert "of memory at least, and this machine has" in message_of(given)
+
+
+def test_memory_for_all_restarts_is_counted(monkeypatch, corpus):
+    network = build(config("model=lstm")["model"], corpus.sizes, 0)
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    monkeypatch.setattr(machine, "memory", lambda: 12 * weights * 100)
+    check_networks(network, 2, 1)
+    with pytest.raises(UserError, match=rf"restarts=1000, {weights:,} weights each"):
+        check_networks(network, 1000, 1)
 
 
 def test_an_interrupted_program_ends_with_130(capsys):

@@ -103,6 +103,12 @@ def test_errors_and_questions_are_those_of_the_test(both):
     assert record.trainings["1"].examples == 3 * epochs * len(corpus.train)
 
 
+def test_the_same_run_is_not_made_twice(both, folder, capsys):
+    assert run(folder, "seed=3", "restarts=3").record == both.record
+    assert "this run has been made" in capsys.readouterr().out
+    assert list((folder / "results/runs").glob(f"*-{both.record.identity}-*.json")) == [both.record.file]
+
+
 def test_restarts_differ_by_their_seeds_and_by_nothing_else(both, folder):
     record, arrays, _ = both
     losses = arrays["1/train_loss"]

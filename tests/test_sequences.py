@@ -22,7 +22,7 @@ from zoo.commands.draw import picture, tapes_of
 from zoo.families.algorithmic import task_of
 from zoo.interface import SequenceNetwork, bits, wrong_bits
 from zoo.kinds import stories
-from zoo.kinds.sequences import evaluation_batches, training_batches
+from zoo.kinds.sequences import evaluation_batches, figures, training_batches
 from zoo.models.lstm import SequenceLSTM
 from zoo.models.ntm import SequenceNTM
 from zoo.runs.data import load_data
@@ -230,6 +230,17 @@ def test_stories_do_not_grow(corpus):
     network = build(config("model=memn2n")["model"], corpus.sizes, 0)
     with pytest.raises(UserError, match=r"model.recipe.grow_epochs=3: expected 0"):
         stories.training_batches(corpus, network, [0], 32, grow_epochs=3)
+
+
+def test_the_tape_that_is_kept_is_that_of_the_selected_restart():
+    given = config("model=ntm", "task=copy", *SMALL["ntm"], *SHORT["copy"], *LITTLE)
+    corpus = load_data(given).trainings["copy"]
+    networks = [build(given["model"], corpus.sizes, seed) for seed in (1, 2)]
+    first, second = (figures(Ensemble(networks), corpus, selected)["tapes"] for selected in (0, 1))
+    for form, tape in figures(Ensemble(networks[1:]), corpus, 0)["tapes"].items():
+        for name, table in tape.items():
+            torch.testing.assert_close(second[form][name], table, atol=2e-3, rtol=1e-2)
+        assert not first[form]["outputs"].equal(tape["outputs"])
 
 
 def test_costs_are_those_of_the_bits_that_are_asked_for():
