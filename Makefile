@@ -14,17 +14,20 @@ run: $(STAMP)
 quick: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy zoo tasks
 	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy zoo tasks
 	@# file by file, in four processes at most: each loads torch, and compiles for itself
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-# how fast everything is, on an idle machine; ten minutes, then three, then less than one
+# how fast everything is, on an idle machine: twenty minutes with kernels, then six, three and less than one
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.kernels --protocol
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.store
 

@@ -27,6 +27,15 @@ GOALS = {
     "wmn": ("the author's, Keras", {1: (1_900, 8_000), 2: (1_900, 8_000)}),
 }
 COPYING = ("loudinthecloud/pytorch-ntm", 196, 3_000)  # sequences a second
+# kernels against the eager form, by model, task and restarts, on one thread
+BARS = {
+    ("memn2n", 1, 10): 9.0, ("memn2n", 2, 10): 8.0, ("gated_memn2n", 2, 10): 6.0, ("kv_memnn", 2, 10): 6.0,
+    ("memnn", 2, 10): 3.0, ("entnet", 1, 10): 3.0, ("entnet", 2, 10): 3.6, ("lstm", 2, 10): 5.0, ("dmn", 2, 10): 3.0,
+    ("dmn_plus", 2, 10): 2.5, ("wmn", 2, 10): 2.0, ("ntm", 2, 10): 3.0, ("ntm", "copy", 10): 4.0,
+    ("transformer", 2, 10): 1.5, ("entnet", 2, 1): 4.0, ("lstm", 2, 1): 4.0, ("dmn", 2, 1): 4.0, ("ntm", 2, 1): 4.0,
+}  # fmt: skip
+PROTOCOL_HOURS = {"10k": 30.0, "1k": 5.0}  # of the full protocol on two cores, at most
+ALONE = 1.5  # load of a machine that does little else
 GAIN = {1: 3.0}  # ten restarts against one, on task 1; elsewhere they are not to be slower
 OUTSIDE = 15  # percent of a step with ten restarts, at most
 QUESTION_MS, STORE_GB = 20, 2  # a question to a store of a million triples, and all that its process holds, at most
@@ -34,10 +43,21 @@ QUESTION_MS, STORE_GB = 20, 2  # a question to a store of a million triples, and
 
 def add(results: Path, name: str, record: dict) -> None:
     """Write a record, and the page and the plots that follow from all records there."""
+    _write(results, name, record)
+    print(f"{record['wall_seconds']:.0f} s; written: {results.name}/{name} and {results.name}/{PAGE}")
+
+
+def _write(results: Path, name: str, record: dict) -> None:
     write_atomically(results / name, lambda stream: stream.write(dump(record).encode()))
     for file, content in made(results).items():
         write_atomically(results / file, lambda stream, content=content: stream.write(content.encode()))
-    print(f"{record['wall_seconds']:.0f} s; written: {results.name}/{name} and {results.name}/{PAGE}")
+
+
+def update(results: Path, name: str, found: dict) -> None:
+    """Put what was found in place of what a record holds of it, and write the page anew."""
+    file = results / name
+    record = json.loads(file.read_text()) if file.exists() else {}
+    _write(results, name, record | found)
 
 
 def dump(record: dict) -> str:
@@ -54,9 +74,17 @@ def dump(record: dict) -> str:
 def made(results: Path) -> dict[str, str]:
     """Make every file that follows from the records, by its path."""
     parts, files = ["# Speed and memory"], {}
-    for name, chapter in ((THROUGHPUT, throughput), (SCALING, scaling), (STORE, store)):
-        if (results / name).exists():
-            text, plots_of_it = chapter(json.loads((results / name).read_text()))
+    chapters = (
+        (THROUGHPUT, "cells", throughput),
+        (THROUGHPUT, "kernels", kernels),
+        (THROUGHPUT, "protocol_hours", protocol),
+        (SCALING, "curves", scaling),
+        (STORE, "ms", store),
+    )
+    for name, needed, chapter in chapters:
+        record = json.loads((results / name).read_text()) if (results / name).exists() else {}
+        if needed in record:
+            text, plots_of_it = chapter(record)
             parts += text
             files |= plots_of_it
     return {PAGE: "\n\n".join(parts) + "\n"} | files
@@ -68,13 +96,20 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]], words: int = 1) 
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 
 
-def made_by(record: dict, name: str) -> str:
-    """Say how a chapter was made."""
+def made_by(record: dict, name: str, command: str = "") -> str:
+    """Say how a chapter was made.
+
+    Args:
+        record: of its command, or what it says of its making.
+        name: of the record's file.
+        command: of the benchmark; that of the file's name if none is given.
+    """
     environment = record["environment"]
     versions = environment["versions"]
     state = "" if record["dirty"] is False else ", with changes that are not in it"
     return (
-        f"Made by `python -m benchmarks.{Path(name).stem}` from [{Path(name).name}]({name}); do not edit it. "
+        f"Made by `python -m benchmarks.{command or Path(name).stem}` from [{Path(name).name}]({name}); "
+        "do not edit it. "
         f"{environment['processor']}, {environment['cores']} cores, {environment['system']}; Python "
         f"{versions['python']}, torch {versions['torch']}; {environment['finished'][:10]}, in "
         f"{record['wall_seconds'] / 60:.1f} minutes; commit {str(record['commit'])[:10]}{state}."
@@ -304,6 +339,119 @@ def slope(x: list[float], y: list[float | None]) -> float | None:
 
 def exponent(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
+
+
+def kernels(record: dict) -> tuple[list[str], dict[str, str]]:
+    of, cells = record["kernels_made"], record["kernels"]
+    parts = [
+        "## Kernels",
+        made_by(of, THROUGHPUT, "kernels") + shared(of),
+        "bAbI 10k, models as in `conf/model/`, with their batches, some of all lengths; where the release lacks "
+        "questions, generated ones. Figures are training examples a second (sequences where the task is `copy`), those "
+        "of all restarts counted: loss, gradient, clip and update, without loader and Lightning. The forms run in "
+        "turn, in one process and on the same batches; each figure is the best of short rounds, by processor time. "
+        "*Plain* is the rival of above, *eager* the zoo with `trainer.kernels=false`, *compiled* the same with "
+        "`trainer.compile=true`, where that is kept. "
+        f"*MFLOP* are those of an example's matrix products, as the eager form makes them, and the shares are of the "
+        f"{of['gemm_gflops'] or 0:.0f} GFLOP/s that a product of two matrices of 1,024 rows reached here. Kernels "
+        "make fewer products, for they compute no padding and no one-hot vector; their share is in the eager form's "
+        "MFLOP all the same, and may be above 100 %.",
+        "### One thread",
+        kernels_table(cells),
+    ]
+    threads = record["kernels_on_threads"]
+    if threads:
+        parts += [
+            f"### {threads[0]['threads']} threads",
+            "By the clock, so that other processes show.",
+            table(
+                ("model", "task", "restarts", "eager", "kernels", "kernels : eager"),
+                [(*names(c), rate(c["eager"]), rate(c["kernels"]), ratio(c["kernels"], c["eager"])) for c in threads],
+                words=2,
+            ),
+        ]
+    found = {(c["model"], c["task"], c["restarts"]): c for c in cells}
+    known = [bar for bar in BARS if bar in found]
+    if known:
+        rows = []
+        for bar in known:
+            reached = found[bar]["kernels"] / found[bar]["eager"]
+            rows.append((*names(found[bar]), f"{reached:.1f}", f"{BARS[bar]:g}", verdict(reached, BARS[bar])))
+        head = ("model", "task", "restarts", "kernels : eager", "to reach", "")
+        parts += ["### What kernels were to gain", "On one thread.", table(head, rows, words=2)]
+    beside = public(found)
+    if beside:
+        head = ("model", "task", "public code", "its rate", "plain", "kernels", "kernels : public", "kernels : plain")
+        parts += [
+            "### Beside public code",
+            "Ten restarts on one thread with kernels, beside the best public code as others have measured it (see "
+            "above) and beside the plain rival, which trains one network.",
+            table(head, beside, words=3),
+        ]
+    return parts, {}
+
+
+def shared(made: dict) -> str:
+    """Say so if other processes had the processor too."""
+    if made["load"] <= ALONE:
+        return ""
+    return (
+        f" The machine was shared: up to {made['load']:.0f} processes wanted its {made['environment']['cores']} cores, "
+        "whose caches are not each one's own; ratios between forms in turn say more than figures."
+    )
+
+
+def names(cell: dict) -> tuple[str, str, str]:
+    return cell["model"], str(cell["task"]), str(cell["restarts"])
+
+
+def kernels_table(cells: list[dict]) -> str:
+    rows = []
+    for cell in cells:
+        shares = (cell.get(f"{form}_peak_percent") for form in ("eager", "kernels"))
+        rows.append((
+            *names(cell), *(rate(cell.get(form)) for form in ("plain", "eager", "compiled", "kernels")),
+            ratio(cell["kernels"], cell["eager"]), f"{cell['mflop']:.3g}" if "mflop" in cell else "–",
+            " / ".join("–" if share is None else f"{share:.0f}" for share in shares),
+        ))  # fmt: skip
+    head = ("model", "task", "restarts", "plain", "eager", "compiled", "kernels", "kernels : eager", "MFLOP",
+            "of the peak, %, eager / kernels")  # fmt: skip
+    return table(head, rows, words=2)
+
+
+def public(found: dict[tuple, dict]) -> list[tuple[str, ...]]:
+    """Hold kernels with ten restarts against the public code that was measured earlier."""
+    codes = [(model, task, code, rates[task][0]) for model, (code, rates) in GOALS.items() for task in rates]
+    rows = []
+    for model, task, code, rate_of_it in [*codes, ("ntm", "copy", *COPYING[:2])]:
+        if (model, task, 10) in found and rate_of_it:
+            ours, plain = found[model, task, 10]["kernels"], found.get((model, task, 1), {}).get("plain")
+            rows.append((model, str(task), code, rate(rate_of_it), rate(plain), rate(ours), ratio(ours, rate_of_it),
+                         ratio(ours, plain)))  # fmt: skip
+    return rows
+
+
+def protocol(record: dict) -> tuple[list[str], dict[str, str]]:
+    of, hours = record["protocol_made"], record["protocol_hours"]
+    sizes = list(PROTOCOL_HOURS)
+    sums = {size: sum(found.get(size, 0.0) for found in hours.values()) for size in sizes}
+    rows = [(model, *(f"{found[size]:.2f}" if size in found else "–" for size in sizes)) for model, found in
+            sorted(hours.items())]  # fmt: skip
+    rows.append(("**sum**", *(f"**{sums[size]:.1f}**" for size in sizes)))
+    rows.append(("to reach, at most", *(f"{PROTOCOL_HOURS[size]:g}" for size in sizes)))
+    rows.append(("", *(within(sums[size], PROTOCOL_HOURS[size]) for size in sizes)))
+    return [
+        "## The full protocol",
+        made_by(of, THROUGHPUT, "kernels --protocol") + shared(of),
+        f"Hours on {of['cores']} cores that all 20 tasks × {of['restarts']} restarts of each model take with kernels "
+        "and the epochs, batches and other settings of `conf/experiment/`, if none ends early. Of each "
+        f"task {of['batches']} training batches with {of['restarts']} restarts were measured, those at the quarters of "
+        "a sample from over an epoch that is sorted by story length, the better of two rounds by processor "
+        "time, update included; and the drawing of an epoch's batches, or of its first 0.3 seconds. Seconds an example "
+        "times examples, epochs and restarts, on half of the cores each, make the hours; validation and test, about a "
+        "tenth as many examples without a backward, are not among them.",
+        table(("model", *sizes), rows),
+    ], {}
 
 
 def scaling(record: dict) -> tuple[list[str], dict[str, str]]:

@@ -1,7 +1,7 @@
 """python -m benchmarks.throughput [--quick]: time every model in training and evaluation, beside a plain baseline.
 
-Writes results/benchmarks/throughput.json, and results/benchmarks.md with its plot. Under ten minutes; --quick is under
-one, on small generated data, and writes where --results says only.
+Writes results/benchmarks/throughput.json, and results/benchmarks.md with its plot. Under ten minutes, and then those of
+benchmarks.kernels; --quick is under one, on small generated data, and writes where --results says only.
 """
 
 import argparse
@@ -50,13 +50,6 @@ FORMS = (
     Form("zoo ×10", 10, of_zoo, ("trainer.compile=false", "trainer.kernels=false")),
     Form("zoo ×10 compiled", 10, of_zoo, ("trainer.compile=true", "trainer.kernels=false")),
 )
-# on these tasks, on one thread: compiling takes its time
-COMPILED = {
-    "memn2n": (1, 2), "gated_memn2n": (1, 2), "kv_memnn": (1, 2), "memnn": (1, 2), "entnet": (1, 2), "wmn": (1,),
-    "lstm": (1,), "dmn": (1,), "ntm": (1,),
-}  # fmt: skip
-
-
 # a model at another size, on the longer stories, where ten restarts at once may outgrow the cache
 WIDE = {"memn2n, d = 50": ("memn2n", "model.dim=50")}
 LONGER = (2, 3)
@@ -143,7 +136,7 @@ def measure(plan: Plan, models: list[str]) -> dict:
                     compiled(form),
                 )
                 for form in forms
-                if not compiled(form) or (int(task) in COMPILED.get(label, ()) and plan is USUAL)
+                if not compiled(form) or (int(task) in kernels.COMPILED.get(label, ()) and plan is USUAL)
             ]
             got = in_turn(sides, plan.rounds)
             cells += got
@@ -180,14 +173,14 @@ def measure(plan: Plan, models: list[str]) -> dict:
         "cells": cells,
         "switches": switches,
         "copying": copying,
-        **kernels.measure(models, quick=plan is not USUAL),
     } | finish(began)
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     given, results = options(parser, arguments)
-    page.add(results, page.THROUGHPUT, measure(QUICK if given.quick else USUAL, given.models))
+    page.update(results, page.THROUGHPUT, measure(QUICK if given.quick else USUAL, given.models))
+    kernels.write(results, lambda note: kernels.measure(given.models, given.quick, note))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import re
 import tarfile
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from tasks.errors import UserError
 
@@ -58,7 +58,7 @@ def read_files(path: Path, folder: tuple[str, ...], pattern: str, damaged: str) 
     sizes: dict[str, int] = {}
     try:
         with gzip.open(path) as unpacked:
-            bounded = _Bounded(unpacked, path)
+            bounded = _Bounded(cast(IO[bytes], unpacked), path)
             with tarfile.open(fileobj=bounded, mode="r|") as archive:  # type: ignore[call-overload]
                 for number, member in enumerate(archive):
                     if number >= MEMBERS or member.size < 0:

@@ -33,7 +33,9 @@ SHORT = {
 }
 LITTLE = ("task.valid_size=40", "task.test_size=6")
 
-TIMES = ("train_seconds", "wall_seconds", "resumed", "examples_per_second", "environment", "commit", "dirty")
+TIMES = (
+    "train_seconds", "wall_seconds", "resumed", "examples_per_second", "environment", "commit", "dirty", "sha256",
+)  # fmt: skip
 
 
 # --- in a process of their own

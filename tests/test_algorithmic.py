@@ -189,8 +189,21 @@ class TestSequencesOfATask:
         assert all(one.inputs.equal(other.inputs) for one, other in zip(first, again, strict=True))
         other_seed = algorithm(name, "task.valid_size=80", "task.seed=1")
         assert not next(iter(other_seed.valid)).inputs.equal(first[0].inputs)
-        learned = task.train.task.draw(2, torch.Generator().manual_seed(0), *task.valid.forms[0])
-        assert not learned.inputs.equal(first[0].inputs)
+        for number, form in enumerate(task.valid.forms[:8]):  # nothing that is shown early in training
+            shown = next(task.valid.of_form(number)).inputs
+            for step in (step for step in range(8) if task.train.form("training", step) == form):
+                assert not task.train.draw(step, [0], 2).inputs[0].equal(shown)
+
+    def test_to_choose_by_are_others_than_those_to_test_with(self, name):
+        task = algorithm(name, "task.valid_size=120")
+        form = ",".join(
+            f"{part}:{value}" for part, value in zip(task.train.task.form, task.valid.forms[0], strict=True)
+        )
+        test = algorithm(name, f"task.test=[{{{form}}}]", "task.test_size=3").test
+        assert test.forms == task.valid.forms[:1]
+        assert not next(test.of_form(0)).inputs.equal(next(task.valid.of_form(0)).inputs)
+        if any(low < high for low, high in task.train.ranges):  # nor do their forms follow those of training
+            assert task.valid.forms != [task.train.form("training", step) for step in range(len(task.valid.forms))]
 
     def test_to_evaluate_are_drawn_alike_for_every_device(self, name):
         task = algorithm(name, "task.valid_size=80", "task.test_size=3").to("meta")  # which cannot draw

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hydra.utils import get_class
 
-from benchmarks import hashing, page, store
+from benchmarks import hashing, kernels, page, store
 from benchmarks.plain import PLAIN, PaddedQuestions, optimizer_of, plain_of, step
 from benchmarks.without import GATHERED, read_for_each_question, told_apart
 from tasks.batch import NONE, PAD
@@ -135,6 +135,75 @@ def test_compiling_pays_when_the_seconds_that_it_saves_are_those_that_it_took():
     assert page.compiling(page.Cells({"cells": [eager], "forms": {"zoo ×10": 10}}), []) == ""
 
 
+KERNELS = {
+    "kernels_made": {
+        "load": 0.7, "gemm_gflops": 80.0, "wall_seconds": 480.0, "commit": "0" * 40, "dirty": False,
+        "environment": {"processor": "a processor", "cores": 2, "system": "Linux", "finished": "2026-11-30T01:00:00Z",
+                        "versions": {"python": "3.11", "torch": "2.13"}},
+    },
+    "kernels": [
+        {"model": "entnet", "task": 1, "restarts": 1, "eager": 1000.0, "kernels": 5000.0, "plain": 1_460.0},
+        {"model": "entnet", "task": 1, "restarts": 10, "eager": 5000.0, "kernels": 14_600.0, "compiled": 6000.0,
+         "mflop": 4.0, "eager_peak_percent": 25.0, "kernels_peak_percent": 73.0},
+        {"model": "ntm", "task": "copy", "restarts": 10, "eager": 800.0, "kernels": 3920.0},
+    ],
+    "kernels_on_threads": [{"model": "lstm", "task": 2, "restarts": 10, "threads": 2, "eager": 5.0, "kernels": 40.0}],
+}  # fmt: skip
+
+
+def test_kernels_stand_beside_the_eager_form_and_are_held_against_their_bars_and_public_code():
+    parts, _ = page.kernels(KERNELS)
+    text = "\n".join(parts)
+    assert "| entnet | 1 | 10 | – | 5,000 | 6,000 | 14,600 | 2.9 | 4 | 25 / 73 |" in text
+    assert "| entnet | 1 | 10 | 2.9 | 3 | **missed**, 97 % of it |" in text
+    assert "| ntm | copy | 10 | 4.9 | 4 | reached |" in text
+    assert "| lstm | 2 | 10 | 5 | 40 | 8 |" in text
+    assert "| entnet | 1 | jimfleming, TensorFlow | 730 | 1,460 | 14,600 | 20 | 10 |" in text
+    assert "| ntm | copy | loudinthecloud/pytorch-ntm | 196 | – | 3,920 | 20 | – |" in text
+    assert "shared" not in text
+    busy = KERNELS | {"kernels_made": KERNELS["kernels_made"] | {"load": 7.2}}
+    assert "The machine was shared: up to 7 processes wanted its 2 cores" in page.kernels(busy)[0][1]
+
+
+def test_hours_of_the_protocol_are_summed_and_held_against_their_bars():
+    hours = {"dmn": {"10k": 20.0, "1k": 3.0}, "wmn": {"10k": 11.0}}
+    made = KERNELS["kernels_made"] | {"cores": 2, "restarts": 10, "batches": 2}
+    lines = page.protocol({"protocol_hours": hours, "protocol_made": made})[0][-1].splitlines()
+    assert lines[2:] == [
+        "| dmn | 20.00 | 3.00 |",
+        "| wmn | 11.00 | – |",
+        "| **sum** | **31.0** | **3.0** |",
+        "| to reach, at most | 30 | 5 |",
+        "|  | **missed**, 1 times as much | reached |",
+    ]
+
+
+def test_an_interrupted_benchmark_of_kernels_leaves_what_it_came_to_and_what_others_found(tmp_path):
+    page.update(tmp_path, page.THROUGHPUT, {"protocol_hours": {}, "protocol_made": KERNELS["kernels_made"] | {
+        "cores": 2, "restarts": 10, "batches": 2}})  # fmt: skip
+
+    def broken_off(note) -> dict:
+        note(KERNELS)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        kernels.write(tmp_path, broken_off)
+    record = json.loads((tmp_path / page.THROUGHPUT).read_text())
+    assert record["kernels"] == KERNELS["kernels"]
+    assert "protocol_hours" in record
+    assert "## Kernels" in (tmp_path / page.PAGE).read_text()
+
+
+def test_committed_record_has_kernels_beside_the_eager_form_of_every_model():
+    record = json.loads((ROOT / "results" / page.THROUGHPUT).read_text())
+    expected = {(model, task, restarts) for model in MODELS for task in (1, 2, 3) for restarts in (1, 10)}
+    expected |= {("ntm", "copy", 1), ("ntm", "copy", 10)}
+    assert {(c["model"], c["task"], c["restarts"]) for c in record["kernels"]} == expected
+    assert all(cell["kernels"] > cell["eager"] > 0 for cell in record["kernels"] if cell["restarts"] == 10)
+    assert set(page.BARS) <= expected
+    assert set(record["protocol_hours"]) == set(WITH_PLAIN)
+
+
 def test_a_large_store_is_held_against_its_bars():
     record = json.loads((ROOT / "results" / page.STORE).read_text())
     assert record["triples"] == 1_000_000, "python -m benchmarks.store measures the whole of it"
@@ -159,10 +228,14 @@ def test_a_small_store_is_measured_and_only_the_whole_goes_into_results(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("benchmark", "heading"), [("throughput", "## Throughput"), ("scaling", "## Growth")])
+@pytest.mark.parametrize(
+    ("benchmark", "heading"),
+    [("throughput", "## Throughput"), ("kernels", "## Kernels"), ("scaling", "## Growth")],
+)
 def test_a_quick_run_measures_and_writes_its_page(benchmark, heading, tmp_path):
     command = [sys.executable, "-m", f"benchmarks.{benchmark}", "--quick", "--models", "memn2n", "--results"]
     done = subprocess.run([*command, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert heading in (tmp_path / "benchmarks.md").read_text()
-    assert "memn2n" in (tmp_path / f"benchmarks/{benchmark}.json").read_text()
+    file = page.SCALING if benchmark == "scaling" else page.THROUGHPUT
+    assert "memn2n" in (tmp_path / file).read_text()

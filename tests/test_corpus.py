@@ -106,3 +106,44 @@ def test_join_tells_every_story_in_the_words_of_one_vocabulary(corpus):
         assert text(joint, joint.test, i) == text(corpus, corpus.test, i)
         assert text(joint, joint.test, n + i) == text(corpus, corpus.test, i)
         assert joint.words[joint.test.answer[n + i]] == corpus.words[corpus.test.answer[i]]
+
+
+def test_join_renames_the_words_and_sentences_of_every_corpus():
+    """Two tasks number the same words otherwise, and one has longer sentences."""
+
+    def of(*people: str) -> Corpus:
+        lexicon = Lexicon()
+        lines = [
+            f"1 {people[0]} went to the barn.",
+            f"2 {people[1]} ran to the yard.",
+            f"3 Where is {people[1]}? \tyard\t2",
+        ]
+        split = read("\n".join([*lines, f"4 Where is {people[0]}? \tbarn\t1\n"]).encode(), "x", 1, lexicon)
+        return Corpus(list(lexicon.words), lexicon.table(), split, split, split)
+
+    corpora = [of("Ada", "Ben"), of("the old barn owl", "Ada")]
+    assert corpora[0].words.index("yard") != corpora[1].words.index("yard")
+    joint = join(corpora)
+    assert sorted(joint.words) == sorted({word for corpus in corpora for word in corpus.words})
+
+    def told(corpus: Corpus, split, number: int) -> list:
+        batch = corpus.by_question(split, torch.tensor([number]), 4)
+        rows = [*batch.stories[0].tolist(), int(batch.question[0])]
+        texts = [[corpus.words[word] for word in corpus.sentences[row].tolist() if word] for row in rows]
+        return [*texts, corpus.words[int(batch.answer[0])], batch.support[0].tolist()]
+
+    for part in ("train", "valid", "test"):
+        expected = [told(corpus, corpus.splits[part], number) for corpus in corpora for number in (0, 1)]
+        assert [told(joint, joint.splits[part], number) for number in range(4)] == expected
+
+
+def test_a_word_that_training_has_as_an_answer_only_has_been_seen():
+    lexicon = Lexicon()
+    texts = (
+        "1 Ada is in the barn.\n2 Is Ada in the barn? \tyes\t1\n",
+        "1 Ada is in the barn.\n2 Is Ada in the yard? \tno\t1\n",
+    )
+    train, test = (read(text.encode(), "x", 1, lexicon) for text in texts)
+    corpus = Corpus(list(lexicon.words), lexicon.table(), train, test, test)
+    unseen = [word for word, new in zip(corpus.words, corpus.unseen.tolist(), strict=True) if new]
+    assert sorted(unseen) == ["no", "yard"]

@@ -16,7 +16,9 @@ from tests.configs import EXPERIMENTS, MODELS, ROOT, config
 from tests.records import markdown, raw, rewrite, rows_of
 from tests.runs import arrays, run, the_record
 from tests.tiny_dialog import load_dialogs, write_dialogs
+from zoo import records
 from zoo.families.dialog import accuracy_of, has_match, published_of
+from zoo.kinds import stories
 from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.parts import encoders
 from zoo.training.build import build, check_fits, registered
@@ -275,6 +277,28 @@ def test_a_row_of_the_table_runs_with_and_without_match_types(row, kind, request
             ("valid", "test", "oov"), (2,)
         )
     assert figures["curves"]["valid_loss"].isfinite().all()
+
+
+def test_a_dialog_with_one_wrong_reply_is_wrong_and_each_test_set_has_its_own_replies(little, monkeypatch):
+    said = {}
+    for part, split in little.splits.items():
+        one_wrong = split.answer.clone()
+        one_wrong[0] = one_wrong[0] % (len(little.answers) - 1) + 1
+        said[part] = torch.stack([one_wrong, split.answer])
+    given = iter([said[part] for part in little.splits if part != "train"])
+    monkeypatch.setattr(stories, "predict", lambda ensemble, batches: (next(given), None))
+    got = stories.figures(Ensemble([network_of("memn2n", little, seed) for seed in (1, 2)]), little, 0)
+    for part in ("valid", "test", "oov"):
+        split = little.splits[part]
+        (errors,), (dialogs,) = got["errors"][part].values(), got["dialog_errors"][part].values()
+        assert errors.tolist() == pytest.approx([100 / len(split), 0])
+        assert dialogs.tolist() == pytest.approx([100 / len(split.lengths), 0])
+    arrays = {}
+    of_run = {"selected": 0, "best_epoch": torch.tensor([0, 0])}
+    task = records.KINDS["stories"].figures_of({"1": got | of_run}, arrays)["tasks"]["1"]
+    for part, name, errors in (("test", "predictions", "test_errors"), ("oov", "predictions_oov", "oov_errors")):
+        assert arrays[f"1/{name}"].tolist() == said[part].tolist()
+        assert task[errors] == pytest.approx(got["errors"][part][1].tolist(), abs=1e-4)
 
 
 def test_words_looked_up_add_up_as_counted_ones(little, monkeypatch):

@@ -25,6 +25,15 @@ def test_dmn_plus_is_its_equations(uneven):
     compare(network, batch, answer)
 
 
+def test_weights_cost_what_l2_says(uneven):
+    network = DMNPlus(**uneven.sizes._asdict(), l2=0.5)
+    batch = uneven.by_question(uneven.train, torch.arange(3), network.window)
+    costs = {name: (of**2).sum() for name, of in network.named_parameters() if name != "words" and name[0] != "b"}
+    assert len(costs) == 8
+    expected = 3 * 0.5 * sum(costs.values())  # for each question
+    torch.testing.assert_close(network.loss(network(batch), batch)["l2"], expected)
+
+
 def test_dropout_drops_its_share_and_keeps_the_mean(uneven):
     network = DMNPlus(**uneven.sizes._asdict(), dropout=0.25)
     batch = uneven.by_question(uneven.train, torch.arange(len(uneven.train)), network.window)

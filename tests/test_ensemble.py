@@ -97,6 +97,8 @@ def test_restarts_draw_by_seed_and_epoch_alone(name, by_length, corpus):
             assert one.question[1].equal(other.question[0])
             assert one.noise[1].equal(other.noise[0])
     first_of_5 = next(iter(both)).question
+    assert not first_of_5[0].equal(first_of_5[1])
+    assert not all(batch.noise[0].equal(batch.noise[1]) for batch in both)
     both.set_epoch(6)
     assert not next(iter(both)).question.equal(first_of_5)
 
@@ -147,9 +149,24 @@ def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order
     assert orders[0] != orders[1] != orders[2]
 
 
+def test_curves_are_means_over_questions_and_percents_of_them(corpus):
+    recipe = Recipe(learning_rate=0.0, batch_size=32, epochs=2)  # the last batch of 120 is smaller
+    training = trained("lstm", corpus, [1, 2], recipe)
+    for k, seed in enumerate((1, 2)):
+        network = build(config("model=lstm")["model"], corpus.sizes, seed).double()
+        for split, name in ((corpus.train, "train_loss"), (corpus.valid, "valid_loss")):
+            batch = corpus.by_story(split, torch.arange(len(split.lengths)))
+            mean = network.loss(network(batch), batch)["answer"] / len(split)
+            curve = getattr(training, f"{name}_curve")[:, k]
+            assert curve.tolist() == pytest.approx([mean.item()] * 2, rel=1e-4), name
+        wrong = network(batch).scores.argmax(-1) != batch.answer
+        assert training.valid_error_curve[:, k].tolist() == pytest.approx([100 * float(wrong.double().mean())] * 2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_restart_goes_where_an_optimizer_of_its_own_rate_takes_it(name, corpus):
-    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=16, epochs=3, anneal_every=2, clip=1e9)
+    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=40, epochs=3, anneal_every=2, clip=1e9)
     together = trained("entnet", corpus, [3], recipe)
     network = build(config("model=entnet")["model"], corpus.sizes, 3).double()
     batches = training_batches(corpus, network, [3], recipe.batch_size)
@@ -164,6 +181,27 @@ def test_a_restart_goes_where_an_optimizer_of_its_own_rate_takes_it(name, corpus
             optimizer.step()
     weights = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
     torch.testing.assert_close(together.ensemble.weights[0], weights, rtol=1e-5, atol=1e-6)  # rates are single
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_is_itself_in_single_precision_too(name, corpus):
+    """In single precision kernels make the steps that they know."""
+    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=16, epochs=1, clip=1.0)
+    ensemble = Ensemble([build(config("model=memn2n", "model.dim=4")["model"], corpus.sizes, seed) for seed in (1, 2)])
+    batches = list(training_batches(corpus, ensemble.network, [1, 2], recipe.batch_size))[:3]
+    start, ends = ensemble.weights.detach().clone(), []
+    for wish in ("auto", False):
+        with kernels.switched(wish):
+            training = EnsembleTraining(ensemble, recipe)
+            optimizer = training.configure_optimizers()
+            with torch.no_grad():
+                ensemble.weights.copy_(start)
+            training.on_train_epoch_start()
+            for batch in batches:
+                training.step(batch, optimizer)
+            ends.append(ensemble.weights.detach().clone())
+    assert not torch.equal(ends[0], start)
+    torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-5)
 
 
 def test_a_gradient_that_overflows_is_passed_over(corpus, monkeypatch):
@@ -287,6 +325,15 @@ class TestSelection:
     def test_epochs_of_the_linear_start_are_not_eligible(self):
         best = self.updated(([0.0], [1.0], [False]), ([5.0], [1.0], [True]))
         assert (best.epoch.tolist(), best.error.tolist()) == ([1], [5.0])
+
+    def test_no_epoch_of_the_linear_start_is_chosen_though_it_has_the_lowest_error(self, corpus):
+        # a rate of zero after the start: the weights stay, and the softmax makes them worse
+        recipe = Recipe(learning_rate=0.0, epochs=3, linear_start_epochs=6, linear_start_rate=0.003, clip=5.0)
+        training = trained("memn2n", corpus, [1, 2], recipe)
+        linear, rest = training.valid_error_curve[:6], training.valid_error_curve[6:]
+        assert (linear.amin(0) < rest.amin(0)).any()
+        assert (training.best.epoch >= 6).all()
+        torch.testing.assert_close(training.best.error, rest.amin(0))
 
     def test_the_restart_of_lowest_error_of_equals_that_of_lowest_loss_at_the_end(self):
         yes = [True, True, True]

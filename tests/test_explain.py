@@ -69,7 +69,7 @@ def test_the_newest_record_that_has_the_task_is_taken(results, tmp_path, capsys)
     explains("run=memn2n", "task=1", f"results_dir={tmp_path}")
     said = capsys.readouterr().out
     setting = "default, model.recipe.batch_size=8, restarts=2"
-    assert said.startswith(f"memn2n-1k-per_task-a-1: {setting}, official data; task 1\n")
+    assert said.startswith(f"memn2n-1k-per_task-a-1: {setting}, official data (task 1: not the release's")
     assert records.find("memn2n", tmp_path, "4").stem == records.find("memn2n", tmp_path).stem
     assert records.find("memn2n", tmp_path, "4").stem == "memn2n-dialog-per_task-b-2"
 

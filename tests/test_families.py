@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from tests.configs import ROOT
-from tests.records import add, as_dialog, raw, rewrite, rows_of
+from tests.records import add, as_dialog, as_sequences, csv_of, markdown, raw, rewrite, rows_of, short_markdown
 from zoo import records
 from zoo.commands import VERBS
 from zoo.families import FAMILIES, register
@@ -101,6 +101,31 @@ def test_a_record_of_a_family_that_is_not_known_is_left_out_and_named(tmp_path, 
     write(tmp_path)
     assert "family 'riddles' is not known" in capsys.readouterr().err
     assert len(rows_of(tmp_path)) == 1
+
+
+def test_bits_of_sequences_are_medians_or_those_of_the_selected_restart(tmp_path):
+    file = add(tmp_path, tasks=(1,), model="ntm", restarts=3)
+    as_sequences(file)
+    record = raw(file)
+    record["settings"]["restarts"] = 3
+    record["validation"] |= {"bits": [3.0, 2.0, 9.0], "wrong_bits": [1.0, 0.5, 4.0], "best_epochs": [4, 5, 6]}
+    for form, tenfold in (("length=10", 1), ("length=120", 10)):
+        of = {"bits": [8.0, 4.5, 60.0], "wrong_bits": [2.0, 1.5, 30.0]}
+        record["tests"][form] |= {name: [tenfold * figure for figure in figures] for name, figures in of.items()}
+    rewrite(file, record)
+    rows = rows_of(tmp_path, "algorithmic")
+    first = csv_of(rows, "algorithmic")[0]
+    assert (first["bits"], first["wrong_bits"]) == ("4.5000", "1.5000")
+    assert (first["median_bits"], first["median_wrong_bits"], first["validation_bits"]) == (
+        "8.0000",
+        "2.0000",
+        "2.0000",
+    )
+    assert "| length=10 | 8.00 | 2.00 | length=120 | 80.00 | 20.00 |" in short_markdown(rows, "algorithmic")
+    assert "| 4.50 (1.5), median 8.00 (2.0) | 45.00 (15.0), median 80.00 (20.0) |" in markdown(rows, "algorithmic")
+    line = FAMILIES["algorithmic"].line(rows[0])
+    assert line.headline.ours == 4.5
+    assert line.besides == "median of the restarts 8.00; 45.00 at length=120 (median 80.00)"
 
 
 # --- without torch

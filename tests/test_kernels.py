@@ -107,17 +107,19 @@ def test_options_have_kernels_too(name: str, options: list[str], uneven: Corpus)
 
 @pytest.mark.parametrize("name", MODELS)
 def test_restart_k_is_the_single_run(name: str, uneven: Corpus):
-    """And a repeat gives the same bits, with any number of threads."""
+    """And a repeat gives the same bits; on two threads only torch's own products may round otherwise."""
     ensemble = perturbed(name, uneven)
     batch = some_batch(ensemble, uneven)
     losses, gradients = differentiated(ensemble, batch, True)
-    try:
-        torch.set_num_threads(2)
-        again = differentiated(ensemble, batch, True)
-    finally:
-        torch.set_num_threads(1)
+    again = differentiated(ensemble, batch, True)
     assert losses.equal(again[0])
     assert gradients.equal(again[1])
+    try:
+        torch.set_num_threads(2)
+        threaded = differentiated(ensemble, batch, True)
+    finally:
+        torch.set_num_threads(1)
+    torch.testing.assert_close(threaded[1], gradients, rtol=1e-5, atol=1e-6)
     model = config(f"model={name}")["model"]
     for k in range(len(SEEDS)):
         alone = Ensemble([build_model(model, uneven.sizes, SEEDS[k])])
@@ -128,7 +130,7 @@ def test_restart_k_is_the_single_run(name: str, uneven: Corpus):
             for field, table in zip(batch._fields, batch, strict=True)
         ]
         loss, gradient = differentiated(alone, type(batch)(*tables), True)
-        torch.testing.assert_close(loss[0], losses[k])
+        torch.testing.assert_close(loss[0], losses[k], rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(gradient[0], gradients[k], rtol=1e-4, atol=1e-5)
 
 
@@ -144,9 +146,10 @@ def test_an_answer_does_not_depend_on_the_rest_of_the_batch(name: str, uneven: C
     torch.testing.assert_close(many[:, : few.shape[1]], few, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("clip", [0.5, 1e3])  # shorter than every gradient, and longer
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_a_step_of_the_optimizer_is_the_plain_one(optimizer: str, corpus: Corpus):
-    recipe = Recipe(optimizer=optimizer, learning_rate=0.01, batch_size=12, clip=0.5)
+def test_a_step_of_the_optimizer_is_the_plain_one(optimizer: str, clip: float, corpus: Corpus):
+    recipe = Recipe(optimizer=optimizer, learning_rate=0.01, batch_size=12, clip=clip)
     after = []
     for wish in (False, True):
         with kernels.switched(wish):
@@ -200,7 +203,8 @@ def test_a_damaged_library_is_built_again(fresh):
         file.write_bytes(damaged)
         build.library.cache_clear()
         assert isinstance(build.library("encode"), ctypes.CDLL)
-    assert build._whole(file)
+        assert file.read_bytes()[:4] == content[:4]
+        assert file.read_bytes() != damaged
 
 
 def test_other_flags_make_another_library(fresh, monkeypatch):
@@ -209,6 +213,19 @@ def test_other_flags_make_another_library(fresh, monkeypatch):
     monkeypatch.setattr(build, "FLAGS", tuple(flag for flag in build.FLAGS if flag != "-O3"))
     build.library("descend")
     assert len(list(fresh.glob("descend-*.so"))) == 2
+
+
+@pytest.mark.parametrize("name", ["memn2n", "entnet", "dmn"])
+def test_none_is_called_where_they_are_switched_off(name: str, corpus: Corpus, monkeypatch):
+    ensemble = perturbed(name, corpus)
+    batch = some_batch(ensemble, corpus)
+    called = []
+    call = kernels.call
+    monkeypatch.setattr(kernels, "call", lambda name, *given: called.append(name) or call(name, *given))
+    for wish in (True, False):
+        called.clear()
+        differentiated(ensemble, batch, wish)
+        assert bool(called) is wish
 
 
 @pytest.mark.parametrize("wish", [True, False])

@@ -14,10 +14,14 @@ from zoo.training.ensemble import Ensemble
 def test_shows_the_question_as_it_was_answered(name, uneven):
     torch.manual_seed(4)
     ensemble = Ensemble([build(config(f"model={name}")["model"], uneven.sizes, seed) for seed in (1, 2)])
+    second = Ensemble([build(config(f"model={name}")["model"], uneven.sizes, 2)])
     said, _ = predict(ensemble, evaluation_batches(uneven, uneven.test, ensemble.network))
     for number in range(len(uneven.test)):
         shown = example(ensemble, 1, uneven, uneven.test, number)
         split = uneven.test
+        alone = example(second, 0, uneven, uneven.test, number)
+        for hop, expected in zip(shown["attention"], alone["attention"], strict=True):
+            assert hop == pytest.approx(expected, abs=0.002)
         assert shown["said"] == uneven.words[said[1, number]]
         assert shown["answer"] == uneven.words[split.answer[number]]
         assert len(shown["story"]) == min(int(split.told[number]), ensemble.network.window)

@@ -10,7 +10,7 @@ from tests.reference import memn2n as plain
 from zoo.models.gated_memn2n import GatedMemN2N
 from zoo.models.memn2n import MemN2N
 from zoo.parts.encoders import ENCODERS, position_encoding
-from zoo.parts.slots import time_index
+from zoo.parts.slots import time_index, time_with_gaps
 
 SLOTS = 5  # fewer than the longest story has sentences, so that the window is tested too
 
@@ -149,6 +149,20 @@ def test_noise_leaves_gaps_and_keeps_the_order(corpus):
     assert 0.4 < float((shift.sum(1) > 0).float().mean()) < 0.6
     counts = torch.bincount(shift.sum(1), minlength=11)[1:].float()
     assert (counts > 0.04 * counts.sum()).all()
+
+
+def test_an_empty_memory_lies_before_or_behind_every_sentence_with_the_same_chance():
+    """After one sentence or none: half of the stories have one empty memory, half of these have it at their end."""
+    told = torch.ones(20_000, dtype=torch.long)
+    time = time_with_gaps(told, 5, 1.0, torch.Generator().manual_seed(0))
+    assert (time[:, 1:] == PAD).all()
+    assert torch.bincount(time[:, 0]).tolist() == [0, pytest.approx(15_000, abs=300), pytest.approx(5_000, abs=300)]
+    # among ten sentences an empty memory has eleven places; behind the last sentence it moves all ten
+    time = time_with_gaps(10 * told, 20, 0.1, torch.Generator().manual_seed(0))
+    moved = torch.bincount((time - time_index(10 * told, 20)).sum(1), minlength=11).float() / len(told)
+    expected = torch.full((11,), 0.5 / 11)
+    expected[0] += 0.5
+    torch.testing.assert_close(moved, expected, atol=0.01, rtol=0)
 
 
 def test_unfilled_slots_take_their_share_of_the_softmax(corpus):

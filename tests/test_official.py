@@ -137,7 +137,19 @@ def test_an_archive_writes_nothing_where_it_is_read(release, tmp_path):
     before = set(tmp_path.rglob("*"))
     corpora, _ = load(evil, release.parent / "cache", [1], "1k", "en", False)
     assert len(corpora[1].test) == 60
+    inside = sorted(file.name for file in (release / official.FOLDER / "en").iterdir())
+    assert sorted(official.find(evil).files("en")) == inside  # neither what lies elsewhere nor what a link names
     assert {f for f in set(tmp_path.rglob("*")) - before if "cache" not in f.parts} == set()
+
+
+def test_a_member_larger_than_any_file_of_the_release_is_not_read(release, tmp_path, monkeypatch):
+    home = tmp_path / "packed"
+    home.mkdir()
+    with tarfile.open(home / official.ARCHIVE, "w:gz") as tar:
+        tar.add(release / official.FOLDER, official.FOLDER)
+    monkeypatch.setattr("tasks.release.LARGEST", 10)
+    with pytest.raises(UserError, match="no file of the release has"):
+        load(home, tmp_path / "cache", [1], "1k", "en", False)
 
 
 class TestDownload:

@@ -1,6 +1,8 @@
 """Records: old ones are completed, wrong ones are refused by name, and options that are neutral change no identity."""
 
 import copy
+import subprocess
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ from pydantic import ValidationError
 
 from tasks.errors import UserError
 from tests.records import add, as_sequences, raw, rewrite, settings_of
+from tests.tiny_babi import stories, write_release
 from zoo import records
 from zoo.records import identity
+from zoo.runs.plan import plan_of
 
 
 @pytest.fixture
@@ -137,6 +141,13 @@ def test_figures_of_sequences_are_checked_too(file, path, value, said):
         records.read(file)
 
 
+def change_a_number(file: Path) -> None:
+    """Change an array that stays what an array of a record is to be."""
+    arrays = dict(np.load(file))
+    arrays["1/valid_error"][0, 0] += 1
+    np.savez_compressed(file, **arrays)
+
+
 def test_a_record_of_a_later_version_is_not_guessed_at(file):
     rewrite(file, raw(file) | {"schema": 2})
     with pytest.raises(UserError, match=r"schema 2, expected 1; it was written by another version"):
@@ -148,8 +159,9 @@ def test_a_record_of_a_later_version_is_not_guessed_at(file):
     [
         (lambda file: file.write_text(file.read_text().replace('"workers": 1', '"workers": 2', 1)), "checksum"),
         (lambda file: np.savez(file.with_suffix(".npz"), **{"1/valid_error": np.zeros((3, 2))}), "npz is damaged"),
+        (lambda file: change_a_number(file.with_suffix(".npz")), "npz is damaged .its checksum is another one"),
     ],
-    ids=["record", "arrays"],
+    ids=["record", "arrays", "a number"],
 )
 def test_what_somebody_has_edited_since_is_noticed(file, change, said):
     records.arrays(records.read(file))
@@ -158,7 +170,87 @@ def test_what_somebody_has_edited_since_is_noticed(file, change, said):
         records.arrays(records.read(file))
 
 
+def test_runs_that_end_in_the_same_second_get_names_of_their_own(tmp_path, monkeypatch):
+    store = import_module("zoo.records.store")
+    now = records.environment() | {"finished": "2026-11-30T23:59:59Z"}
+    monkeypatch.setattr(store, "environment", lambda: now)
+    files = [add(tmp_path, tasks=(1,), shift=shift) for shift in (0.0, 1.0, 2.0)]
+    assert [file.stem.rpartition("-")[2] for file in files] == ["20261130235959", "20261201000000", "20261201000001"]
+    assert [records.read(file).tasks["1"].test_errors[0] for file in files] == [2.0, 3.0, 4.0]
+    assert records.files(tmp_path) == files
+
+
 # --- identities
+
+
+def test_other_data_make_another_run(tmp_path):
+    plans = {}
+    for name, seed in (("one", 1), ("same", 1), ("other", 2)):
+        home = write_release(tmp_path / name, tasks=(1,)) / "tasks_1-20_v1-2/en"
+        (home / "qa1_little-world_train.txt").write_text(stories(40, seed=seed))
+        given = ["model=memn2n", "task=babi", f"data_dir={tmp_path / name}", f"cache_dir={tmp_path / 'cache'}"]
+        plans[name] = plan_of([*given, f"results_dir={tmp_path / 'results'}"]).identity
+    assert plans["one"] == plans["same"] != plans["other"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", 1), ("restarts", 3), ("max_epochs", 5), ("protocol", "joint"), ("data_sha256", "1"),
+        ("experiment", "another"), ("model.dim", 21), ("model.recipe.learning_rate", 0.5), ("task.ids", [3]),
+        ("accelerator", "gpu"), ("compile", True), ("kernels", False),
+    ],
+)  # fmt: skip
+def test_what_decides_figures_decides_the_identity(name, value):
+    before = settings_of("model=memn2n", "task=babi")
+    assert records.identity_of(changed(before, name, value), "stories") != records.identity_of(before, "stories")
+
+
+def test_where_and_how_a_run_is_made_does_not_decide_its_identity(tmp_path):
+    given = ["model=memn2n", "task.source=generated", "task.size=20", "task.ids=[1,2]", f"cache_dir={tmp_path}"]
+    usual = plan_of(given).identity
+    free = ("logger=none", "trainer.workers=2", "trainer.checkpoint_seconds=5", "rerun=true", "task.ids=[2,1]")
+    assert plan_of([*given, *free, f"results_dir={tmp_path}"]).identity == usual
+    for decides in ("seed=1", "task.size=30", "trainer.max_epochs=3", "model.hops=2"):
+        assert plan_of([*given, decides]).identity != usual, decides
+
+
+# --- the code that a run was made with
+
+
+def test_changes_that_git_does_not_know_are_recorded(tmp_path, monkeypatch):
+    def git(*words: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        done = subprocess.run(("git", *identity, *words), cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def recorded(results: str = "results") -> dict:
+        return records.commit_of_code(tmp_path / results)
+
+    monkeypatch.setattr(import_module("zoo.records.environment"), "ROOT", tmp_path)
+    assert recorded() == {"commit": None, "dirty": None}  # no git
+    git("init", "-q")
+    for name in ("zoo/x.py", "results/published.csv", "README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "all")
+    clean = {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    assert recorded() == clean
+    for name in ("results/published.csv", "results/runs.json", "README.md", "mine/runs.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("changed\n")
+    assert recorded("mine") == clean  # what runs write themselves
+    assert recorded() == clean | {"dirty": True}
+    (tmp_path / "mine/runs.json").unlink()
+    for change in (lambda: (tmp_path / "zoo/x.py").write_text("x = 2\n"), lambda: (tmp_path / "new.py").touch()):
+        change()
+        assert recorded() == clean | {"dirty": True}
+        git("stash", "-q", "-u")
+        assert recorded() == clean
+
+
+# --- options that are neutral
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,38 @@ def test_what_differs_is_named(folder):
         again(folder, "run=changed", "task=2")
 
 
+def test_answers_and_curves_that_differ_are_named_of_the_task_that_was_asked_for(folder):
+    def change(record: dict) -> None:
+        pass
+
+    tampered(folder, "answered", change)
+    (file,) = (folder / "results/runs").glob("answered-*.npz")
+    arrays = dict(np.load(file))
+    arrays["2/predictions"][1, 3] += 1
+    arrays["2/valid_loss"][0, 0] += 1
+    arrays["6/predictions"][0, 0] += 1
+    np.savez(file, **arrays)
+    with pytest.raises(ValueError, match="NOT the same as answered") as caught:
+        again(folder, "run=answered", "task=2")
+    differ = [line.strip() for line in str(caught.value).splitlines() if line.endswith("differ")]
+    assert sorted(differ) == ["2/predictions differ", "2/valid_loss differ"]
+
+
+def test_a_record_that_names_code_of_its_own_is_refused_before_anything_is_imported(folder, monkeypatch):
+    (folder / "mine.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(folder)
+    for group in ("model", "task"):
+
+        def change(record: dict, group: str = group) -> None:
+            record["settings"][group]["_target_"] = "mine.Code"
+
+        tampered(folder, f"foreign_{group}", change)
+        with pytest.raises(ValueError, match=rf"names mine\.Code, which no yaml in conf/{group}/ registers"):
+            again(folder, f"run=foreign_{group}", "task=1")
+    with pytest.raises(ValueError, match="would change the run; what may be set is"):
+        again(folder, "run=memn2n-60-per_task", "task=1", "model.dim=7")
+
+
 def test_settings_that_are_others_by_now_are_named(folder, capsys):
     def change(record: dict) -> None:
         record["settings"]["model"]["recipe"]["clip"] = 7.0

@@ -229,6 +229,7 @@ def message_of(arguments: list[str]) -> str:
         ),
         (["restart=3"], ["'restart' is not an option; did you mean 'restarts'?"]),
         (["restarts=0"], ["restarts=0: expected a whole number of at least 1"]),
+        (["seed=-1"], ["seed=-1: expected a whole number from 0 to"]),
         (["trainer.max_epochs=0"], ["trainer.max_epochs=0: expected"]),
         (["protocol=jiont"], ["protocol=jiont", "did you mean 'joint'?"]),
         (["memn2n"], ["expected name=value"]),

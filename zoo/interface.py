@@ -54,6 +54,9 @@ class Tape(NamedTuple):
         return cls(nothing[..., None], nothing[..., None], nothing, nothing)
 
 
+AnyBatch = Any  # of the model's `batch_type`: Questions, or Sequences for a SequenceNetwork
+
+
 class Answer(NamedTuple):
     """Scores, and the trace behind them."""
 
@@ -78,7 +81,7 @@ class MemoryNetwork(nn.Module, ABC):
 
     paper: ClassVar[Paper]
     memory: ClassVar[str]  # "static": a slot per sentence; "dynamic": a fixed number of slots, rewritten
-    supervision: ClassVar[str] = "answers"  # or "supporting facts"
+    supervision: str = "answers"  # or "supporting facts"
     batch_type: ClassVar[type] = Questions
     batched_by: ClassVar[str] = "question"  # or "story", or "sequence": the rows that a batch is drawn of
     # a key of zoo.traces.TRACES: "weights" sum to one, "gates" need not, "writing" is for models that attend to no
@@ -96,7 +99,7 @@ class MemoryNetwork(nn.Module, ABC):
     # True if empty slots affect the answer. Batches then always have `window` slots instead of the longest story's
     counts_empty: ClassVar[bool] = False
 
-    def forward(self, batch: Questions) -> Answer:
+    def forward(self, batch: AnyBatch) -> Answer:
         features = self.encode(batch)  # I
         memory = self.write(features, batch)  # G
         recall, trace = self.read(memory, features, batch)  # O
@@ -104,15 +107,15 @@ class MemoryNetwork(nn.Module, ABC):
         return Answer(scores, Trace.none(batch) if trace is None else trace)
 
     @abstractmethod
-    def encode(self, batch: Questions) -> Any:
+    def encode(self, batch: AnyBatch) -> Any:
         """I: features of the sentence table, each distinct sentence once."""
 
     @abstractmethod
-    def write(self, features: Any, batch: Questions) -> Any:
+    def write(self, features: Any, batch: AnyBatch) -> Any:
         """G: the memory after the stories."""
 
     @abstractmethod
-    def read(self, memory: Any, features: Any, batch: Questions) -> tuple[Tensor, Trace | None]:
+    def read(self, memory: Any, features: Any, batch: AnyBatch) -> tuple[Tensor, Trace | Tape | None]:
         """O: the memory's content on each question, (N, d), and where it was found; None if the model looks nowhere."""
 
     @abstractmethod
@@ -133,12 +136,12 @@ class MemoryNetwork(nn.Module, ABC):
     def state_size(self, story_length: int) -> int:
         """Numbers held in the memory of a story of `story_length` sentences."""
 
-    def cost(self, answer: Answer, batch: Questions) -> Tensor:
+    def cost(self, answer: Answer, batch: AnyBatch) -> Tensor:
         """Error in percent, summed over the questions of the batch; validation selects the lowest."""
-        wrong = ~batch.right(answer.scores.argmax(-1)) & (batch.answer != PAD)
+        wrong: Tensor = ~batch.right(answer.scores.argmax(-1)) & (batch.answer != PAD)
         return 100 * wrong.sum(-1)
 
-    def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
+    def loss(self, answer: Answer, batch: AnyBatch) -> dict[str, Tensor]:
         """Named terms, each summed (not averaged) over the questions of the batch; the trainer adds them up.
 
         Several right answers have equal shares, as if one of them were drawn in every step."""
@@ -148,7 +151,7 @@ class MemoryNetwork(nn.Module, ABC):
             return {"answer": -(of_each / there.sum(-1).clamp(min=1)).sum()}
         return {"answer": F.cross_entropy(answer.scores, batch.answer, ignore_index=PAD, reduction="sum")}
 
-    def learn(self, batch: Questions) -> dict[str, Tensor]:
+    def learn(self, batch: AnyBatch) -> dict[str, Tensor]:
         """The terms of the loss alone, for a step of training; overridden by models whose loss needs no answers."""
         return self.loss(self(batch), batch)
 

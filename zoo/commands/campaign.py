@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import yaml
 from omegaconf import OmegaConf
@@ -50,7 +50,7 @@ def read(file: Path) -> list[list[str]]:
         known = ", ".join(str(path) for path in campaigns())
         raise UserError(f"{file} is not a file; there are: {known}")
     try:
-        runs = OmegaConf.to_container(OmegaConf.load(file))["runs"]
+        runs = cast(dict, OmegaConf.to_container(OmegaConf.load(file)))["runs"]
         arguments = [line.split() for line in runs]
     except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
@@ -205,7 +205,7 @@ def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) ->
             if not running:
                 return failed, elsewhere
             for sentinel in connection.wait(list(running)):
-                ended = running.pop(sentinel)
+                ended = running.pop(cast(int, sentinel))
                 ended.process.join()
                 if ended.process.exitcode == ELSEWHERE:
                     elsewhere.append(ended.name)
@@ -220,10 +220,10 @@ def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) ->
                 print(f"the leaderboard was not written: {error}", file=sys.stderr, flush=True)
     finally:
         started = multiprocessing.active_children()
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.join()
+        for child in started:
+            child.terminate()
+        for child in started:
+            child.join()
 
 
 def main(given: Given) -> None:

@@ -76,8 +76,8 @@ def _answer(run: str, task: str, lines: list[str], results_dir: Path) -> Answere
     if not family_of(record.family).tells_stories:
         raise UserError(f"run={run}: {record.name} is of no bAbI task; no story can be told to it")
     training = records.KINDS[record.kind].training_of(record, task)
-    ensemble, *known = load(record, training)
-    *_, corpus = asked(lines, *known)
+    ensemble, words, learned, sizes = load(record, training)
+    *_, corpus = asked(lines, words, learned, sizes)
     shown = example(ensemble, 0, corpus, corpus.test, 0)
     right = shown["said"] == shown["answer"] if shown["answer"] else None
     likely = probability(ensemble, 0, corpus, corpus.test, 0)

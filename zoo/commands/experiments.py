@@ -5,8 +5,9 @@ figure stands behind its setting. â€¡: seen only where others quote the paper. â
 """
 
 from pathlib import Path
+from typing import cast
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
@@ -25,7 +26,7 @@ def main(given: Given) -> None:
     for column in ("experiment=", "setting", "published error"):
         table.add_column(column, no_wrap=column == "experiment=", overflow="fold")
     for name in matching(given.get("pattern"), list(files), "experiment"):
-        row = published.get(str((OmegaConf.load(files[name]).get("published") or {}).get("key")), {})
+        row = published.get(str((cast(DictConfig, OmegaConf.load(files[name])).get("published") or {}).get("key")), {})
         figure = Published(row.get("mean_error", ""), row.get("mean_standing", ""))
         table.add_row(name, headline(files[name]), f"{figure} %" if figure.text else "")
     Console().print(table)

@@ -7,6 +7,7 @@ Then zoo check NAME says whether anything is missing, and zoo run model=NAME tas
 
 import re
 from datetime import date
+from operator import methodcaller
 from pathlib import Path
 
 from tasks.errors import UserError, nearest
@@ -68,6 +69,6 @@ def main(given: Given) -> None:
             raise UserError(f"{file} is there already; choose another name, or remove it")
     for file, template in files.items():
         text = template.format(**words)
-        write_atomically(file, lambda stream, text=text: stream.write(text.encode()))
+        write_atomically(file, methodcaller("write", text.encode()))
         print(f"written: {file}")
     print(f"next: zoo check {name}, then python run.py model={name} task=babi")

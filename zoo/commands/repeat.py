@@ -77,7 +77,7 @@ def _made_again(
 
 def _rounding(trainings: list[Training]) -> dict[str, bool]:
     """Say whether programs were compiled and kernels ran, which round otherwise; not where trainings differ in it."""
-    said = {}
+    said: dict[str, bool] = {}
     for option, name in (("compile", "compiled"), ("kernels", "kernels")):
         was = {getattr(training, name) for training in trainings}
         said |= {option: was.pop()} if len(was) == 1 else {}

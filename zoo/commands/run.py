@@ -19,6 +19,6 @@ def main(arguments: list[str]) -> None:
 
 def help_text() -> str:
     """Print what Hydra's --help prints, without loading Hydra."""
-    template = yaml.safe_load((CONF / "config.yaml").read_text())["hydra"]["help"]["template"]
+    template: str = yaml.safe_load((CONF / "config.yaml").read_text())["hydra"]["help"]["template"]
     groups = "\n".join(f"  {group}: {', '.join(choices(group))}" for group in GROUPS)
     return template.replace("$APP_CONFIG_GROUPS", f"Names to choose:\n{groups}\n")

@@ -85,10 +85,7 @@ def faults_of(record: Record) -> Iterator[str]:
 def drawn(whole: list[Record], cells: int, seed: int) -> list[tuple[Record, str | None]]:
     """Draw cells: a task that was trained alone, or a whole run where trainings are shared."""
     known = [
-        (record, task if got.training == task else None)
-        for record in whole
-        for task, got in (record.tasks or {"": None}).items()
-        if got is not None
+        (record, task if got.training == task else None) for record in whole for task, got in record.tasks.items()
     ] + [(record, None) for record in whole if not record.tasks]
     return random.Random(seed).sample(known, min(cells, len(known)))
 

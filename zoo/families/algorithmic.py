@@ -63,7 +63,7 @@ class Algorithmic(Family):
     # --- the figures
 
     def figure_of(self, record: Record) -> float:
-        return record.validation.bits[record.validation.selected]
+        return record.validated.bits[record.validated.selected]
 
     def headline(self, row: Row) -> float:
         return self.figure_of(row.record)
@@ -71,7 +71,7 @@ class Algorithmic(Family):
     def line(self, row: Row) -> Line:
         """Show the nearest test, with the others beside it; papers give words and curves, not figures."""
         (nearest, first), *further = row.record.tests.items()
-        k = row.record.validation.selected
+        k = row.record.validated.selected
         besides = [f"median of the restarts {statistics.median(first.bits):.2f}"]
         for form, got in further:
             besides.append(f"{got.bits[k]:.2f} at {form} (median {statistics.median(got.bits):.2f})")
@@ -84,7 +84,7 @@ class Algorithmic(Family):
 
     def parts_of(self, record: Record) -> dict[str, PartOfRecord]:
         (training,) = record.trainings
-        validation = record.validation
+        validation = record.validated
         return {
             form: PartOfRecord(
                 form, training, got.bits, validation.bits, validation.selected, validation.best_epochs, "bits"
@@ -95,7 +95,7 @@ class Algorithmic(Family):
     # --- the tables
 
     def csv_rows(self, row: Row) -> Iterator[dict[str, Any]]:
-        k = row.record.validation.selected
+        k = row.record.validated.selected
         for form, got in row.record.tests.items():
             yield {
                 "task": task_of(row.record),
@@ -144,8 +144,11 @@ class Algorithmic(Family):
             grids.append(Grid(f"**{title.capitalize()}, median of the restarts**", columns, body))
         return grids
 
+    def look_inside(self, record: Record) -> str:
+        return f"zoo draw run={record.name}{{where}}   draws what the heads did"
+
     def terminal(self, record: Record) -> TerminalTable:
-        table, k = TerminalTable(), record.validation.selected
+        table, k = TerminalTable(), record.validated.selected
         for column in ("test", "selected", "wrong", "median of restarts", "wrong", "optimum"):
             table.add_column(column, justify="left" if column == "test" else "right")
         for form, got in record.tests.items():
@@ -154,8 +157,8 @@ class Algorithmic(Family):
                 f"{statistics.median(got.bits):.3f}", f"{statistics.median(got.wrong_bits):.2f}",
             )  # fmt: skip
             table.add_row(form, *selected, *median, optimum)
-        best = record.validation.best_epochs[k] + 1
-        table.caption = f"selected by {record.validation.bits[k]:.3f} bits on validation, in epoch {best}"
+        best = record.validated.best_epochs[k] + 1
+        table.caption = f"selected by {record.validated.bits[k]:.3f} bits on validation, in epoch {best}"
         return table
 
     def heading(self, record: Record) -> str:
@@ -163,7 +166,7 @@ class Algorithmic(Family):
 
 
 def task_of(record: Record) -> str:
-    return record.settings["task"]["name"]
+    return str(record.settings["task"]["name"])
 
 
 def trained(record: Record) -> list[str]:
@@ -178,7 +181,7 @@ def said(row: Row) -> str:
 
 
 def _form(row: Row, form: str) -> Cell:
-    got, k = row.record.tests.get(form), row.record.validation.selected
+    got, k = row.record.tests.get(form), row.record.validated.selected
     if got is None:
         return Cell(NO_FIGURE)
     median = f"median {statistics.median(got.bits):.2f} ({statistics.median(got.wrong_bits):.1f})"

@@ -295,6 +295,10 @@ class Family(ABC):
         return f"{line.measure}: ours {line.headline.ours:.2f}, published {published}"
 
     @abstractmethod
+    def look_inside(self, record: Record) -> str:
+        """Name the command that looks inside a run; `{where}` stands for its results folder."""
+
+    @abstractmethod
     def terminal(self, record: Record) -> TerminalTable:
         """Arrange the figures of a run for the terminal."""
 
@@ -311,7 +315,7 @@ class QuestionFamily(Family):
 
     kind = "stories"
     fails_above: ClassVar[float | None] = None  # percent; a task with a larger error is failed
-    csv_columns = (
+    csv_columns: ClassVar[tuple[str, ...]] = (
         "source", "world", "model", "experiment", "restarts", "task", "figure", "parameters", "train_seconds",
         "record", "marks",
     )  # fmt: skip
@@ -349,6 +353,9 @@ class QuestionFamily(Family):
     def part(title: str, got: TaskFigures, test: str = "test_errors") -> PartOfRecord:
         errors = getattr(got, test)
         return PartOfRecord(title, got.training, errors, got.valid_errors, got.selected, got.best_epochs)
+
+    def look_inside(self, record: Record) -> str:
+        return f"zoo explain run={record.name} task={next(iter(record.tasks))}{{where}}   shows where it looked"
 
     def terminal(self, record: Record) -> TerminalTable:
         table = TerminalTable()

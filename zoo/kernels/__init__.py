@@ -22,6 +22,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ from torch import Tensor
 from tasks.errors import UserError
 from zoo.kernels import build
 
+Shape = tuple[int, ...]
 AXES = 5  # of a tensor at most, without that of restarts
 _library = torch.library.Library("zoo", "DEF")
 _wish: bool | str = "auto"
@@ -132,7 +134,7 @@ class Operator:
         self.forward = getattr(torch.ops.zoo, name).default
         self.backward = getattr(torch.ops.zoo, f"{name}_backward").default
 
-    def __call__(self, *given: Tensor | int | None) -> Tensor | tuple[Tensor, ...]:
+    def __call__(self, *given: Tensor | int | None) -> Any:  # a tensor, or a tuple of those that are returned
         outputs = self.forward(*given, torch.is_grad_enabled())
         if self.outputs == 1:
             return outputs
@@ -142,10 +144,10 @@ class Operator:
         returns = ", ".join(["Tensor"] * outputs)
         _library.define(f"{name}({', '.join(arguments)}) -> ({returns})")
 
-        def empty(*given: object) -> Tensor | tuple[Tensor, ...]:
+        def empty(*given: Any) -> Tensor | tuple[Tensor, ...]:
             return _one_or_more(shapes(*given))
 
-        def restarts_first(info: object, axes: tuple, *given: object) -> tuple:
+        def restarts_first(info: object, axes: tuple, *given: Any) -> tuple:
             moved = [
                 one.movedim(axis, 0) if axis and isinstance(one, Tensor) else one
                 for one, axis in zip(given, axes, strict=True)
@@ -164,7 +166,7 @@ class Operator:
                 return len(one)
         return None
 
-    def _forward_shapes(self, *given: object) -> list[Tensor]:
+    def _forward_shapes(self, *given: Any) -> list[Tensor]:
         tensors, numbers, keep = given[: self.count], given[self.count : -1], given[-1]
         restarts = self._restarts(tensors)
         shapes = self.shapes(
@@ -181,17 +183,17 @@ class Operator:
             for number, shape in enumerate(shapes)
         ]
 
-    def _forward(self, *given: object) -> Tensor | tuple[Tensor, ...]:
+    def _forward(self, *given: Any) -> Tensor | tuple[Tensor, ...]:
         outputs = self._forward_shapes(*given)
         tensors, numbers = given[: self.count], given[self.count : -1]
         call(self.name, "forward", self._restarts(tensors), [*tensors, *outputs], self._axes(outputs, tensors), numbers)
         return _one_or_more(outputs)
 
-    def _axes(self, outputs: list[Tensor], tensors: tuple[Tensor | None, ...]) -> list[int]:
+    def _axes(self, outputs: Sequence[Tensor], tensors: tuple[Tensor | None, ...]) -> list[int]:
         lead = self._restarts(tensors) is not None
         return [*self.axes, *(one.dim() - lead for one in outputs)]
 
-    def _backward_shapes(self, *given: object) -> list[Tensor]:
+    def _backward_shapes(self, *given: Any) -> list[Tensor]:
         """Of all restarts also for inputs that they share."""
         restarts = self._restarts(given[: self.count])
         lead = () if restarts is None else (restarts,)
@@ -202,7 +204,7 @@ class Operator:
             gradients.append((like.new_empty if self.whole[number] else like.new_zeros)(lead + shape))
         return gradients
 
-    def _backward(self, *given: object) -> Tensor | tuple[Tensor, ...]:
+    def _backward(self, *given: Any) -> Tensor | tuple[Tensor, ...]:
         gradients = self._backward_shapes(*given)
         tensors, rest = given[: self.count], given[self.count :]
         outputs, coming = rest[: self.outputs], rest[self.outputs : self.outputs + self.returned]
@@ -213,13 +215,13 @@ class Operator:
         call(self.name, "backward", self._restarts(tensors), [*tensors, *outputs, *coming, *gradients], axes, numbers)
         return _one_or_more(gradients)
 
-    def _remember(self, ctx: object, inputs: tuple, output: Tensor | tuple[Tensor, ...]) -> None:
+    def _remember(self, ctx: Any, inputs: tuple, output: Tensor | tuple[Tensor, ...]) -> None:
         outputs = (output,) if self.outputs == 1 else output
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*inputs[: self.count], *outputs)
         ctx.numbers = inputs[self.count : -1]
 
-    def _differentiate(self, ctx: object, *coming: Tensor | None) -> tuple:
+    def _differentiate(self, ctx: Any, *coming: Tensor | None) -> tuple:
         saved = ctx.saved_tensors
         gradients = self.backward(*saved, *coming[: self.returned], *ctx.numbers)
         gradients = (gradients,) if len(self.graded) == 1 else gradients

@@ -14,7 +14,7 @@ def sgd(weights: Tensor, gradient: Tensor, rates: Tensor, clip: Tensor) -> None:
     kernels.call("descend", "sgd", len(weights), [weights, gradient, rates, clip], [1, 1, 0, 0])
 
 
-def adam(weights: Tensor, gradient: Tensor, rates: Tensor, clip: Tensor, optimizer: torch.optim.Adam) -> None:
+def adam(weights: Tensor, gradient: Tensor, rates: Tensor, clip: Tensor, optimizer: torch.optim.Optimizer) -> None:
     """Moves weights by a step of Adam; a gradient that is not finite is taken for zero.
 
     The running means are those of the optimizer, so checkpoints hold them.

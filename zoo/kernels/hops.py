@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tasks.batch import Batch, Questions
+from tasks.batch import Questions
 from zoo import kernels
 from zoo.interface import MemoryNetwork
 from zoo.models.gated_memn2n import GatedMemN2N
@@ -52,11 +52,11 @@ class HopStep:
             return None
         return HopStep(network, offsets)
 
-    def serves(self, weights: Tensor, batch: Batch) -> bool:
+    def serves(self, weights: Tensor, batch: Questions) -> bool:
         """Tell whether there is one right answer, a word, and the kernel can run."""
         return kernels.usable(weights) and batch.candidates is None and batch.golds is None
 
-    def __call__(self, weights: Tensor, linear: Tensor, batch: Questions) -> tuple[Tensor, Tensor]:
+    def __call__(self, weights: Tensor, linear: Tensor | None, batch: Questions) -> tuple[Tensor, Tensor]:
         """(R,) losses and (R, P) gradients."""
         constant = position_weights(batch.sentences.shape[-1], self.dim) if self.position else None
         return _hops.forward(
@@ -95,10 +95,10 @@ def _memn2n(network: MemN2N, offsets: dict[str, int]) -> list[int]:
     timed = 0 if network.times is None else len(network.times)
     times = [offsets["times"] + k * network.window * dim for k in range(timed)]
     gated = isinstance(network, GatedMemN2N)
-    hops = []
+    hops: list[tuple[int, ...]] = []
     for k, (i, o) in enumerate(zip(network.input_of, network.output_of, strict=True)):
         weight = bias = 0
-        if gated:
+        if isinstance(network, GatedMemN2N):
             gate = network.gate_of[k]
             weight, bias = offsets["W_T"] + gate * dim * dim, offsets["b_T"] + gate * dim
         elif network.H is not None:
@@ -121,7 +121,9 @@ def _kv_memnn(network: KVMemNN, offsets: dict[str, int]) -> list[int]:
         tables.append(offsets["B"] - dim)  # which has no empty word
     times = [] if network.key_times is None else [offsets["key_times"], offsets["value_times"]]
     count = len(network.R)
-    hops = [(0, value, 0, 1, offsets["R"] + k * dim * dim, offsets["R_bias"] + k * dim) for k in range(count)]
+    hops: list[tuple[int, ...]] = [
+        (0, value, 0, 1, offsets["R"] + k * dim * dim, offsets["R_bias"] + k * dim) for k in range(count)
+    ]
     return _layout(network, (vocabulary, dim), RESIDUAL, tables, times, hops, 0, len(tables) - 1, value + 1, False)
 
 

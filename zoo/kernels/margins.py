@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tasks.batch import Batch
+from tasks.batch import Questions
 from zoo import kernels
 from zoo.interface import MemoryNetwork
 from zoo.models.memnn import ROLES, MemNN
@@ -41,11 +41,11 @@ class MarginStep:
         """The step of a network, if it has one."""
         return MarginStep(network, offsets) if type(network) is MemNN else None
 
-    def serves(self, weights: Tensor, batch: Batch) -> bool:
+    def serves(self, weights: Tensor, batch: Questions) -> bool:
         """Whether a word is the answer, and the kernel can run."""
         return kernels.usable(weights) and batch.candidates is None and batch.golds is None
 
-    def __call__(self, weights: Tensor, linear: None, batch: Batch) -> tuple[Tensor, Tensor]:
+    def __call__(self, weights: Tensor, linear: Tensor | None, batch: Questions) -> tuple[Tensor, Tensor]:
         """(R,) losses and (R, P) gradients."""
         return _margins.forward(
             weights, self.layout, batch.sentences, batch.stories, batch.told, batch.question, batch.answer,

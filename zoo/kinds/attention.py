@@ -1,11 +1,13 @@
 """Examples of questions with the attention that a network gave: the pages and `zoo explain` show them."""
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from tasks.batch import NONE, PAD, Questions
 from tasks.corpus import Corpus, Split
-from zoo.interface import Answer
+from zoo.interface import Answer, Trace
 from zoo.training.ensemble import Ensemble
 
 RIGHT, WRONG = 2, 2  # questions of a task
@@ -34,7 +36,7 @@ def examples(ensemble: Ensemble, restart: int, corpus: Corpus, said: Tensor) -> 
 def example(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, number: int) -> dict:
     """Put a question of a split into words, with its answer and the attention to each sentence at each hop."""
     batch, row, answer = _ask(ensemble, corpus, split, number)
-    told = int(batch.told[row])
+    told, trace = int(batch.told[row]), cast(Trace, answer.trace)
 
     right = [int(split.answer[number])] if split.golds is None else split.golds[number].tolist()
 
@@ -48,9 +50,7 @@ def example(ensemble: Ensemble, restart: int, corpus: Corpus, split: Split, numb
         "answer": ", ".join(corpus.answers[answer] for answer in right if answer != PAD),
         "said": corpus.answers[int(answer.scores[restart, row].argmax())],
         "facts": [fact for fact in batch.support[row].tolist() if fact != NONE],
-        "attention": [
-            [round(weight, 3) for weight in hop[:told].tolist()] for hop in answer.trace.attention[restart, row]
-        ],
+        "attention": [[round(weight, 3) for weight in hop[:told].tolist()] for hop in trace.attention[restart, row]],
     }
 
 

@@ -6,20 +6,21 @@ import torch
 from torch import Tensor
 
 from tasks.algorithmic.task import FixedSequences, SequenceTask
-from tasks.batch import Sequences, Widths
+from tasks.batch import Sequences, Sizes, Widths
 from tasks.corpus import Data
 from zoo.interface import MemoryNetwork, bits, wrong_bits
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.ensemble import Ensemble
 
-BATCH, CORPUS = Sequences, SequenceTask
-SMALLEST = Widths(1, 1)
+BATCH: type = Sequences
+CORPUS: type = SequenceTask
+SMALLEST: Sizes | Widths = Widths(1, 1)
 NAME, EXAMPLE = "sequences of vectors", "task=copy"
 RECORDED = "sequences"  # its name in records
 COMPILED_FROM = 500  # steps of a training; fewer do not repay compiling, although a step calls its program many times
 
 
-class SequenceBatches(TrainingBatches):
+class SequenceBatches(TrainingBatches[Sequences]):
     """Sequences that occur once; each step's follow from the restart's seed and the number of the step alone.
 
     Args:
@@ -52,7 +53,9 @@ def training_batches(
     return SequenceBatches(corpus, network, seeds, batch_size, grow_epochs)
 
 
-def evaluation_batches(corpus: SequenceTask, split: FixedSequences, network: MemoryNetwork) -> EvaluationBatches:
+def evaluation_batches(
+    corpus: SequenceTask, split: FixedSequences, network: MemoryNetwork
+) -> EvaluationBatches[Sequences]:
     """Cut all sequences of a split into batches."""
     return EvaluationBatches(list(split))
 

@@ -1,21 +1,23 @@
 """Questions about stories, as of task=babi: shuffled for training, answered with a word, scored in percent."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import torch
 from torch import Generator, Tensor
 
-from tasks.batch import NONE, PAD, Questions, Sizes
+from tasks.batch import NONE, PAD, Questions, Sizes, Widths
 from tasks.corpus import Corpus, Data, Split, only_used
 from tasks.errors import UserError
-from zoo.interface import MemoryNetwork
+from zoo.interface import MemoryNetwork, Trace
 from zoo.kinds.attention import examples, finds_facts
 from zoo.parts.slots import windows
 from zoo.training.batches import DRAWN_AT_ONCE, EvaluationBatches, TrainingBatches
 from zoo.training.ensemble import Ensemble
 
-BATCH, CORPUS = Questions, Corpus
-SMALLEST = Sizes(2, 1, 1)
+BATCH: type = Questions
+CORPUS: type = Corpus
+SMALLEST: Sizes | Widths = Sizes(2, 1, 1)
 NAME, EXAMPLE = "questions about stories", "task=babi"
 RECORDED = "stories"  # its name in records
 COMPILED_FROM = 10_000  # steps of a training; fewer do not repay compiling its programs
@@ -25,7 +27,7 @@ SORTED_AT_ONCE = 16  # batches
 SHARED = ("sentences", "candidates", "unseen")  # tables that all restarts and batches share
 
 
-class ShuffledBatches(TrainingBatches):
+class ShuffledBatches(TrainingBatches[Questions]):
     """Batches of stories or questions that each restart shuffles by itself."""
 
     def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], rows: int, batch_size: int) -> None:
@@ -86,19 +88,21 @@ class QuestionBatches(ShuffledBatches):
             self.network.noise(told[mine.to(told.device)], generator)
             for mine, generator in zip(order, generators, strict=True)
         ]
-        noise = None if noises[0] is None else torch.stack(noises)
-        for begin in range(0, whole, DRAWN_AT_ONCE * self.batch_size):  # one gather for many batches
-            here = slice(begin, min(begin + DRAWN_AT_ONCE * self.batch_size, whole))
-            yield from self._batches(order[:, here], None if noise is None else noise[:, here], self.batch_size)
+        blocks = range(0, whole, DRAWN_AT_ONCE * self.batch_size)  # one gather for many batches
+        cuts = [(begin, min(begin + blocks.step, whole), self.batch_size) for begin in blocks]
         if whole < self.rows:
-            yield from self._batches(order[:, whole:], None if noise is None else noise[:, whole:], self.rows - whole)
+            cuts.append((whole, self.rows, self.rows - whole))
+        for begin, end, size in cuts:
+            noise = _stacked([None if mine is None else mine[begin:end] for mine in noises])
+            yield from self._batches(order[:, begin:end], noise, size)
 
     def _batches(self, order: Tensor, noise: Tensor | None, size: int) -> Iterator[Questions]:
         """Cut the questions `order`, (R, batches × size), with their noise, into batches of `size`."""
         longest = self.slots[order].unflatten(1, (-1, size)).amax((0, 2)).tolist()
 
         def apart(table: Tensor) -> Tensor:
-            return table.unflatten(1, (-1, size)).transpose(0, 1).contiguous()  # (batches, R, size, ...)
+            cut: Tensor = table.unflatten(1, (-1, size))
+            return cut.transpose(0, 1).contiguous()  # (batches, R, size, ...)
 
         train = self.corpus.train
         together = self.corpus.by_question(train, apart(order.to(train.question.device)), max(longest), windows)
@@ -130,7 +134,14 @@ class StoryBatches(ShuffledBatches):
                 self.network.noise(told, generator) for told, generator in zip(batch.told, generators, strict=True)
             ]
             batch = self.cut(batch)
-            yield batch if noises[0] is None else batch._replace(noise=torch.stack(noises))
+            noise = _stacked(noises)
+            yield batch if noise is None else batch._replace(noise=noise)
+
+
+def _stacked(noises: list[Tensor | None]) -> Tensor | None:
+    """Stack the noise of all restarts; None for a network that draws none."""
+    drawn = [noise for noise in noises if noise is not None]
+    return torch.stack(drawn) if drawn else None
 
 
 def training_batches(
@@ -149,7 +160,7 @@ def training_batches(
     return QuestionBatches(corpus, network, seeds, batch_size, by_length)
 
 
-def evaluation_batches(corpus: Corpus, split: Split, network: MemoryNetwork) -> EvaluationBatches:
+def evaluation_batches(corpus: Corpus, split: Split, network: MemoryNetwork) -> EvaluationBatches[Questions]:
     """Cut all questions of a split into batches; places without a question have the answer PAD.
 
     For speed the questions come in the order of their stories' lengths; `order` has their numbers.
@@ -175,7 +186,7 @@ def _with_own_table(batch: Questions) -> Questions:
 
 
 @torch.inference_mode()
-def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Tensor | None]:
+def predict(ensemble: Ensemble, batches: EvaluationBatches[Questions]) -> tuple[Tensor, Tensor | None]:
     """Answer every question of a split with every restart, (R, N), and say which answers looked at the facts, (R, N).
 
     The second is None for a model that attends to no sentences, for questions without known facts, and for questions
@@ -184,11 +195,13 @@ def predict(ensemble: Ensemble, batches: EvaluationBatches) -> tuple[Tensor, Ten
     answers, found = [], []
     for batch in batches:
         answer = ensemble.answer(batch)
+        trace = cast(Trace, answer.trace)  # of questions
         asked = batch.answer != PAD
         answers.append(answer.scores.argmax(-1)[:, asked])
-        attends = ensemble.network.traces in ("weights", "gates") and answer.trace.attention.shape[-2] > 0
+        attends = ensemble.network.traces in ("weights", "gates") and trace.attention.shape[-2] > 0
         if attends and batch.support.shape[-1] and batch.golds is None:
-            found.append(finds_facts(answer.trace.attention, batch.support)[:, asked])
+            found.append(finds_facts(trace.attention, batch.support)[:, asked])
+    assert batches.order is not None
     place = batches.order.argsort()  # of each question among the answers
     return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None
 

@@ -1,6 +1,7 @@
 """Every file that is made from records: written, or checked to be up to date."""
 
 import sys
+from operator import methodcaller
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,7 +133,7 @@ def write(results_dir: Path) -> list[str]:
     commits = provenance.asked(provenance.named(loaded.records), earlier, ROOT)
     stale = _stale(shown(results_dir, loaded, commits))
     for file, text in stale.items():
-        write_atomically(file, lambda stream, text=text: stream.write(text.encode()))
+        write_atomically(file, methodcaller("write", text.encode()))
     for said in loaded.left_out:
         print(f"left out: {printable(said)}", file=sys.stderr)
     return [file.name for file in stale]

@@ -13,6 +13,7 @@ import json
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 from omegaconf import OmegaConf
 
@@ -67,7 +68,8 @@ def _settings(command: str) -> dict | None:
         paths.cache_dir() / "settings" / f"{hashlib.sha256(_configuration() + command.encode()).hexdigest()[:32]}.json"
     )
     with contextlib.suppress(OSError, ValueError):
-        return json.loads(file.read_text())
+        known: dict | None = json.loads(file.read_text())
+        return known
     settings = _composed(command)
     with contextlib.suppress(OSError):  # a cache that cannot be written is no fault
         write_atomically(file, lambda stream: stream.write(json.dumps(settings).encode()))
@@ -76,7 +78,7 @@ def _settings(command: str) -> dict | None:
 
 def _composed(command: str) -> dict | None:
     try:
-        config = OmegaConf.to_container(compose_config(arguments_of(command))[0], resolve=True)
+        config = cast(dict, OmegaConf.to_container(compose_config(arguments_of(command))[0], resolve=True))
     except Exception:  # somebody else's words may break the composer in any way
         return None
     if isinstance(ids := config["task"].get("ids"), list):

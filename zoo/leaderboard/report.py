@@ -107,7 +107,7 @@ def behind_of(line: Line) -> list[str]:
     return [
         f"{figure.name} {round(figure.ours, 2):g} against {figure.published:g}{figure.sign}".lstrip()
         for figure in (line.headline, *line.further)
-        if figure.difference is not None and worse * figure.difference > REMARKED
+        if figure.ours is not None and figure.difference is not None and worse * figure.difference > REMARKED
     ]
 
 

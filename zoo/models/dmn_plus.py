@@ -93,11 +93,12 @@ class DMNPlus(MemoryNetwork):
         nothing = features.new_zeros(count, self.dim)
         begins = after_words(batch.stories)[:, None] - length
         told = torch.arange(length, device=batch.stories.device)
-        facts = None
+        ways = []
         for which, stories, heard in ((1, batch.stories, told + 1), (2, batch.stories.flip(1), length - told)):
             x = features @ self.W[which].T + self.b[which]
-            states = recur(x, stories, (begins + heard).flatten(), nothing, self.U[which]).view(count, length, -1)
-            facts = states if facts is None else facts + states
+            states = recur(x, stories, (begins + heard).flatten(), nothing, self.U[which])
+            ways.append(states.view(count, length, -1))
+        facts = ways[0] + ways[1]
         return facts if batch.noise is None else facts * batch.noise[:, None, : self.dim]
 
     def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:

@@ -69,6 +69,7 @@ class KVMemNN(MemoryNetwork):
     ranks_candidates = True
     unordered = True
     worth_compiling = True
+    linear: Tensor
 
     def __init__(
         self,
@@ -144,7 +145,7 @@ class KVMemNN(MemoryNetwork):
         seen = self.hashed(batch) if self.hashing else batch.stories != PAD
         if self.centre is not None:
             seen = (seen[..., None] & (rows(batch.sentences, batch.stories) != PAD)).flatten(1)
-        if self.key_times is not None:
+        if self.key_times is not None and self.value_times is not None:
             time = times_told(batch)
             time = time.repeat_interleave(slots.shape[2] // batch.stories.shape[1], dim=1)
             slots = torch.cat([slots, (time + len(keys))[:, None]], dim=1)

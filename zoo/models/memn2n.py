@@ -58,6 +58,7 @@ class MemN2N(MemoryNetwork):
     counts_empty = True
     unordered = True
     worth_compiling = True
+    linear: Tensor
 
     def __init__(
         self,

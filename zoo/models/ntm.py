@@ -122,9 +122,10 @@ class Machine(MemoryNetwork):
         """Compute the controller's output and its next state."""
         if self.U is None:
             return torch.tanh(x), controller
-        states = []
+        states: list[Tensor] = []
         for layer, state in enumerate(controller.unbind(1)):
             if layer:
+                assert self.W_up is not None and self.b_up is not None
                 x = states[-1][:, : self.dim] @ self.W_up[layer - 1].T + self.b_up[layer - 1]
             states.append(lstm(x, state, self.U[layer]))
         return states[-1][:, : self.dim], torch.stack(states, dim=1)

@@ -21,6 +21,7 @@ Deviations:
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -94,12 +95,13 @@ class WMN(MemoryNetwork):
         """I: each sentence of the stories by their GRU, (B, T, d), and each question by its own, (N, d)."""
         nothing = self.words.new_zeros(len(batch.sentences), self.dim)
         ends = after_words(batch.sentences)
-        return tuple(
+        sentences, questions = (
             recur(words @ W.T + b, batch.sentences, ends[asked.flatten()], nothing, U).view(*asked.shape, -1)
             for words, asked, W, U, b in zip(
                 (self.words, self.question_words), (batch.stories, batch.question), self.W, self.U, self.b, strict=True
             )
         )
+        return sentences, questions
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: the memories m_i, (B, T, d): each sentence's state, after one more word that says how long ago it was."""
@@ -132,7 +134,8 @@ class WMN(MemoryNetwork):
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
         decayed = (self.W_head, self.W_out, self.t_down, self.t_up, self.g_1, self.g_2, self.g_3, self.f)
-        return super().loss(answer, batch) | {"l2": self.l2 * sum((weights**2).sum() for weights in decayed)}
+        squares: Any = sum((weights**2).sum() for weights in decayed)
+        return super().loss(answer, batch) | {"l2": self.l2 * squares}
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
         return time_with_gaps(told, self.window, self.time_noise, generator) if self.time_noise else None

@@ -16,6 +16,7 @@ def score_candidates(recall: Tensor, words: Tensor, batch: Questions) -> Tensor:
         batch: holds the candidates and, for the match types, what was said.
     """
     candidates = batch.candidates
+    assert candidates is not None
     scores = recall @ rows(words, candidates.words).sum(1).T
     if len(candidates.types):
         said = words_said(batch, len(words))

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from tasks.batch import PAD
 from zoo import kernels
+from zoo.kernels import Shape
 
 
 def lstm(x: Tensor, state: Tensor, U: Tensor) -> Tensor:
@@ -65,7 +66,7 @@ def recur(x: Tensor, words: Tensor, at: Tensor, h: Tensor, U: Tensor) -> Tensor:
     return rows(torch.stack(states, dim=1).flatten(0, 1), at)
 
 
-def _shapes(x, words, at, h, U, gate) -> list[tuple[int, ...]]:
+def _shapes(x: Shape, words: Shape, at: Shape, h: Shape, U: Shape, gate: Shape | None) -> list[Shape]:
     (B, L), (N,), (_, S), (gates, d) = words, at, h, U
     wide = -(-d // 16) * 16
     return [(N, S), (B * (L + 1), S // d * wide), (B * L, (3 if gates == 2 * d else 4) * wide)]

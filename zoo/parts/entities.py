@@ -7,10 +7,11 @@ from torch import Tensor
 
 from tasks.batch import Questions
 from zoo import kernels
+from zoo.kernels import Shape
 from zoo.parts.cells import rows
 
 
-def _shapes(features, stories, story, told, w, key, U, slope) -> list[tuple[int, ...]]:
+def _shapes(features: Shape, stories: Shape, story: Shape, told: Shape, w: Shape, *others: Shape) -> list[Shape]:
     (B, T), (N,), (S, d) = stories, story, w
     wide = -(-d // 16) * 16
     return [(N, S, d), (B, T, S), (B, T + 1, S, wide), (B, T, S, wide), (B, T, S)]
@@ -54,6 +55,6 @@ def rewrite(
         h, g = step(h, key, s, Ws, sw)
         states.append(h)
         gates.append(g)
-    states = torch.stack(states, dim=1)
-    asked = rows(states.flatten(2).flatten(0, 1), batch.story * length + (batch.told - 1).clamp(min=0))
+    every = torch.stack(states, dim=1)
+    asked = rows(every.flatten(2).flatten(0, 1), batch.story * length + (batch.told - 1).clamp(min=0))
     return asked.view(-1, *w.shape), torch.stack(gates, dim=1)

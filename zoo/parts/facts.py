@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo import kernels
+from zoo.kernels import Shape
 
 
 def compare(
@@ -40,15 +41,15 @@ def compare(
     with_v = v[:, None]
     times, minus = (facts * with_v) @ W_times.T, (facts - with_v).abs() @ W_minus.T
     z = times + minus if own is None else (own[:, None] + times) + minus
-    if mapped is not None:
+    if mapped is not None and w_mapped is not None:
         z = z + (mapped * with_v).sum(-1, keepdim=True) @ w_mapped.T
     if base is not None:
         z = base + z
     return z if W_2 is None else (torch.tanh(z) @ W_2.T)[..., 0]
 
 
-def _shapes(facts, v, mapped, seen, base, own, W_times, W_minus, w_mapped, W_2) -> list[tuple[int, ...]]:
-    N, T, d = facts
+def _shapes(facts: Shape, *others: Shape | None) -> list[Shape]:
+    (N, T, d), W_2 = facts, others[-1]
     return [(N, T, d), (0,)] if W_2 is None else [(N, T), (N, T, -(-d // 16) * 16)]
 
 

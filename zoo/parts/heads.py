@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo import kernels
+from zoo.kernels import Shape
 
 
 def attend(memory: Tensor, u: Tensor, W_head: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
@@ -29,7 +30,7 @@ def attend(memory: Tensor, u: Tensor, W_head: Tensor, seen: Tensor) -> tuple[Ten
     return (a @ memory).flatten(1), a
 
 
-def _shapes(memory, u, W_head, seen) -> list[tuple[int, ...]]:
+def _shapes(memory: Shape, u: Shape, W_head: Shape, seen: Shape) -> list[Shape]:
     N, T, d = memory
     heads = W_head[0] // d
     return [(N, W_head[0]), (N, heads, T), (N, T, heads * -(-d // 16) * 16)]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from zoo import kernels
+from zoo.kernels import Shape
 from zoo.parts.cells import rows
 
 
@@ -70,7 +71,7 @@ def _run(x: Tensor, heard: Tensor, state: State, asked: Tensor, maps: Maps) -> t
     outer, inner = _machine(x, heard, asked, outer, inner, *maps, slots, width, state.reads.shape[1])
     sizes = hidden.shape[1], state.reads[0].numel(), state.weights[0].numel()
 
-    def parts(outer: Tensor) -> list[Tensor]:
+    def parts(outer: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         output, reads, weights = outer.split(sizes, dim=-1)
         return output, reads.unflatten(-1, state.reads.shape[1:]), weights.unflatten(-1, state.weights.shape[1:])
 
@@ -83,8 +84,9 @@ def _run(x: Tensor, heard: Tensor, state: State, asked: Tensor, maps: Maps) -> t
 
 
 def _shapes(
-    x, heard, asked, outer, inner, W_r, b, U, W_head, b_head, W_write, b_write, slots, width, reading
-) -> list[tuple[int, ...]]:
+    x: Shape, heard: Shape, asked: Shape, outer: Shape, inner: Shape, W_r: Shape, b: Shape, U: Shape | None,
+    W_head: Shape, b_head: Shape, W_write: Shape, b_write: Shape, slots: int, width: int, reading: int,
+) -> list[Shape]:  # fmt: skip
     (B, T), (A,), (_, d) = heard, asked, W_head
     heads, wide, N = W_head[0] // (width + 6), _padded(d), _padded(slots)
     heard_of_itself, said = W_r[1] + (0 if U is None else d), W_head[0] + W_write[0]

@@ -169,12 +169,18 @@ class Record(_Checked):
         return "stories" if self.validation is None else "sequences"
 
     @property
+    def validated(self) -> Validation:
+        """Validation of a run on sequences, which always has one."""
+        assert self.validation is not None
+        return self.validation
+
+    @property
     def restarts(self) -> int:
-        return self.settings["restarts"]
+        return int(self.settings["restarts"])
 
     @property
     def protocol(self) -> str:
-        return self.settings["protocol"]
+        return str(self.settings["protocol"])
 
     @property
     def examples(self) -> int:
@@ -239,10 +245,11 @@ class Record(_Checked):
                     raise ValueError(
                         f"{name} has {len(value)} figures, expected one for each of {self.restarts} restarts"
                     )
-            if getattr(of, "selected", 0) >= self.restarts:
-                raise ValueError(f"selected is {of.selected}, expected less than {self.restarts}")
-            if getattr(of, "training", next(iter(self.trainings))) not in self.trainings:
-                raise ValueError(f"training '{of.training}' is not among its trainings")
+            selected, training = getattr(of, "selected", 0), getattr(of, "training", next(iter(self.trainings)))
+            if selected >= self.restarts:
+                raise ValueError(f"selected is {selected}, expected less than {self.restarts}")
+            if training not in self.trainings:
+                raise ValueError(f"training '{training}' is not among its trainings")
         return self
 
 

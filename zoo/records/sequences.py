@@ -35,7 +35,7 @@ def join(records: Sequence[Record], chosen: dict[str, int]) -> dict:
 
 def validation_of(record: Record, training: str, curve: np.ndarray) -> tuple[int, int, float]:
     """Find the selected restart, its best epoch and its validation bits; see `zoo.records.stories.validation_of`."""
-    validation = record.validation
+    validation = record.validated
     k = validation.selected
     return k, validation.best_epochs[k], validation.bits[k]
 
@@ -54,8 +54,7 @@ def parts_of(record: Record) -> dict[str, FormFigures]:
 
 def faults_of(record: Record, arrays: dict[str, np.ndarray]) -> Iterator[str]:
     """Say what does not follow from the curves of a run."""
-    validation = record.validation
-    assert validation is not None
+    validation = record.validated
     if validation.bits[validation.selected] > min(validation.bits):
         yield f"restart {validation.selected} was selected, and is not the best on validation"
     for training in record.trainings:

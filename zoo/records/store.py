@@ -118,7 +118,7 @@ def store(results_dir: Path, title: str, record: dict, tables: dict[str, np.ndar
     """Write a record, its arrays and, where they are at hand, the weights of the selected restarts."""
     runs = results_dir / "runs"
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **tables)
+    np.savez_compressed(buffer, **tables)  # type: ignore[arg-type]  # to the stubs, a table may be `allow_pickle`
     with exclusive(runs / ".store.lock", wait=True):  # two that end in one second get two names
         file = _free_name(runs, title, record)
         record = sealed(record, buffer.getvalue())

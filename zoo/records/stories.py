@@ -1,7 +1,7 @@
 """Figures of a run on questions about stories: errors per task, and the predictions behind them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -98,7 +98,7 @@ def faults_of(record: Record, arrays: dict[str, np.ndarray]) -> Iterator[str]:
                 wrong = wrong[:, arrays[f"{training}/task"] == int(task)]
             errors = rounded(100 * wrong.mean(1))
             # of several right answers a record keeps one, so there its predictions give no more than a bound
-            agree = np.less_equal if record.recall else np.isclose
+            agree: Callable = np.less_equal if record.recall else np.isclose
             if not agree(got.test_errors, errors, **({} if record.recall else {"rtol": 0, "atol": 2e-4})).all():
                 yield f"task {task}: the recorded errors {got.test_errors} do not follow from its predictions, {errors}"
         curve = arrays[f"{training}/valid_error"].astype(np.float64)

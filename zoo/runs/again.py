@@ -3,6 +3,8 @@
 A record is data: nothing that it names is trusted.
 """
 
+from typing import cast
+
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -36,9 +38,9 @@ def plan_again(
         name = override.lstrip("+~").partition("=")[0]
         if not name.startswith(FREE):
             raise UserError(f"'{override}' would change the run; what may be set is {', '.join(FREE)}")
-    config = OmegaConf.to_container(compose_config(overrides)[0], resolve=True)
+    config = cast(dict, OmegaConf.to_container(compose_config(overrides)[0], resolve=True))
     settings, task = record.settings, record.settings["task"]
-    yamls = (OmegaConf.to_container(OmegaConf.load(file)) for file in registered("task")[task["_target_"]])
+    yamls = (cast(dict, OmegaConf.to_container(OmegaConf.load(file))) for file in registered("task")[task["_target_"]])
     usual: dict = next((of for of in yamls if of.get("name") in (None, task.get("name"))), {})
     together = max((len(names) for names in settings.get("together", [])), default=1)
     config |= {

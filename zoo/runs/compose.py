@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, open_dict
@@ -55,12 +56,12 @@ def compose_config(arguments: list[str]) -> tuple[DictConfig, dict]:
     return config, labels_of(config, job)
 
 
-def labels_of(config: DictConfig, job: DictConfig) -> dict:
+def labels_of(config: DictConfig, job: Any) -> dict:
     """Check a configuration, and collect what a record is labelled with: model, experiment, changed options, command.
 
     Args:
         config: as composed.
-        job: what Hydra says of it.
+        job: what Hydra says of it, a HydraConf.
     """
     choices, arguments = job.runtime.choices, job.overrides.task
     check(config, choices, conf_folders())

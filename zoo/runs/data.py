@@ -19,4 +19,6 @@ def load_data(config: dict, training: str | None = None) -> Data:
         task["ids"] = [int(training)]
     given = task | {name: config[name] for name in ("protocol", "data_dir", "cache_dir")}
     wanted = inspect.signature(get_method(task["_target_"])).parameters  # what is drawn needs no folder
-    return instantiate({name: value for name, value in given.items() if name in ("_target_", *wanted)}, _convert_="all")
+    task = {name: value for name, value in given.items() if name in ("_target_", *wanted)}
+    data: Data = instantiate(task, _convert_="all")
+    return data

@@ -36,7 +36,7 @@ def modules_of(targets: Iterable[str]) -> dict[str, Path]:
     """Find the sources of a run: modules by their dotted names, compiled sources by their file names."""
     found: dict[str, Path] = {}
     # a module outside of the followed packages, a model of one's own for example, counts with its own folder
-    waiting = [(name, FOLLOWED) for name in TRAINING]
+    waiting: list[tuple[str, tuple[str, ...]]] = [(name, FOLLOWED) for name in TRAINING]
     waiting += [
         (name, (*FOLLOWED, name.partition(".")[0])) for target in targets for name in [_module_of(target)] if name
     ]

@@ -6,6 +6,7 @@ import errno
 import logging
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -17,6 +18,7 @@ from zoo.paths import CONF, choices
 from zoo.runs.options import GROUPS, declared, unknown
 
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # its errors reach us, and are told once
+WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-dir", "-cd")  # of Hydra; a word follows
 STOPPED = 130  # exit code, as shells have it
 # what a folder or a disk refuses; all other errors of files are faults of ours
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENAMETOOLONG)
@@ -75,7 +77,8 @@ def _of_hydra(error: Exception, arguments: list[str]) -> str:
         )
     said = str(error)
     keys, sweeps = declared(), bool({"-m", "--multirun"}.intersection(arguments))
-    for argument in arguments:
+    words = [word for before, word in pairwise(["", *arguments]) if before not in WITH_VALUE]
+    for argument in words:
         key, equals, value = argument.lstrip("+~").partition("=")
         if not sweeps and (message := _of_choice(argument, key, value, said)):
             return message

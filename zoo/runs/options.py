@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -15,26 +16,30 @@ UNSET = ("experiment", "campaign")  # groups whose files declare no options of t
 FOLDERS = {"data_dir": "data", "cache_dir": "~/.cache/memory-zoo", "results_dir": "results"}
 
 
+def _load(file: Path) -> DictConfig:
+    return cast(DictConfig, OmegaConf.load(file))  # no yaml of conf/ is a list
+
+
 def walk(node: DictConfig, prefix: str = "") -> Iterator[str]:
     """Dotted names of all keys below a node of a configuration."""
     for key in node:
         if key in ("defaults", "hydra"):
             continue
-        yield f"{prefix}{key}"
+        yield f"{prefix}{key!s}"
         child = node._get_node(key)
         if isinstance(child, DictConfig):
-            yield from walk(child, f"{prefix}{key}.")
+            yield from walk(child, f"{prefix}{key!s}.")
 
 
 def declared() -> dict[str, list[str]]:
     """List every option of the command line, for every choice of the groups, with the files that declare it."""
-    keys: dict[str, list[str]] = {key: [] for key in walk(OmegaConf.load(CONF / "config.yaml"))}
+    keys: dict[str, list[str]] = {key: [] for key in walk(_load(CONF / "config.yaml"))}
     groups = (path for folder in conf_folders() for path in sorted(folder.iterdir()) if path.is_dir())
     for group in (path for path in groups if path.name not in UNSET):
         name = group.name.removesuffix("_on_task")  # model_on_task sets options of the model
         keys.setdefault(name, [])
         for file in sorted(group.rglob("*.yaml")):
-            for key in walk(OmegaConf.load(file), f"{name}."):
+            for key in walk(_load(file), f"{name}."):
                 keys.setdefault(key, []).append(f"conf/{file.relative_to(group.parent).as_posix()}")
     return keys | {"experiment": []}
 
@@ -69,7 +74,7 @@ def check(config: DictConfig, picked: DictConfig, folders: list[Path]) -> None:
     for group in GROUPS:
         if not isinstance(config.get(group), DictConfig):
             raise UserError(f"{group}={shown(config.get(group))}: expected one of {', '.join(choices(group))}")
-    root = [key for key in OmegaConf.load(CONF / "config.yaml") if key not in ("defaults", "hydra")]
+    root = [str(key) for key in _load(CONF / "config.yaml") if key not in ("defaults", "hydra")]
     _check_names(list(config), [*root, *GROUPS])
     _check_present(root, config, "")
     for group in ("task", "trainer", "logger"):
@@ -77,10 +82,10 @@ def check(config: DictConfig, picked: DictConfig, folders: list[Path]) -> None:
         chosen = choices(group) if group == "logger" else [picked[group]]
         files = [file for name in chosen for file in _files_of(group, name, folders)]
         if files:
-            known = [key for file in files for key in walk(OmegaConf.load(file), f"{group}.")]
+            known = [key for file in files for key in walk(_load(file), f"{group}.")]
             _check_names(list(walk(config[group], f"{group}.")), list(dict.fromkeys(known)))
         if group != "logger":
-            _check_present([key for file in files for key in OmegaConf.load(file)], config[group], f"{group}.")
+            _check_present([str(key) for file in files for key in _load(file)], config[group], f"{group}.")
     for name, usual in FOLDERS.items():
         value = config.get(name)
         if not isinstance(value, str) or not value.strip():
@@ -132,6 +137,6 @@ def _files_of(group: str, name: str, folders: list[Path]) -> list[Path]:
     file = next((found for folder in folders if (found := folder / group / f"{name}.yaml").exists()), None)
     if file is None:
         return []
-    below = [entry for entry in OmegaConf.load(file).get("defaults", []) if isinstance(entry, str)]
+    below = [entry for entry in _load(file).get("defaults", []) if isinstance(entry, str)]
     others = [entry.removeprefix(f"/{group}/") for entry in below if entry != "_self_"]
     return [file, *(found for other in others for found in _files_of(group, other, folders))]

@@ -1,7 +1,7 @@
 """A configuration → a run before it is made: data read, options checked, identity settled."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
     def examples(self) -> int:
         """Questions or sequences that all restarts learn from, over all epochs."""
         questions = sum(len(corpus.train) for corpus in self.data.trainings.values())
-        return questions * self.recipe.all_epochs * self.config["restarts"]
+        return questions * self.recipe.all_epochs * int(self.config["restarts"])
 
 
 def plan_of(arguments: list[str]) -> Plan:
@@ -58,7 +58,7 @@ def plan_of(arguments: list[str]) -> Plan:
 def plan_config(config: DictConfig, labels: dict, arguments: list[str]) -> Plan:
     """Plan the run of a configuration that was composed from these arguments."""
     check_data_dir(config, arguments)
-    return plan(OmegaConf.to_container(config, resolve=True, throw_on_missing=True), labels)
+    return plan(cast(dict, OmegaConf.to_container(config, resolve=True, throw_on_missing=True)), labels)
 
 
 def plan(config: dict, labels: dict) -> Plan:
@@ -107,8 +107,6 @@ def check(config: dict) -> None:
     for name in ("compile", "kernels"):
         if not isinstance(trainer[name], bool) and trainer[name] != "auto":
             raise UserError(f"trainer.{name}={trainer[name]}: expected true, false or auto")
-    if trainer["compile"] is True and trainer["kernels"] is True:
-        raise UserError("trainer.compile=true trainer.kernels=true: expected one of them; each replaces the other")
     check_flags(trainer["lightning"])
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
     check_type("rerun", config["rerun"], bool, "true")

@@ -89,7 +89,7 @@ def run(plan: Plan) -> Path:
     show(records.read(file))
     where = "" if results == Path("results") else f" results_dir={results}"
     print(f"record: {file}\n  zoo leaderboard{where}   puts it on the leaderboard")
-    print(f"  {look_command(records.read(file), where)}")
+    print(f"  {plan.family.look_inside(records.read(file)).format(where=where)}")
     return file
 
 
@@ -131,10 +131,3 @@ def show(record: records.Record) -> None:
     print(family.against_paper(family.row_of(record, published)))
     speed = f"{record.examples_per_second:,} training examples per second in each, all restarts together"
     print(f"{clock(record.wall_seconds)} in {record.workers} process(es), {speed}")
-
-
-def look_command(record: records.Record, where: str) -> str:
-    """Name the command that looks inside a run."""
-    if record.tests:
-        return f"zoo draw run={record.name}{where}   draws what the heads did"
-    return f"zoo explain run={record.name} task={next(iter(record.tasks))}{where}   shows where it looked"

@@ -114,7 +114,7 @@ def _train_some(config: dict, names: list[str], work: Path, report: Callable[[st
         torch.set_flush_denormal(False)
 
 
-_reports = None  # in a worker: the queue to the progress display
+_reports: "multiprocessing.Queue | None" = None  # in a worker: the queue to the progress display
 
 
 def _begin_worker(reports: multiprocessing.Queue, threads: int) -> None:
@@ -130,6 +130,7 @@ def end_with_parent() -> None:
     parent = multiprocessing.parent_process()
 
     def die_with_parent() -> None:
+        assert parent is not None
         parent.join()
         os._exit(1)
 
@@ -137,4 +138,6 @@ def end_with_parent() -> None:
 
 
 def _train_in_worker(config: dict, names: list[str], work: Path) -> None:
-    _train_some(config, names, work, lambda name, state: _reports.put((name, state)))
+    reports = _reports
+    assert reports is not None
+    _train_some(config, names, work, lambda name, state: reports.put((name, state)))

@@ -1,8 +1,9 @@
 """Batches for an ensemble: drawn anew in every epoch for training, always the same for evaluation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import islice
+from typing import Generic, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -10,9 +11,10 @@ from tasks.batch import Batch
 from zoo.interface import MemoryNetwork
 
 DRAWN_AT_ONCE = 16  # batches
+B = TypeVar("B", bound=Batch)
 
 
-class TrainingBatches(ABC):
+class TrainingBatches(ABC, Generic[B]):
     """Batches of R restarts, (R, B, ...), one epoch after another.
 
     Everything random in epoch e of a restart follows from its seed and e alone. So a run that goes on from a checkpoint
@@ -38,10 +40,10 @@ class TrainingBatches(ABC):
         return -(-self.rows // self.batch_size)
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Batch]: ...
+    def __iter__(self) -> Iterator[B]: ...
 
 
-class EvaluationBatches:
+class EvaluationBatches(Generic[B]):
     """Batches of a split, the same for all restarts and in every epoch.
 
     Args:
@@ -49,20 +51,28 @@ class EvaluationBatches:
         order: the number of each question in the order of the batches; None if that is the order of the split.
     """
 
-    def __init__(self, batches: list[Batch], order: Tensor | None = None) -> None:
+    def __init__(self, batches: list[B], order: Tensor | None = None) -> None:
         self.batches, self.order = batches, order
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[B]:
         return iter(self.batches)
+
+
+class Epochs(Protocol):
+    """Batches that can be gone through again and again."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Batch]: ...
 
 
 class Blocks:
     """Batches by the handful: Lightning's loop costs as much for one as for many."""
 
-    def __init__(self, batches: Collection[Batch]) -> None:
+    def __init__(self, batches: Epochs) -> None:
         self.batches, self.sampler = batches, batches  # the second for Lightning's set_epoch
 
     def __len__(self) -> int:

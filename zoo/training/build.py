@@ -1,6 +1,7 @@
 """Networks from their configuration, and the check that a model fits the data."""
 
 import inspect
+from typing import Any
 
 import torch
 from hydra.utils import get_class
@@ -73,7 +74,7 @@ def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
     models, on_tasks = {}, choices("model_on_task")
     for name, file in choices("model").items():
         own = on_tasks.get(f"{task}/{name}")
-        options = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(own) if own else {})
+        options: Any = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(own) if own else {})
         try:
             models[name] = get_class(options["_target_"])
         except (ImportError, KeyError, ValueError) as error:
@@ -96,7 +97,7 @@ def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            network = target(**sizes._asdict(), **given)
+            network: MemoryNetwork = target(**sizes._asdict(), **given)
         except ValueError as error:
             raise UserError(str(error)) from None
         except (RuntimeError, TypeError) as error:

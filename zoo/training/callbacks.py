@@ -17,11 +17,12 @@ from zoo.training.module import EnsembleTraining
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that are written whole; Lightning's own are torn if it is killed where /tmp is another disk."""
 
-    def save_checkpoint(self, checkpoint: dict, path: str, storage_options: object = None) -> None:
+    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
         tensors.save(Path(path), checkpoint)
 
-    def load_checkpoint(self, path: str, map_location: object = None, weights_only: bool | None = None) -> dict:
-        return tensors.load(Path(path))
+    def load_checkpoint(self, path: str | Path, map_location: object = None, weights_only: bool | None = None) -> dict:
+        checkpoint: dict = tensors.load(Path(path))
+        return checkpoint
 
 
 class Checkpoint(pl.Callback):
@@ -43,7 +44,8 @@ class Report(pl.Callback):
     def __init__(self, trainings: list[str], report: Callable[[str, dict], None]) -> None:
         self.trainings, self.report = trainings, report
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: EnsembleTraining) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, EnsembleTraining)
         errors = pl_module.valid_error_curve[trainer.current_epoch].chunk(len(self.trainings))
         bests = pl_module.best.error.chunk(len(self.trainings))
         linear = pl_module.schedule.linear.chunk(len(self.trainings))

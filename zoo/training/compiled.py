@@ -74,6 +74,7 @@ class CompiledStep:
         parameters = {f"network.{name}": value for name, value in self.network.named_parameters()}
         leaves, form = tree_flatten((parameters, arguments))
         results = _OutsideVmap.apply(self, form, len(parameters), *leaves)
+        assert self.returns is not None  # `run` has learned it
         return tree_unflatten(results, self.returns)
 
     def run(self, form: TreeSpec, leaves: list[Tensor]) -> tuple[Tensor, ...]:
@@ -86,7 +87,8 @@ class CompiledStep:
                 return tuple(results)
 
             self.programs[form] = torch.compile(vmap(step), fullgraph=True, dynamic=False)
-        return self.programs[form](*leaves)
+        results: tuple[Tensor, ...] = self.programs[form](*leaves)
+        return results
 
 
 class _OutsideVmap(torch.autograd.Function):
@@ -104,14 +106,14 @@ class _OutsideVmap(torch.autograd.Function):
     def vmap(
         info: Any, axes: tuple[int | None, ...], step: CompiledStep, form: TreeSpec, parameters: int, *leaves: Tensor
     ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        leaves = [
+        moved = [
             leaf.expand(info.batch_size, *leaf.shape) if axis is None else leaf.movedim(axis, 0)
             for leaf, axis in zip(leaves, axes[3:], strict=True)
         ]
         # arguments of one layout, and all with a gradient, which the first step's would lack: or each kind is compiled
-        arguments = [leaf.contiguous() for leaf in leaves[parameters:]]
+        arguments = [leaf.contiguous() for leaf in moved[parameters:]]
         for leaf in arguments:
             if leaf.is_floating_point() and not leaf.requires_grad:
                 leaf.requires_grad_()
-        results = step.run(form, leaves[:parameters] + arguments)
+        results = step.run(form, moved[:parameters] + arguments)
         return results, (0,) * len(results)

@@ -1,16 +1,19 @@
 """R networks of one architecture as one program: their weights stacked, forward and loss vectorised over them."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.utils._pytree import tree_map
 
-from tasks.batch import PAD, Batch, Candidates
+from tasks.batch import PAD, Batch, Candidates, Questions
 from tasks.errors import UserError
+from zoo import kernels
 from zoo.interface import Answer, MemoryNetwork
 from zoo.kernels.hops import HopStep
 from zoo.kernels.margins import MarginStep
@@ -48,7 +51,9 @@ class Ensemble(nn.Module):
         self.stored = {name: name.replace(".", "_") for name in buffers}  # a buffer's name must not hold a dot
         for name, stacked in buffers.items():
             self.register_buffer(self.stored[name], stacked)
-        self._program, self._steps, self._batch_size = None, [], 0
+        self._program: Callable[..., tuple[Tensor, tuple[Tensor, Tensor]]] | None = None
+        self._steps: list[CompiledStep] = []
+        self._batch_size = 0
         # the architecture without its weights; in a list, so that it is no submodule with parameters of its own
         self._skeleton = [_Callable(copy.deepcopy(networks[0])).to("meta")]
         ends = list(accumulate(shape.numel() for shape in self.shapes.values()))
@@ -81,25 +86,29 @@ class Ensemble(nn.Module):
         Args:
             batch: tables with a leading axis of restarts; without it if all restarts see the same.
         """
-        return self._each(self.weights, self._buffers_of_all(), batch, "both")
+        both: tuple[Answer, dict[str, Tensor]] = self._each(self.weights, self._buffers_of_all(), batch, "both")
+        return both
 
     def answer(self, batch: Batch) -> Answer:
         """Compute answers alone: no facts are needed, and no loss costs time."""
-        return self._each(self.weights, self._buffers_of_all(), batch, "answers")
+        answer: Answer = self._each(self.weights, self._buffers_of_all(), batch, "answers")
+        return answer
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
         """Compute the named loss terms of every restart, (R,), for a step of training."""
-        return self._each(self.weights, self._buffers_of_all(), batch, "steps")
+        terms: dict[str, Tensor] = self._each(self.weights, self._buffers_of_all(), batch, "steps")
+        return terms
 
     def differentiate(self, batch: Batch) -> Tensor:
         """Compute the loss of every restart, (R,), and leave its gradient in `weights.grad`."""
-        if self._whole and self._whole.serves(self.weights, batch):
-            loss, self.weights.grad = self._whole(self.weights.detach(), self.linear, batch)
+        questions = cast(Questions, batch)  # to a whole step and to a program of the whole model
+        if self._whole and self._whole.serves(self.weights, questions):
+            loss, self.weights.grad = self._whole(self.weights.detach(), self.linear, questions)
             return loss
         usual = batch.rows == self._batch_size
         if self._program and usual:
-            batch = batch._replace(stories=self._padded(batch.stories))
-            gradient, (_, loss) = self._program(self.weights.detach(), self._buffers_of_all(), batch)
+            padded = questions._replace(stories=self._padded(questions.stories))
+            gradient, (_, loss) = self._program(self.weights.detach(), self._buffers_of_all(), padded)
             self.weights.grad = gradient
             return loss
         self.weights.grad = None
@@ -141,21 +150,36 @@ class Ensemble(nn.Module):
 
     def _loss(self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the loss summed over restarts, to differentiate, and that of each; restarts share no weight."""
-        of_each = sum(self._each(weights, buffers, batch, "steps").values())
+        of_each = total(self._each(weights, buffers, batch, "steps"))
         return of_each.sum(), of_each
 
     def _buffers_of_all(self) -> dict[str, Tensor]:
         return {name: getattr(self, stored) for name, stored in self.stored.items()}
 
-    def _each(
-        self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch, wanted: str
-    ) -> dict[str, Tensor] | Answer | tuple[Answer, dict[str, Tensor]]:
-        axes = type(batch)(*map(restart_axis, batch._fields, batch))
+    def _each(self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch, wanted: str) -> Any:
+        axes = type(batch)._make(map(restart_axis, batch._fields, batch))
 
-        def one(parameters: dict, buffers: dict, batch: Batch) -> dict[str, Tensor] | tuple:
+        def one(parameters: dict, buffers: dict, batch: Batch) -> Any:
             return functional_call(self._skeleton[0], (parameters, buffers), (batch, wanted))
 
-        return vmap(one, in_dims=(0, 0, axes))(self.parameters_of_all(weights), buffers, batch)
+        given = self.parameters_of_all(weights), buffers, batch
+        if len(self) == 1 and kernels.usable(weights):  # `vmap` costs a call of an operator twice its time
+            return tree_map(lambda result: result[None], one(*_first(*given, axes)))
+        return vmap(one, in_dims=(0, 0, axes))(*given)
+
+
+def _first(parameters: dict[str, Tensor], buffers: dict[str, Tensor], batch: Batch, axes: Batch) -> tuple:
+    """Take the parameters, buffers and tables of the first restart."""
+    tables: list[Any] = [
+        table if axis is None else cast(Tensor, table)[0] for table, axis in zip(batch, axes, strict=True)
+    ]
+    of_one = ({name: stacked[0] for name, stacked in of_all.items()} for of_all in (parameters, buffers))
+    return *of_one, type(batch)._make(tables)
+
+
+def total(terms: dict[str, Tensor]) -> Tensor:
+    """Add up the terms of a loss, of which there is one at least."""
+    return cast(Tensor, sum(terms.values()))
 
 
 AXES = {

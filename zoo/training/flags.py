@@ -97,6 +97,7 @@ def _check_callback(option: str, callback: object) -> None:
     if not issubclass(kind, Callback):
         raise UserError(f"{option}._target_={target}: expected a class derived from pytorch_lightning.Callback")
     known = list(inspect.signature(kind).parameters)
+    assert isinstance(callback, dict)  # else it had no target
     for name in callback:
         if name != "_target_" and name not in known:
             raise UserError(f"{option}.{name} is not an option of {kind.__name__}{nearest(str(name), known)}")

@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from hydra.utils import get_method
 from pytorch_lightning.loggers import CSVLogger, Logger
@@ -65,7 +66,7 @@ def wandb(save_dir: str, run: str, training: str, project: str) -> Logger:
     mode = os.environ.get("WANDB_MODE", "online" if logged_in else "offline")
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     run_id = wandb_id(run, training)
-    again = {}
+    again: dict[str, Any] = {}
     if mode == "online":
         again = {"resume": "allow"}
     else:
@@ -81,7 +82,7 @@ def wandb_id(run: str, training: str) -> str:
     return hashlib.sha256(f"{run} {training}".encode()).hexdigest()[:16]
 
 
-def begins_anew(logger: Logger) -> bool:
+def begins_anew(logger: object) -> bool:
     """Tell whether a logger keeps nothing of an interrupted training, and so needs its curves again."""
     return isinstance(logger, CSVLogger) or getattr(logger, "_wandb_init", {}).get("mode") == "offline"
 

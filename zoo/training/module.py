@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tasks.batch import Batch
 from zoo import kernels
 from zoo.kernels import descend
-from zoo.training.ensemble import Ensemble
+from zoo.training.ensemble import Ensemble, total
 from zoo.training.loggers import begins_anew
 from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
 
@@ -23,6 +23,11 @@ class Best(nn.Module):
     Among epochs of equal error the last one has the smallest learning rate behind it. The validation loss would often
     choose an early one instead, since it grows with confidence while the error still falls.
     """
+
+    weights: Tensor
+    error: Tensor
+    last_loss: Tensor
+    epoch: Tensor
 
     def __init__(self, weights: Tensor) -> None:
         super().__init__()
@@ -56,6 +61,12 @@ class EnsembleTraining(pl.LightningModule):
 
     All that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
     """
+
+    train_loss_curve: Tensor
+    valid_loss_curve: Tensor
+    valid_error_curve: Tensor
+    epochs: Tensor
+    seconds: Tensor
 
     def __init__(self, ensemble: Ensemble, recipe: Recipe, tasks: Sequence[str] = ("",)) -> None:
         """
@@ -99,6 +110,7 @@ class EnsembleTraining(pl.LightningModule):
 
     def training_step(self, block: list[Batch]) -> None:
         optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)  # not one of several
         for batch in block:
             self.step(batch, optimizer)
 
@@ -111,21 +123,23 @@ class EnsembleTraining(pl.LightningModule):
     def _descend(self, optimizer: torch.optim.Optimizer) -> None:
         """Make a step with the gradient of every restart, clipped, at a rate of its own."""
         weights, sgd = self.ensemble.weights, self.recipe.optimizer == "sgd"
-        if kernels.usable(weights):
-            step = weights.detach(), weights.grad, self._rates[:, 0], self._clip
+        gradient = weights.grad
+        assert gradient is not None
+        if kernels.usable(weights) and self.recipe.optimizer in ("sgd", "adam"):
+            step = weights.detach(), gradient, self._rates[:, 0], self._clip
             if sgd:
                 descend.sgd(*step)
             else:
                 descend.adam(*step, optimizer)
             return
-        norm = torch.linalg.vector_norm(weights.grad, dim=1, keepdim=True)
+        norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
         clip = (self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0)
         with torch.no_grad():
             if sgd:  # at once, which takes a tenth of what `optimizer.step` takes
-                weights.addcmul_(weights.grad, clip * self._rates, value=-1)
+                weights.addcmul_(gradient, clip * self._rates, value=-1)
             else:  # the step is made, then shortened
                 # a gradient through hundreds of steps in time may overflow; its batch is passed over by this restart
-                weights.grad.mul_(clip).masked_fill_(~norm.isfinite(), 0.0)
+                gradient.mul_(clip).masked_fill_(~norm.isfinite(), 0.0)
                 before = weights.clone()
                 optimizer.step()
                 weights.copy_(before.lerp(weights, self._rates))
@@ -138,7 +152,7 @@ class EnsembleTraining(pl.LightningModule):
     def validation_step(self, batch: Batch) -> None:
         answer, terms = self.ensemble(batch)
         # of a batch without questions, which evens out tasks of one program, nothing: not the weight decay either
-        self._valid_loss += torch.where(batch.asked > 0, sum(terms.values()), 0.0)
+        self._valid_loss += torch.where(batch.asked > 0, total(terms), 0.0)
         self._valid_cost += self.ensemble.network.cost(answer, batch)
         self._evaluated = self._evaluated + batch.asked  # of each network, where their tasks are not the same
 

@@ -26,17 +26,20 @@ class PackedBatches:
     nothing in validation; in training all tasks of a pack have equally many batches (see `pack`).
     """
 
-    def __init__(self, tasks: Sequence[TrainingBatches | EvaluationBatches], restarts: int) -> None:
+    def __init__(
+        self, tasks: Sequence[TrainingBatches[Questions] | EvaluationBatches[Questions]], restarts: int
+    ) -> None:
         self.tasks, self.restarts = tasks, restarts
 
     @property
     def batch_size(self) -> int:
         """Questions or stories of a batch, the padding included."""
-        return max(batches.batch_size for batches in self.tasks)
+        return max(batches.batch_size for batches in self.tasks if isinstance(batches, TrainingBatches))
 
     def set_epoch(self, epoch: int) -> None:
         for batches in self.tasks:
-            batches.set_epoch(epoch)
+            if isinstance(batches, TrainingBatches):
+                batches.set_epoch(epoch)
 
     def __len__(self) -> int:
         return max(len(batches) for batches in self.tasks)
@@ -64,7 +67,7 @@ def side_by_side(batches: Sequence[Questions | None], restarts: int) -> Question
         rows, *widths = (max(sizes) for sizes in zip(*(table.shape[1:] for table in tables), strict=True))
         return torch.cat([_filled(name, table, rows, widths) for table in tables])
 
-    return Questions(**{name: joined(name) for name in Questions._fields})
+    return Questions._make(joined(name) for name in Questions._fields)
 
 
 def _filled(name: str, table: Tensor, rows: int, widths: list[int]) -> Tensor:

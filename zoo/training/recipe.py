@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from tasks.errors import UserError, check_names, check_type, nearest
 
 # Optimisers that treat every weight by itself, and whose step is proportional to their rate: so restarts share nothing,
 # and each has a rate of its own. Neither holds of adafactor, asgd, lbfgs, muon and rprop.
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     kind.__name__.lower(): kind
     for kind in (
         torch.optim.SGD,
@@ -88,6 +89,13 @@ class Recipe:
 
 class Schedule(nn.Module):
     """Place of each restart in the recipe; all state is in buffers, so a checkpoint holds it."""
+
+    epoch: Tensor
+    linear: Tensor
+    lowest_loss: Tensor
+    lowest_error: Tensor
+    stalled: Tensor
+    perfect: Tensor
 
     def __init__(self, recipe: Recipe, restarts: int, has_linear_start: bool) -> None:
         super().__init__()

@@ -40,7 +40,8 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
     done = folder / "figures.pt"
     if done.exists():
         try:
-            return tensors.load(done)
+            earlier: dict[str, dict] = tensors.load(done)
+            return earlier
         except (OSError, tensors.Damaged) as error:
             print(f"{error}: this training begins anew", file=sys.stderr)
             done.unlink()

@@ -1,0 +1,856 @@
+"""python -m tests.mutants [pattern …]: put small bugs into a copy of the project, and see whether the tests notice.
+
+A mutant is a text replacement. Each is made in a copy of the tree, in a temporary folder, where the named tests run
+with it; nothing here changes the working tree. A pattern chooses mutants by their beginning, a word of a file's path
+or a name of a test. Before the mutants the same tests run without any, because tests that fail anyway notice nothing.
+
+The program ends with 1 if a mutant passes its tests, or takes them more than a minute. Mutants that change nothing are
+marked as equivalent, and are to pass.
+"""
+
+import argparse
+import contextlib
+import importlib
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LONGEST = 60  # seconds in which a bug is to be noticed
+LEFT_BEHIND = (".git", ".ci", "__pycache__", "*.egg-info", ".*_cache", "unfinished", "repeated", "build", "dist")
+LIBRARIES = ("torch", "pytorch_lightning", "hydra", "numpy", "pydantic", "rich", "hypothesis")  # loaded once, for all
+NO_TEST = "no test has run"
+
+
+class Mutant(NamedTuple):
+    """A bug."""
+
+    name: str
+    file: str
+    old: str  # occurs once in the file
+    new: str
+    tests: str  # that should notice it, in tests/, separated by blanks
+    is_equivalent: bool = False
+
+
+MUTANTS = (
+    # --- those that passed all tests once, and the others of the same study
+    Mutant(
+        "T01", "zoo/training/train.py",
+        "valid = [kind.evaluation_batches(corpus, corpus.valid, network)",
+        "valid = [kind.evaluation_batches(corpus, corpus.test, network)",
+        "test_selection.py",
+    ),
+    Mutant(
+        "T14", "zoo/training/train.py",
+        "ensemble.weights.copy_(best.weights[mine])", "ensemble.weights.copy_(training.ensemble.weights[mine])",
+        "test_selection.py",
+    ),
+    Mutant(
+        "T05", "zoo/training/train.py",
+        '[config["seed"] + k for k in range(config["restarts"])]', '[config["seed"]] * config["restarts"]',
+        "test_selection.py",
+    ),
+    Mutant(
+        "T06", "zoo/kinds/stories.py",
+        "manual_seed(seed * 1_000_003 + self.epoch)", "manual_seed(self.epoch)",
+        "test_ensemble.py::test_restarts_draw_by_seed_and_epoch_alone",
+    ),
+    Mutant(
+        "T21", "zoo/kinds/stories.py",
+        "100 * wrong[:, task == one].double()", "100 * wrong.double()",
+        "test_run.py::TestRun::test_joint_training_is_tested_task_by_task",
+    ),
+    Mutant(
+        "T13", "zoo/training/module.py",
+        "running & ~self.schedule.linear)", "running)",
+        "test_ensemble.py::TestSelection",
+    ),
+    Mutant(
+        "T15", "zoo/training/train.py",
+        'ensemble.weights[selected].detach()', 'ensemble.weights[0].detach()',
+        "test_selection.py",
+    ),
+    Mutant(
+        "T16", "zoo/kinds/attention.py",
+        "in answer.trace.attention[restart, row]", "in answer.trace.attention[0, row]",
+        "test_look.py",
+    ),
+    Mutant(
+        "T09", "zoo/training/module.py",
+        'self.register_buffer("error", torch.full((restarts,), torch.inf))',
+        'self.register_buffer("error", torch.full((restarts,), torch.inf), persistent=False)',
+        "test_run.py::test_a_training_that_stops_goes_on_as_an_undisturbed_one",
+    ),
+    Mutant(
+        "T08", "zoo/training/recipe.py",
+        'self.register_buffer("epoch", torch.zeros(restarts, dtype=torch.long))',
+        'self.register_buffer("epoch", torch.zeros(restarts, dtype=torch.long), persistent=False)',
+        "test_run.py::test_a_training_that_stops_goes_on_as_an_undisturbed_one",
+    ),
+    Mutant(
+        "K15", "tasks/algorithmic/task.py",
+        '("validation", seed), device)', '("test", seed), device)',
+        "test_algorithmic.py::TestSequencesOfATask::test_to_choose_by_are_others_than_those_to_test_with",
+    ),
+    Mutant(
+        "K16", "tasks/algorithmic/task.py",
+        'fresh.form("validation", number)', 'fresh.form("training", number)',
+        "test_algorithmic.py::TestSequencesOfATask::test_to_choose_by_are_others_than_those_to_test_with",
+    ),
+    Mutant(
+        "K09", "tasks/babi/sources.py",
+        "[*parse(test.data, test.name), *official]", "official",
+        "test_sources.py",
+    ),
+    Mutant(
+        "K06", "tasks/babi/generator.py",
+        "parts = texts if len(questions) > 1 else (*texts, *questions)", "parts = (*texts, *questions)",
+        "test_generator.py::test_other_questions_about_the_same_sentences_make_no_other_story",
+    ),
+    Mutant(
+        "K04", "tasks/corpus.py",
+        "unseen[answers if replies is None else replies.words[answers]] = False",
+        "unseen[[] if replies is None else replies.words[answers]] = False",
+        "test_corpus.py",
+    ),
+    Mutant(
+        "R05", "zoo/families/babi.py",
+        "return all(task in row.errors for task in TASKS)", "return len(row.errors) >= len(TASKS) - 1",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "R03", "zoo/families/board.py",
+        "sum(error > self.fails_above", "sum(error >= self.fails_above",
+        "test_run.py::test_a_run_shows_its_figures_and_the_paper_s",
+    ),
+    Mutant(
+        "R11", "zoo/commands/repeat.py",
+        'found += [] if same else [f"{name} differ"]', "found += []",
+        "test_repeat.py::test_answers_and_curves_that_differ_are_named_of_the_task_that_was_asked_for",
+    ),
+    Mutant(
+        "R19", "zoo/records/identity.py",
+        '"data_sha256": data.fingerprint,', '"data_sha256": "",',
+        "test_records.py::test_other_data_make_another_run",
+    ),
+    Mutant(
+        "R20", "zoo/records/environment.py",
+        '"dirty": None if changed is None else bool(changed)', '"dirty": False',
+        "test_records.py::test_changes_that_git_does_not_know_are_recorded",
+    ),
+    Mutant(
+        "M05", "zoo/models/dmn_plus.py",
+        "self.l2 * squares * (batch.answer != PAD).sum()", "self.l2 * squares",
+        "test_dmn_plus.py",
+    ),
+    Mutant(
+        "M06", "zoo/models/dmn_plus.py",
+        "self.W_2, self.W_attend, self.U_attend, self.W_m,", "self.W_2, self.W_m,",
+        "test_dmn_plus.py",
+    ),
+    Mutant(
+        "M12", "zoo/models/lstm.py",
+        "self.b = nn.Parameter(torch.cat([torch.zeros(dim), torch.ones(dim), torch.zeros(2 * dim)]))",
+        "self.b = nn.Parameter(torch.zeros(4 * dim))",
+        "test_lstm.py",
+    ),
+    Mutant(
+        "M12b", "zoo/models/lstm.py",
+        "forget_little = torch.cat([torch.zeros(dim), torch.ones(dim), torch.zeros(2 * dim)])",
+        "forget_little = torch.zeros(4 * dim)",
+        "test_lstm.py",
+    ),
+    Mutant(
+        "M26", "zoo/parts/slots.py",
+        "(told + count + 1)).int() + 1", "told).int() + 1",
+        "test_memn2n.py",
+    ),
+    Mutant(
+        "R14", "tasks/files.py",
+        'tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")',
+        "os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC), str(file)",
+        "test_files.py",
+    ),
+    Mutant(
+        "R18", "tasks/release.py",
+        "if member.size > LARGEST:", "if False:",
+        "test_official.py::test_a_member_larger_than_any_file_of_the_release_is_not_read",
+    ),
+    Mutant(
+        "S03", "zoo/runs/plan.py",
+        '    check_whole("seed", config["seed"], 0, 2**31 - 1)\n', "",
+        "test_run.py::test_a_mistake_gets_one_clear_message",
+    ),
+    Mutant(
+        "R16", "tasks/release.py",
+        "tuple(parts) == folder and re.fullmatch", "re.fullmatch",
+        "test_official.py::test_an_archive_writes_nothing_where_it_is_read",
+    ),
+    Mutant(
+        "R21", "zoo/families/algorithmic.py",
+        "bits, wrong = statistics.median(got.bits), statistics.median(got.wrong_bits)",
+        "bits, wrong = statistics.fmean(got.bits), statistics.fmean(got.wrong_bits)",
+        "test_families.py::test_bits_of_sequences_are_medians_or_those_of_the_selected_restart",
+    ),
+    Mutant(
+        "M18", "zoo/models/ntm.py",
+        "back, stay, forth = s.softmax", "forth, stay, back = s.softmax",
+        "test_ntm.py", True,
+    ),
+    Mutant(
+        "T10", "zoo/training/callbacks.py",
+        "def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule)",
+        "def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule)",
+        "test_run.py::test_a_training_that_stops_goes_on_as_an_undisturbed_one",
+    ),
+    # --- training
+    Mutant(
+        "train-clip", "zoo/training/module.py",
+        "clip = (self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0)", "clip = torch.ones_like(norm)",
+        "test_kernels.py::test_a_step_of_the_optimizer_is_the_plain_one",
+    ),
+    Mutant(
+        "train-best-first", "zoo/training/module.py",
+        "better = (error <= self.error)", "better = (error < self.error)",
+        "test_ensemble.py::TestSelection",
+    ),
+    Mutant(
+        "train-best-nan", "zoo/training/module.py",
+        "& eligible & loss.isfinite()", "& eligible",
+        "test_run.py::test_a_run_that_never_had_a_finite_loss_leaves_no_record",
+    ),
+    Mutant(
+        "train-restart-by-loss", "zoo/training/module.py",
+        "key=lambda k: (error[k], loss[k], k)", "key=lambda k: (error[k], k)",
+        "test_ensemble.py::TestSelection",
+    ),
+    Mutant(
+        "train-loss-mean", "zoo/training/module.py",
+        "        self._loss /= self._asked\n", "",
+        "test_ensemble.py::test_curves_are_means_over_questions_and_percents_of_them",
+    ),
+    Mutant(
+        "train-valid-loss-mean", "zoo/training/module.py",
+        "loss, error = self._valid_loss / self._evaluated,", "loss, error = self._valid_loss,",
+        "test_ensemble.py::test_curves_are_means_over_questions_and_percents_of_them",
+    ),
+    Mutant(
+        "train-curve-shift", "zoo/training/module.py",
+        "self.valid_loss_curve[epoch], self.valid_error_curve[epoch] = loss, error",
+        "self.valid_loss_curve[epoch], self.valid_error_curve[epoch - 1] = loss, error",
+        "test_selection.py",
+    ),
+    Mutant(
+        "train-empty-batch", "zoo/training/module.py",
+        "torch.where(batch.asked > 0, sum(terms.values()), 0.0)", "sum(terms.values())",
+        "test_together.py::test_each_task_is_learned_as_it_is_alone",
+    ),
+    Mutant(
+        "train-slice", "zoo/training/train.py",
+        "mine = slice(number * len(seeds), (number + 1) * len(seeds))", "mine = slice(0, len(seeds))",
+        "test_together.py::test_each_training_has_the_figures_of_its_own_networks",
+    ),
+    Mutant(
+        "train-examples", "zoo/training/train.py",
+        "epochs * len(corpus.train) * len(ensemble)", "epochs * len(corpus.train)",
+        "test_selection.py",
+    ),
+    Mutant(
+        "train-finished-rate", "zoo/training/recipe.py",
+        "halved * ~self.finished()", "halved",
+        "test_ensemble.py::TestSchedule",
+    ),
+    Mutant(
+        "train-anneal", "zoo/training/recipe.py",
+        "0.5 ** (self.epoch // self.recipe.anneal_every)", "0.5 ** (self.epoch / self.recipe.anneal_every)",
+        "test_ensemble.py::TestSchedule",
+    ),
+    Mutant(
+        "train-linear-patience", "zoo/training/recipe.py",
+        "over |= self.stalled >=", "over |= self.stalled >",
+        "test_ensemble.py::TestSchedule",
+    ),
+    Mutant(
+        "train-pack-filler-asked", "zoo/training/packing.py",
+        'torch.full_like(table[:, :1], PAD) if name == "answer" else table[:, :1]', "table[:, :1]",
+        "test_together.py",
+    ),
+    Mutant(
+        "train-pack-nothing-asked", "zoo/training/packing.py",
+        "nothing = some._replace(answer=torch.full_like(some.answer, PAD))", "nothing = some",
+        "test_together.py",
+    ),
+    Mutant(
+        "train-last-batch", "zoo/kinds/stories.py",
+        "        if whole < self.rows:\n            yield from", "        if False:\n            yield from",
+        "test_ensemble.py::test_an_epoch_asks_every_question_once",
+    ),
+    Mutant(
+        "train-batch-order", "zoo/kinds/stories.py",
+        "generator=Generator().manual_seed(self.epoch))", "generator=Generator().manual_seed(0))",
+        "test_ensemble.py::test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order",
+    ),
+    Mutant(
+        "train-sequences-again", "zoo/kinds/sequences.py",
+        "first = self.epoch * len(self)", "first = 0",
+        "test_sequences.py::test_a_run_that_goes_on_sees_what_it_would_have_seen",
+    ),
+    Mutant(
+        "train-predict-order", "zoo/kinds/stories.py",
+        "place = batches.order.argsort()", "place = batches.order",
+        "test_models.py::test_predictions_are_those_of_the_questions_in_order",
+    ),
+    Mutant(
+        "train-dialogs", "zoo/kinds/stories.py",
+        "return mistakes > 0,", "return mistakes > 1,",
+        "test_dialog.py::test_a_dialog_with_one_wrong_reply_is_wrong_and_each_test_set_has_its_own_replies",
+    ),
+    Mutant(
+        "train-oldest-fact", "zoo/kinds/stories.py",
+        "torch.where(split.support == NONE, told, split.support)], dim=1).amin(1)",
+        "torch.where(split.support == NONE, told, split.support)], dim=1).amax(1)",
+        "test_selection.py",
+    ),
+    Mutant(
+        "train-tape", "zoo/kinds/sequences.py",
+        "n: t[restart, 0]", "n: t[0, 0]",
+        "test_sequences.py::TestRun",
+    ),
+    Mutant(
+        "train-facts-found", "zoo/kinds/attention.py",
+        "return (least > others) &", "return (least >= others) &",
+        "test_ensemble.py::test_facts_are_found_where_they_get_most_attention",
+    ),
+    Mutant(
+        "train-cost-padding", "zoo/interface.py",
+        "~batch.right(answer.scores.argmax(-1)) & (batch.answer != PAD)", "~batch.right(answer.scores.argmax(-1))",
+        "test_models.py::test_places_without_a_question_cost_nothing",
+    ),
+    Mutant(
+        "train-nats", "zoo/interface.py",
+        "(nats * batch.mask).sum(-1) / math.log(2)", "(nats * batch.mask).sum(-1)",
+        "test_sequences.py::test_costs_are_those_of_the_bits_that_are_asked_for",
+    ),
+    # --- models
+    Mutant(
+        "model-hops-shared", "zoo/models/memn2n.py",
+        "o = recall(p, table[self.output_of[hop]], slots)", "o = recall(p, table[self.input_of[hop]], slots)",
+        "test_memn2n.py",
+    ),
+    Mutant(
+        "model-gate", "zoo/models/gated_memn2n.py",
+        "u = o * gate + u * (1 - gate)", "u = u * gate + o * (1 - gate)",
+        "test_memn2n.py",
+    ),
+    Mutant(
+        "model-entnet-slope", "zoo/models/entnet.py",
+        "torch.where(x > 0, x, self.slope * x)", "torch.where(x > 0, x, self.slope.abs() * x)",
+        "test_entnet.py",
+    ),
+    Mutant(
+        "model-gru", "zoo/parts/cells.py",
+        "return candidate + z * (h - candidate)", "return h + z * (candidate - h)",
+        "test_recurrences.py",
+    ),
+    Mutant(
+        "model-heads-scale", "zoo/parts/heads.py",
+        ".transpose(1, 2) / math.sqrt(d)", ".transpose(1, 2)",
+        "test_wmn.py",
+    ),
+    Mutant(
+        "model-ntm-sharpening", "zoo/models/ntm.py",
+        "(1 + F.softplus(gamma)) *", "F.softplus(gamma) *",
+        "test_ntm.py",
+    ),
+    Mutant(
+        "model-transformer-sees-question", "zoo/models/transformer.py",
+        "seen = F.pad(batch.stories != PAD, (0, 1))", "seen = F.pad(batch.stories != PAD, (0, 1), value=True)",
+        "test_transformer.py",
+    ),
+    Mutant(
+        "model-memnn-margin", "zoo/models/memnn.py",
+        "costs = (self.margin - wins).relu()", "costs = (-wins).relu()",
+        "test_memnn.py",
+    ),
+    Mutant(
+        "model-dmn-end", "zoo/models/dmn.py",
+        "right = torch.where(support == NONE, end, support)", "right = torch.where(support == NONE, 0, support)",
+        "test_dmn.py",
+    ),
+    Mutant(
+        "model-kv-mask", "zoo/models/kv_memnn.py",
+        "p = torch.where(shown, scores, -torch.inf).softmax(dim=-1)", "p = scores.softmax(dim=-1)",
+        "test_kv_memnn.py",
+    ),
+    Mutant(
+        "model-types", "zoo/parts/candidates.py",
+        ".view(-1, *entities.shape).any(-1)", ".view(-1, *entities.shape).all(-1)",
+        "test_dialog.py::TestRanking",
+    ),
+    Mutant(
+        "model-position-encoding", "zoo/parts/encoders.py",
+        "tilt = (j - (length + 1) / 2) / length, 4 / dim", "tilt = (j - (length + 1) / 2) / length, 2 / dim",
+        "test_memn2n.py",
+    ),
+    Mutant(
+        "model-wmn-biases-decay", "zoo/models/wmn.py",
+        "self.g_1, self.g_2, self.g_3, self.f)\n        return", "self.g_1, self.g_2, self.g_3)\n        return",
+        "test_wmn.py",
+    ),
+    Mutant(
+        "model-open-unseen", "zoo/models/dmn_plus.py",
+        "return (kept / (1 - self.dropout))", "return kept.float()",
+        "test_dmn_plus.py",
+    ),
+    # --- kernels, and what runs without them
+    Mutant(
+        "kernel-damaged", "zoo/kernels/build.py",
+        "return len(content) > 32 and", "return len(content) > 32 or",
+        "test_kernels.py::test_a_damaged_library_is_built_again",
+    ),
+    Mutant(
+        "kernel-flags", "zoo/kernels/build.py",
+        '_target(program), " ".join(FLAGS).encode()]', "_target(program)]",
+        "test_kernels.py::test_other_flags_make_another_library",
+    ),
+    Mutant(
+        "kernel-no-compiler", "zoo/kernels/__init__.py",
+        "if build.compiler() is None:\n        return False", "if build.compiler() is None:\n        return True",
+        "test_kernels.py::test_without_a_compiler_the_plain_form_runs",
+    ),
+    Mutant(
+        "kernel-wish", "zoo/kernels/__init__.py",
+        "        _wish is not False\n        and all(", "        all(",
+        "test_kernels.py::test_none_is_called_where_they_are_switched_off",
+    ),
+    Mutant(
+        "kernel-double", "zoo/kernels/__init__.py",
+        'one.dtype == torch.float32 and one.device.type == "cpu"', 'one.device.type == "cpu"',
+        "test_lstm.py",
+    ),
+    Mutant(
+        "kernel-sgd-clip", "zoo/kernels/descend.cpp",
+        "return factor > 1 ? 1 : factor;", "return factor;",
+        "test_kernels.py::test_a_step_of_the_optimizer_is_the_plain_one",
+    ),
+    # --- tasks
+    Mutant(
+        "task-held-out", "tasks/babi/tables.py",
+        'splits["train"], splits["valid"] = splits["train"].hold_out(HELD_OUT)',
+        'splits["valid"] = splits["train"].hold_out(HELD_OUT)[1]',
+        "test_official.py test_sources.py",
+    ),
+    Mutant(
+        "task-support", "tasks/babi/text.py",
+        "place = position[int(given) - 1]", "place = position[min(int(given), len(position) - 1)]",
+        "test_text.py",
+    ),
+    Mutant(
+        "task-parts-share", "tasks/babi/generator.py",
+        "        elsewhere |= here\n", "",
+        "test_generator.py::test_parts_have_their_questions_and_share_no_story",
+    ),
+    Mutant(
+        "task-known", "tasks/babi/generator.py",
+        "elsewhere = {fingerprint(story) for story in known}", "elsewhere = set()",
+        "test_generator.py test_sources.py::test_nothing_that_is_tested_on_fills_a_missing_file",
+    ),
+    Mutant(
+        "task-transfer", "tasks/babi/sources.py",
+        "self.stories.tell(task, held_out(self.questions), known)", "self.stories.tell(task, held_out(self.questions))",
+        "test_sources.py",
+    ),
+    Mutant(
+        "task-order", "tasks/babi/generator.py",
+        'key=("test", "valid", "train").index', 'key=("train", "valid", "test").index',
+        "test_generator.py",
+    ),
+    Mutant(
+        "task-window", "tasks/corpus.py",
+        "split.begin[story] + told - kept, kept, window)", "split.begin[story], kept, window)",
+        "test_corpus.py",
+    ),
+    Mutant(
+        "task-join-answers", "tasks/corpus.py",
+        "torch.cat([ids[s.answer] for s, ids in zip(splits, word_ids, strict=True)])",
+        "torch.cat([s.answer for s in splits])",
+        "test_corpus.py test_official.py::TestRealRelease::test_joint_tables",
+    ),
+    Mutant(
+        "task-cache-stamp", "tasks/babi/tables.py",
+        "made_of = hashlib.sha256(stamp.encode())", "made_of = hashlib.sha256()",
+        "test_official.py",
+    ),
+    Mutant(
+        "task-fingerprint", "tasks/babi/tables.py",
+        "digest.update(part.encode() + hashlib.sha256(text.data).digest())", "digest.update(part.encode())",
+        "test_records.py::test_other_data_make_another_run",
+    ),
+    Mutant(
+        "task-not-released", "tasks/babi/official.py",
+        'if not of_task["generated"] and not of_task', 'if of_task["generated"] and not of_task',
+        "test_official.py",
+    ),
+    Mutant(
+        "task-download", "tasks/release.py",
+        'pooch.retrieve(url, f"sha256:{sha256}"', "pooch.retrieve(url, None",
+        "test_official.py::TestDownload",
+    ),
+    Mutant(
+        "task-range", "tasks/algorithmic/task.py",
+        "torch.randint(low, top + 1,", "torch.randint(low, max(top, low + 1),",
+        "test_algorithmic.py::TestSequencesOfATask::test_have_every_form_of_the_range_and_no_other",
+    ),
+    Mutant(
+        "task-step-seed", "tasks/algorithmic/task.py",
+        '_seed("training", step, seed)) for seed in seeds)', '_seed("training", step)) for seed in seeds)',
+        "test_algorithmic.py::TestSequencesOfATask::test_follow_from_seed_and_step",
+    ),
+    Mutant(
+        "task-recall-last", "tasks/algorithmic/generators.py",
+        "chosen = torch.randint(items - 1,", "chosen = torch.randint(1 if items == 1 else max(1, items - 2),",
+        "test_algorithmic.py::test_every_item_but_the_last_is_shown_again",
+    ),
+    Mutant(
+        "task-lock", "tasks/files.py",
+        "fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))", "pass",
+        "test_files.py",
+    ),
+    Mutant(
+        "task-checksum", "tasks/tensors.py",
+        "if head.removeprefix(HEAD).decode(errors=\"replace\") != hashlib.sha256(data).hexdigest():", "if False:",
+        "test_files.py",
+    ),
+    # --- records
+    Mutant(
+        "record-checksum", "zoo/records/record.py",
+        "if record.sha256 not in (None, _digest(data)):", "if False:",
+        "test_records.py::test_what_somebody_has_edited_since_is_noticed",
+    ),
+    Mutant(
+        "record-arrays-checksum", "zoo/records/arrays.py",
+        "if record.arrays_sha256 not in (None, hashlib.sha256(data).hexdigest()):", "if False:",
+        "test_records.py",
+    ),
+    Mutant(
+        "record-newest", "zoo/records/store.py",
+        'if runs[file].source == "official"] or with_task)[-1]', 'if runs[file].source == "official"] or with_task)[0]',
+        "test_explain.py test_records.py",
+    ),
+    Mutant(
+        "record-official-first", "zoo/records/store.py",
+        '([file for file in with_task if runs[file].source == "official"] or with_task)', "with_task",
+        "test_records.py test_explain.py",
+    ),
+    Mutant(
+        "record-name-taken", "zoo/records/store.py",
+        'while (file := runs / f"{title}-{record[\'identity\']}-{finished:%Y%m%d%H%M%S}.json").exists():',
+        'if (file := runs / f"{title}-{record[\'identity\']}-{finished:%Y%m%d%H%M%S}.json") is None:',
+        "test_records.py",
+    ),
+    Mutant(
+        "record-rounded", "zoo/records/stories.py",
+        "[round(float(figure), 4) for figure in figures]", "[round(float(figure), 0) for figure in figures]",
+        "test_selection.py",
+    ),
+    Mutant(
+        "record-predictions-part", "zoo/records/stories.py",
+        '("" if part == "test" else f"_{part}")', '""',
+        "test_dialog.py::test_a_dialog_with_one_wrong_reply_is_wrong_and_each_test_set_has_its_own_replies",
+    ),
+    Mutant(
+        "record-selected-forged", "zoo/records/stories.py",
+        "if alone and got.valid_errors[got.selected] > min(got.valid_errors):", "if False:",
+        "test_verify.py",
+    ),
+    Mutant(
+        "record-errors-forged", "zoo/records/stories.py",
+        "if not agree(got.test_errors, errors,", "if False and not agree(got.test_errors, errors,",
+        "test_verify.py",
+    ),
+    Mutant(
+        "record-neutral", "zoo/records/identity.py",
+        "if full in NEUTRAL and value == NEUTRAL[full]:", "if full in NEUTRAL:",
+        "test_records.py",
+    ),
+    # --- families and the leaderboard
+    Mutant(
+        "board-rank", "zoo/families/board.py",
+        "rank = (len(record.tasks), record.environment.finished, record.name)",
+        "rank = (record.environment.finished, len(record.tasks), record.name)",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "board-order", "zoo/families/board.py",
+        "(1 if self.measure.less_is_better else -1)", "1",
+        "test_families.py",
+    ),
+    Mutant(
+        "board-unknown-commit", "zoo/families/board.py",
+        "if record.dirty or record.dirty is None:", "if record.dirty:",
+        "test_leaderboard.py test_report.py",
+    ),
+    Mutant(
+        "board-published-elsewhere", "zoo/families/babi.py",
+        '        if record.source != "official" or record.world:\n            return []\n', "",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "board-published-changed", "zoo/families/babi.py",
+        'if not record.published and any(override.startswith("model.") for override in record.overrides):', "if False:",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "board-spread", "zoo/families/babi.py",
+        "fixed(statistics.stdev(means), 3)", "fixed(statistics.pstdev(means), 3)",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "board-unfilled", "zoo/families/babi.py",
+        "if str(task) not in row.record.filled]", "]",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "board-facts-found", "zoo/families/babi.py",
+        "found = [got.facts_found[got.selected] for", "found = [got.facts_found[0] for",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "board-selected", "zoo/records/record.py",
+        "return self.test_errors[self.selected]", "return min(self.test_errors)",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "board-first-screen", "zoo/families/babi.py",
+        "statistics.fmean(got.valid_errors[got.selected] for got", "statistics.fmean(got.error for got",
+        "test_leaderboard.py",
+    ),
+    Mutant(
+        "board-dialog-mean", "zoo/families/dialog.py",
+        "return statistics.fmean(known) if len(known) == len(of_tasks) else None",
+        "return statistics.fmean(known) if known else None",
+        "test_dialog.py::TestRun test_report.py test_leaderboard.py",
+    ),
+    Mutant(
+        "board-hits-mean", "zoo/families/wikimovies.py",
+        "100 - got.valid_errors[got.selected]", "100 - min(got.test_errors)",
+        "test_wikimovies.py::test_a_run_leaves_its_record_and_its_row",
+    ),
+    Mutant(
+        "board-sequences-selected", "zoo/families/algorithmic.py",
+        "return record.validation.bits[record.validation.selected]", "return record.validation.bits[0]",
+        "test_families.py::test_bits_of_sequences_are_medians_or_those_of_the_selected_restart",
+    ),
+    Mutant(
+        "board-remark", "zoo/leaderboard/report.py",
+        "worse * figure.difference > REMARKED", "figure.difference > REMARKED",
+        "test_report.py",
+    ),
+    Mutant(
+        "board-page-script", "zoo/leaderboard/page.py",
+        '"DATA": data.replace("<", "\\\\u003c"),', '"DATA": data,',
+        "test_page.py::test_text_of_a_record_cannot_end_the_script",
+    ),
+    Mutant(
+        "board-slices", "zoo/leaderboard/page.py",
+        "np.bincount(place[known & wrong[of_task]],", "np.bincount(place[known],",
+        "test_page.py::test_slices_count_questions_and_mistakes",
+    ),
+    Mutant(
+        "board-gone", "zoo/leaderboard/provenance.py",
+        "return GONE if whole else UNKNOWN", "return UNKNOWN",
+        "test_page.py::test_the_history_is_git_s_and_stays_what_it_was_as_head_goes_on",
+    ),
+    Mutant(
+        "board-interval", "zoo/leaderboard/statistics.py",
+        "COVERED = 95", "COVERED = 90",
+        "test_page.py::test_the_interval_is_the_bootstrap_of_the_mean",
+    ),
+    Mutant(
+        "board-ties", "zoo/leaderboard/statistics.py",
+        "2 * sizes.index(size) + sizes.count(size) + 1", "2 * sizes.index(size) + 2",
+        "test_page.py::test_the_paired_test_is_exact_with_ties",
+    ),
+    # --- runs and commands
+    Mutant(
+        "run-again", "zoo/runs/run.py",
+        'if earlier and not config["rerun"]:', "if False:",
+        "test_run.py::TestRun::test_is_not_made_twice_unless_asked test_campaign.py",
+    ),
+    Mutant(
+        "run-other-code", "zoo/runs/run.py",
+        "if file.exists() and file.read_bytes() == code:", "if file.exists():",
+        "test_run.py::test_only_other_code_begins_interrupted_work_anew",
+    ),
+    Mutant(
+        "run-fingerprint", "zoo/runs/fingerprint.py",
+        'digest.update(f"{name}\\0".encode() + file.read_bytes() + b"\\0")', 'digest.update(f"{name}\\0".encode())',
+        "test_fingerprint.py",
+    ),
+    Mutant(
+        "run-imports", "zoo/runs/again.py",
+        "        if target not in known:\n", "        if False:\n",
+        "test_repeat.py::test_a_record_that_names_code_of_its_own_is_refused_before_anything_is_imported",
+    ),
+    Mutant(
+        "run-overrides-free", "zoo/runs/again.py",
+        "if not name.startswith(FREE):", "if False:",
+        "test_repeat.py::test_a_record_that_names_code_of_its_own_is_refused_before_anything_is_imported",
+    ),
+    Mutant(
+        "run-seed-of-part", "zoo/runs/again.py",
+        '"seed": part.seed,', '"seed": settings["seed"],',
+        "test_join.py",
+    ),
+    Mutant(
+        "run-bounds", "zoo/runs/bounds.py",
+        "KEPT * NUMBER * weights * restarts,", "KEPT * NUMBER * weights,",
+        "test_run.py::test_a_mistake_gets_one_clear_message",
+    ),
+    Mutant(
+        "run-interrupted", "zoo/runs/messages.py",
+        "sys.exit(STOPPED)", "sys.exit(1)",
+        "test_run.py::test_an_interrupted_program_ends_with_130",
+    ),
+    Mutant(
+        "run-join-selects", "zoo/commands/join.py",
+        "found.append((error, known[-1] if len(known) else np.inf, before + k, part))",
+        "found.append((error, 0.0, before + k, part))",
+        "test_join.py::test_one_restart_is_selected_and_curves_that_end_early_are_filled_up",
+    ),
+    Mutant(
+        "run-join-seeds", "zoo/commands/join.py",
+        "        if seed != after:\n", "        if False:\n",
+        "test_join.py::test_what_is_no_one_run_is_not_joined",
+    ),
+    Mutant(
+        "run-verify-identity", "zoo/commands/verify.py",
+        "if records.identity_of(record.settings, record.kind) != record.identity:", "if False:",
+        "test_verify.py",
+    ),
+    Mutant(
+        "run-explain-right", "zoo/commands/explain.py",
+        "right = f\", {shown['said']}, \" in f\", {shown['answer']}, \"", "right = shown['said'] in shown['answer']",
+        "test_explain.py::test_any_of_several_answers_is_right",
+    ),
+)  # fmt: skip
+
+
+def main(patterns: list[str], unchecked: bool = False) -> int:
+    """Try the chosen mutants, print what came out, and return the exit status."""
+    chosen = [mutant for mutant in MUTANTS if not patterns or any(map(_is_meant(mutant), patterns))]
+    wrong = [fault for mutant in MUTANTS if (fault := _fault(mutant))]
+    if wrong or not chosen:
+        print("\n".join(wrong) or f"no mutant is meant by {' '.join(patterns)}", file=sys.stderr)
+        return 1
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copy = Path(folder) / "tree"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_BEHIND), symlinks=True)
+        if not unchecked:
+            failed, seconds = _failed(copy, sorted({test for mutant in chosen for test in mutant.tests.split()}), 3600)
+            if failed:
+                print(f"without any mutant: {failed}", file=sys.stderr)
+                return 1
+            print(f"{len(chosen)} mutants; all of their tests pass without them, in {seconds:.0f} s", flush=True)
+        survivors = [mutant.name for mutant in chosen if not _is_as_expected(mutant, copy)]
+    noticed = len(chosen) - len(survivors)
+    print(f"{noticed} of {len(chosen)} are as expected" + (f"; not: {', '.join(survivors)}" if survivors else ""))
+    return 1 if survivors else 0
+
+
+def _is_meant(mutant: Mutant):
+    return lambda pattern: mutant.name.startswith(pattern) or pattern in mutant.file or pattern in mutant.tests
+
+
+def _fault(mutant: Mutant) -> str:
+    """Say why a mutant cannot be made; empty if it can."""
+    if [other.name for other in MUTANTS].count(mutant.name) > 1:
+        return f"{mutant.name}: two mutants have this name"
+    found = (ROOT / mutant.file).read_text().count(mutant.old)
+    if found != 1:
+        return f"{mutant.name}: {mutant.file} has its text {found} times, expected once"
+    return "" if mutant.old != mutant.new else f"{mutant.name}: it changes nothing"
+
+
+def _is_as_expected(mutant: Mutant, copy: Path) -> bool:
+    """Make a mutant in the copy, run its tests, print its line, and take it back."""
+    file = copy / mutant.file
+    whole = file.read_text()
+    file.write_text(whole.replace(mutant.old, mutant.new))
+    try:
+        failed, seconds = _failed(copy, mutant.tests.split(), LONGEST)
+    finally:
+        file.write_text(whole)
+    said = failed or ("equivalent" if mutant.is_equivalent else "SURVIVES")
+    print(f"{mutant.name:34} {'yes' if failed else 'no':4} {seconds:5.1f} s  {said}", flush=True)
+    return failed != "too slow" and not failed.startswith(NO_TEST) and bool(failed) != mutant.is_equivalent
+
+
+def _failed(copy: Path, tests: list[str], limit: float) -> tuple[str, float]:
+    """Run tests until one fails; return its name, empty if none did, and the seconds that it took."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as said:
+        child = os.fork()  # of a process that has loaded the libraries, and nothing of the project
+        if not child:
+            _run_tests(copy, tests, said.fileno())
+        status = None
+        while status is None and time.monotonic() - began < limit:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if not done:
+                status = None
+                time.sleep(0.02)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # with what it has started
+        seconds = time.monotonic() - began
+        if status is None:
+            os.waitpid(child, 0)
+            return "too slow", seconds
+        if status == 0:
+            return "", seconds
+        said.seek(0)
+        text = said.read()
+    first = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(\S+)", text, re.MULTILINE)
+    if first:
+        return first[1], seconds
+    lines = text.strip().splitlines() or ["nothing was said"]
+    return f"{NO_TEST}: {lines[-1]}", seconds
+
+
+def _run_tests(copy: Path, tests: list[str], said: int) -> None:
+    """Run pytest in this process, a child, and end it."""
+    os.setsid()
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.chdir(copy)
+    # without files of compiled code, which are told apart by seconds and sizes only
+    os.environ |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    sys.dont_write_bytecode = True
+    sys.path[:] = [str(copy), *(place for place in sys.path if place and Path(place).resolve() != ROOT)]
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "tasks", "zoo")]:
+        del sys.modules[name]
+    options = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "-rfE", "--durations=0"]
+    status = 70
+    try:
+        status = pytest.main([*options, *(f"tests/{test}" for test in tests)])
+    finally:
+        sys.stdout.flush()
+        os._exit(int(status))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("patterns", nargs="*")
+    parser.add_argument("--unchecked", action="store_true", help="do not run the tests without a mutant first")
+    sys.exit(main(**vars(parser.parse_args())))

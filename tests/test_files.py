@@ -1,0 +1,86 @@
+"""Files are on the disk whole or not at all, and a lock is held by one process at a time."""
+
+import os
+import time
+
+import pytest
+import torch
+
+from tasks import tensors
+from tasks.files import Held, exclusive, remove_temporaries, write_atomically
+
+
+def test_a_file_is_replaced_in_one_step(tmp_path):
+    file = tmp_path / "new/folder/a.json"
+    write_atomically(file, lambda stream: stream.write(b"old"))
+    before = file.stat().st_ino
+
+    def write(stream) -> None:
+        stream.write(b"new, and longer")
+        stream.flush()
+        assert file.read_bytes() == b"old"  # until all of the new is there
+
+    write_atomically(file, write)
+    assert file.read_bytes() == b"new, and longer"
+    assert file.stat().st_ino != before  # whoever has it open goes on reading the old one
+    assert os.listdir(file.parent) == ["a.json"]
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("stop", [OSError("no space left"), KeyboardInterrupt()])
+def test_what_was_there_stays_where_writing_fails(tmp_path, stop):
+    file = tmp_path / "a.json"
+    file.write_bytes(b"old")
+
+    def write(stream) -> None:
+        stream.write(b"half")
+        raise stop
+
+    with pytest.raises(type(stop)):
+        write_atomically(file, write)
+    assert file.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_temporary_files_of_killed_processes_are_removed(tmp_path):
+    file = tmp_path / "a.json"
+    young, old = tmp_path / ".a.json.abcdefgh", tmp_path / ".a.json.ABCDEFGH"
+    for left in (young, old, tmp_path / ".b.json.abcdefgh", tmp_path / "a.json.abcdefgh"):
+        left.touch()
+    os.utime(old, times=(time.time() - 86_400,) * 2)
+    write_atomically(file, lambda stream: stream.write(b"x"))
+    assert young.exists()  # another process may be writing it
+    assert not old.exists()
+    remove_temporaries(tmp_path, "a")
+    assert sorted(os.listdir(tmp_path)) == [".b.json.abcdefgh", "a.json", "a.json.abcdefgh"]
+
+
+def test_a_lock_is_held_once_and_leaves_nothing(tmp_path):
+    lock = tmp_path / "folder/.lock"
+    with exclusive(lock):
+        with pytest.raises(Held), exclusive(lock):
+            pass
+        assert lock.exists()
+    assert not lock.exists()
+    with pytest.raises(ZeroDivisionError), exclusive(lock):
+        raise ZeroDivisionError
+    with exclusive(lock, wait=True):
+        pass
+    assert os.listdir(lock.parent) == []
+
+
+def test_tensors_are_believed_only_as_they_were_written(tmp_path):
+    file = tmp_path / "a.pt"
+    tensors.save(file, {"weights": torch.arange(5.0), "names": ["a"], "seconds": 1.5})
+    got = tensors.load(file)
+    assert got["weights"].tolist() == [0, 1, 2, 3, 4]
+    assert (got["names"], got["seconds"]) == (["a"], 1.5)
+    whole = file.read_bytes()
+    for place in (0, 40, 100, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(tensors.Damaged):
+            tensors.load(file)
+    for cut in (b"", whole[:50], whole[:-1], whole.partition(b"\n")[2]):
+        file.write_bytes(cut)
+        with pytest.raises(tensors.Damaged):
+            tensors.load(file)
