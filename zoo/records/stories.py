@@ -108,3 +108,9 @@ def faults_of(record: Record, arrays: dict[str, np.ndarray]) -> Iterator[str]:
             yield f"task {task}: validation errors {got.valid_errors} are not those of its best epochs, {best}"
         if alone and got.valid_errors[got.selected] > min(got.valid_errors):
             yield f"task {task}: restart {got.selected} was selected, and is not the best on validation"
+        elif alone and record.sha256:  # of equals the one of lowest loss in the last epoch, as far as it is kept
+            equals = [k for k, error in enumerate(got.valid_errors) if error == min(got.valid_errors)]
+            loss = arrays[f"{training}/valid_loss"].astype(np.float64)
+            last = {k: known[-1] if len(known := loss[~np.isnan(loss[:, k]), k]) else np.inf for k in equals}
+            if last[got.selected] > min(last.values()) * 1.01 + 1e-3:
+                yield f"task {task}: restart {got.selected} was selected, and of equals another has a lower loss"
