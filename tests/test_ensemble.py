@@ -171,7 +171,7 @@ def test_curves_are_means_over_questions_and_percents_of_them(corpus):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_restart_goes_where_an_optimizer_of_its_own_rate_takes_it(name, corpus):
-    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=40, epochs=3, anneal_every=2, clip=1e9)
+    recipe = Recipe(optimizer=name, learning_rate=0.003, batch_size=16, epochs=3, anneal_every=2, clip=1e9)
     together = trained("entnet", corpus, [3], recipe)
     network = build(config("model=entnet")["model"], corpus.sizes, 3).double()
     batches = training_batches(corpus, network, [3], recipe.batch_size)

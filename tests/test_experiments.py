@@ -76,7 +76,6 @@ def test_runs_shortened(name, corpus, tmp_path):
     states = []
     figures = train(given, {"1": corpus}, tmp_path, lambda name, state: states.append(state))["1"]
     assert [state["epoch"] for state in states] == [1, 2]
-    assert states[0]["linear"] == (given["model"]["recipe"].get("linear_start_epochs", 0) > 0)
     assert all(curve.isfinite().all() for curve in figures["curves"].values())
     assert figures["errors"]["test"][1].shape == (2,)
     assert figures["predictions"]["test"].shape == (2, len(corpus.test))

@@ -62,7 +62,7 @@ def test_the_sweeps_over_all_models_know_one_that_is_not_committed(tmp_path):
     (tmp_path / "conf/model/eager_memn2n.yaml").write_text(yaml)
     (tmp_path / "zoo/models/eager_memn2n.py").write_text(code)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "tests/test_models.py",
+        [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider", "tests/test_models.py",
          "-k", "eager_memn2n"],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=240,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.errors import UserError
 from tests.records import raw, rewrite
 from tests.runs import LITTLE, QUICK, SHORT, SMALL, again, made
 from zoo import records
@@ -115,13 +116,13 @@ def test_a_record_that_names_code_of_its_own_is_refused_before_anything_is_impor
         again(folder, "run=memn2n-60-per_task", "task=1", "model.dim=7")
 
 
-def test_settings_that_are_others_by_now_are_named(folder, capsys):
+def test_a_run_follows_from_the_settings_of_the_record_and_not_from_its_command(folder, capsys):
     def change(record: dict) -> None:
-        record["settings"]["model"]["recipe"]["clip"] = 7.0
+        record["settings"]["model"]["recipe"]["learning_rate"] = 0.5
 
     tampered(folder, "older", change)
-    again(folder, "run=older", "task=1")
-    assert "NOTE: model.recipe.clip is 40.0 now, and was 7.0 in the run" in capsys.readouterr().err
+    with pytest.raises(UserError, match="NOT the same as older"):
+        again(folder, "run=older", "task=1")
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ class TestRun:
             tmp_path / "nowhere", tmp_path / "results", *self.QUICK, "task.size=100", "task.generator.sentences=20"
         )
         assert done.returncode == 0, done.stderr
-        assert "the zoo's own generated stories are used instead" in done.stderr
+        assert "generated stories are used instead" in done.stderr
         assert "generated data (sentences=20)" in done.stdout
         record = the_record(tmp_path / "results")
         assert (record["source"], record["world"]) == ("generated", "sentences=20")

@@ -53,6 +53,9 @@ def find(name: str, results: Path, task: str | None = None) -> Path:
     whole = [file for file, record in runs.items() if file.stem.startswith(f"{name}-") or record.experiment == name]
     fitting = whole or [file for file in runs if file.stem.startswith(name)]
     if not fitting:
+        for file in files(results):
+            if file.stem.startswith(name):
+                read(file)  # it is damaged, and says so
         known = sorted({file.stem.partition("-")[0] for file in runs})
         experiments = sorted({record.experiment for record in runs.values() if record.experiment})
         raise UserError(
