@@ -187,7 +187,7 @@ class Cells:
         self.rounds, self.seconds = (1, 0.0) if quick else (ROUNDS, SECONDS)
 
     def of(self, name: str) -> Iterator[dict]:
-        """What is measured of a model."""
+        """Yield the measured cells of a model."""
         for task in [*map(int, self.data), *(["copy"] if name == "ntm" else [])]:
             for count in self.restarts:
                 yield {"model": name, "task": task, "restarts": count}

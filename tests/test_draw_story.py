@@ -19,7 +19,7 @@ MODELS = ("memn2n", "lstm")  # looks, and says nothing of where it looks
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
-    """Of two networks that have hardly learned anything."""
+    """Train two networks hardly at all."""
     folder = tmp_path_factory.mktemp("drawn")
     write_release(folder / "data")
     threads = torch.get_num_threads()

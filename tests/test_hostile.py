@@ -289,7 +289,7 @@ def archive(file: Path, members) -> Path:
 
 
 class Zeros:
-    """As many zeros as somebody reads."""
+    """A stream of as many zeros as somebody reads."""
 
     def read(self, size: int) -> bytes:
         return bytes(size)

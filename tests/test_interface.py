@@ -1,4 +1,4 @@
-"""What the author of a model may leave out: options of the class above, `window`, a trace."""
+"""Parts of a model that its author may leave out: options of the class above, `window`, a trace."""
 
 import io
 from pathlib import Path

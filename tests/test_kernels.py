@@ -47,7 +47,7 @@ def perturbed(name: str, corpus: Corpus, *options: str) -> Ensemble:
 
 
 def some_batch(ensemble: Ensemble, corpus: Corpus, size: int = 6) -> Questions:
-    """Of few sentences, where the task has stories of several lengths."""
+    """A batch of few sentences, where the task has stories of several lengths."""
     batches = training_batches(corpus, ensemble.network, SEEDS, size)
     return min((batch for batch, _ in zip(batches, range(16), strict=False)), key=lambda batch: batch.stories.shape[2])
 

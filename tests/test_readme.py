@@ -1,4 +1,4 @@
-"""What the README and the documents show works."""
+"""Examples of the README and the documents work."""
 
 import os
 import re

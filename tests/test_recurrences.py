@@ -29,7 +29,7 @@ def weights(*shape: int) -> Tensor:
 
 
 def some_of(*shape: int) -> Tensor:
-    """Which there are: at least the first."""
+    """Draw which places are taken: the first always, others mostly."""
     there = torch.rand(*shape) < 0.7
     there[..., 0] = True
     return there

@@ -194,7 +194,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path):
 
 
 def message_of(arguments: list[str]) -> str:
-    """What `python run.py` says of these arguments before it begins."""
+    """Get the message of `python run.py` for these arguments, before it begins."""
     with pytest.raises(Exception) as caught:
         plan_of(arguments)
     message = messages.message_of(caught.value, arguments)

@@ -79,7 +79,7 @@ class Copy(Task):
 
 @dataclass(frozen=True)
 class RepeatCopy(Task):
-    """As copy, but the vectors are asked for several times, then an end marker; the number comes with the delimiter.
+    """Copy the vectors several times, then give an end marker; the number of times comes with the delimiter.
 
     The number is scaled to zero mean and unit variance over 1 to `most`, as in training.
     """

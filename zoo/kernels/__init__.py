@@ -194,7 +194,7 @@ class Operator:
         return [*self.axes, *(one.dim() - lead for one in outputs)]
 
     def _backward_shapes(self, *given: Any) -> list[Tensor]:
-        """Of all restarts also for inputs that they share."""
+        """Allocate the gradients, with an axis of restarts even for inputs that restarts share."""
         restarts = self._restarts(given[: self.count])
         lead = () if restarts is None else (restarts,)
         gradients, like = [], given[self.count]  # an output
