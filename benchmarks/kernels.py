@@ -42,8 +42,6 @@ BATCHES = 8  # of all lengths, or as many as the eager form goes through in twic
 CORES = 2  # of the protocol's machine
 SAMPLED = 2  # batches of each task in the protocol
 EXPERIMENT = re.compile(r"[a-z]+\d{4}_(?P<model>[a-z0-9_]+?)_babi_(?P<size>1k|10k)")
-# compiled in this process, with ten restarts on one thread; elsewhere compiling takes longer than all other forms
-COMPILED = {"memn2n": (1, 2), "gated_memn2n": (1, 2), "kv_memnn": (1, 2), "entnet": (1, 2)}
 
 
 class Trained:
@@ -201,7 +199,7 @@ class Cells:
         return given, given.shorten(2 * self.seconds)
 
     def measure(self, model: str, task: int | str, restarts: int, top: float | None) -> dict:
-        """Rates on one thread: eager and with kernels, and those of the plain rival and the compiled form if they are.
+        """Rates on one thread: eager and with kernels, and that of the plain rival if there is one.
 
         Args:
             model: its name.
@@ -221,9 +219,6 @@ class Cells:
         if plain is not None:
             run, examples = plain
             found["plain"] = round(examples / self._seconds_of(run), 1)
-        if not self.quick and restarts > 1 and task in COMPILED.get(model, ()):
-            given.training.ensemble.compile_for(max(batch.rows for batch in given.batches))
-            found["compiled"] = round(given.examples / self._seconds_of(form(given, False)), 1)
         return found
 
     def _seconds_of(self, run: Callable[[], None]) -> float:

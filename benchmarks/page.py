@@ -193,16 +193,6 @@ def throughput(record: dict) -> tuple[list[str], dict[str, str]]:
                 "*Peak* is what a process has held at most, in MB, beyond what it held when nothing but libraries was "
                 "loaded. Bold: a goal missed."
             )
-    compiled = compiling(cells, record["copying"])
-    if compiled:
-        parts += [
-            "### Compiled",
-            "What `trainer.compile=true` gains with ten restarts on one thread, what it costs at the start of a "
-            "training (less where the same program was compiled before: torch keeps it), and after how many examples, "
-            "those of all restarts counted, it has paid for itself. A model that hears a story step by step has its "
-            "step compiled, another the whole of it.",
-            compiled,
-        ]
     parts += ["### Evaluation", "The validation questions, answered.", evaluation(cells)]
     if record["copying"]:
         parts += ["### NTM, the copy task", copying(record["copying"])]
@@ -305,20 +295,6 @@ def copying(cells: list[dict]) -> str:
     )
 
 
-def compiling(cells: Cells, copied: list[dict]) -> str:
-    """Tabulate the gain and the cost of compiling, and the number of examples after which it has paid for itself."""
-    of_copying = {("ntm", "copy", cell["form"], cell["threads"]): cell for cell in copied}
-    rows = []
-    for (model, task, form, _), program in (cells.cells | of_copying).items():
-        if "compiling_s" in program:
-            eager = (cells.cells | of_copying)[model, task, form.removesuffix(" compiled"), 1]
-            slow, fast, seconds = median(eager["train"]), median(program["train"]), program["compiling_s"]
-            paid = rate(seconds / (1 / slow - 1 / fast)) if fast > slow else "never"
-            rows.append((model, str(task), rate(slow), rate(fast), ratio(fast, slow), f"{seconds:.0f}", paid))
-    head = ("model", "task", "zoo ×10", "compiled", "ratio", "seconds", "pays after examples")
-    return table(head, rows) if rows else ""
-
-
 def switches(cells: list[dict]) -> str:
     rows = []
     for cell in cells:
@@ -350,8 +326,7 @@ def kernels(record: dict) -> tuple[list[str], dict[str, str]]:
         "questions, generated ones. Figures are training examples a second (sequences where the task is `copy`), those "
         "of all restarts counted: loss, gradient, clip and update, without loader and Lightning. The forms run in "
         "turn, in one process and on the same batches; each figure is the best of short rounds, by processor time. "
-        "*Plain* is the rival of above, *eager* the zoo with `trainer.kernels=false`, *compiled* the same with "
-        "`trainer.compile=true`, for models that keep it (others than here: see *Compiled* above). "
+        "*Plain* is the rival of above, *eager* the zoo with `trainer.kernels=false`. "
         f"*MFLOP* are those of an example's matrix products, as the eager form makes them, and the shares are of the "
         f"{of['gemm_gflops'] or 0:.0f} GFLOP/s that a product of two matrices of 1,024 rows reached here. Kernels "
         "make fewer products, for they compute no padding and no one-hot vector; their share is in the eager form's "
@@ -409,7 +384,7 @@ def names(cell: dict) -> tuple[str, str, str]:
 
 
 def kernels_table(cells: list[dict]) -> str:
-    forms = [form for form in ("plain", "eager", "compiled", "kernels") if any(form in cell for cell in cells)]
+    forms = [form for form in ("plain", "eager", "kernels") if any(form in cell for cell in cells)]
     rows = []
     for cell in cells:
         shares = (cell.get(f"{form}_peak_percent") for form in ("eager", "kernels"))

@@ -100,12 +100,6 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
     kernels.use(config["trainer"]["kernels"])
     corpus, ensemble, loader = begin(config, config["model"], name)
     all_of_them = list(loader)
-    compiling = 0.0
-    if config["trainer"]["compile"]:
-        ensemble.compile_for(loader.batch_size)
-        # a batch of each length, because there may be a program for it; the epoch's last may be too small for one
-        of_each = {batch.stories.shape[-1]: batch for batch in reversed(all_of_them)}.values()
-        compiling = seconds_of(lambda: [ensemble.differentiate(batch) for batch in of_each])
     drawn = some_of(
         all_of_them, lambda batch: ensemble.differentiate(batch), seconds, lambda batch: batch.stories.shape[-1]
     )
@@ -136,7 +130,7 @@ def of_zoo(config: dict, name: str, seconds: float) -> Asked:
         taken = seconds_of(lambda: [predict(ensemble, evaluation) for _ in range(often)])
         return Rate(often * len(ensemble) * len(corpus.valid), taken)
 
-    return {"train": train, "evaluate": evaluate, "compiling": lambda: compiling}
+    return {"train": train, "evaluate": evaluate}
 
 
 def of_plain(config: dict, name: str, seconds: float) -> Asked:
@@ -199,7 +193,7 @@ def switched(config: dict, name: str, what: str, seconds: float) -> Asked:
     return {"on": lambda: rate(on, 0), "off": lambda: rate(off, 1)}
 
 
-def of_copying(form: str, restarts: int, compiled: bool) -> Asked:
+def of_copying(form: str, restarts: int) -> Asked:
     """Prepare steps of training on the copy task, one of each length."""
     kernels.use(False)
     generator = torch.Generator().manual_seed(0)
@@ -215,12 +209,10 @@ def of_copying(form: str, restarts: int, compiled: bool) -> Asked:
             network.differentiate(batch)
         optimizer.step()
 
-    if compiled:
-        network.compile_for(BATCH)
-    compiling = seconds_of(lambda: learn_one(2))
+    learn_one(2)
 
     def train() -> Rate:
         taken = seconds_of(lambda: [learn_one(length) for length in LENGTHS])
         return Rate(len(LENGTHS) * BATCH * restarts, taken)
 
-    return {"train": train, "compiling": lambda: compiling}
+    return {"train": train}

@@ -46,20 +46,13 @@ class Form(NamedTuple):
 
 FORMS = (
     Form("plain", 1, of_plain),
-    Form("zoo", 1, of_zoo, ("trainer.compile=false", "trainer.kernels=false")),
-    Form("zoo ×10", 10, of_zoo, ("trainer.compile=false", "trainer.kernels=false")),
-    Form("zoo ×10 compiled", 10, of_zoo, ("trainer.compile=true", "trainer.kernels=false")),
+    Form("zoo", 1, of_zoo, ("trainer.kernels=false",)),
+    Form("zoo ×10", 10, of_zoo, ("trainer.kernels=false",)),
 )
-# on these tasks, on one thread: compiling takes its time
-COMPILED = kernels.COMPILED | {"memnn": (1, 2), "wmn": (1,), "ntm": (1,)}
 
 # a model at another size, on the longer stories, where ten restarts at once may outgrow the cache
 WIDE = {"memn2n, d = 50": ("memn2n", "model.dim=50")}
 LONGER = (2, 3)
-
-
-def compiled(form: Form) -> bool:
-    return "trainer.compile=true" in form.options
 
 
 # which models are compared with and without what; one restart and ten are compared among FORMS
@@ -77,7 +70,6 @@ class Side(NamedTuple):
     measurer: Measurer
     asked: tuple[str, ...]
     threads: tuple[int, ...]
-    compiled: bool = False
 
 
 def in_turn(sides: list[Side], rounds: int) -> list[dict]:
@@ -94,10 +86,9 @@ def in_turn(sides: list[Side], rounds: int) -> list[dict]:
                         found.setdefault((i, number, what), []).append(side.measurer.ask(what, number))
     cells = []
     for i, side in enumerate(sides):
-        compiling = {"compiling_s": round(side.measurer.ask("compiling"), 1)} if side.compiled else {}
         peak = side.measurer.close()
         for number in side.threads:
-            cell = side.labels | {"threads": number, "peak_mb": round(peak / 2**20, 1)} | compiling
+            cell = side.labels | {"threads": number, "peak_mb": round(peak / 2**20, 1)}
             for what in side.asked:
                 rates = found[i, number, what]
                 cell[what] = [round(rate.examples / rate.seconds, 1) for rate in rates]
@@ -134,12 +125,10 @@ def measure(plan: Plan, models: list[str]) -> dict:
                 Side(
                     {"model": label, "task": int(task), "form": form.name},
                     Measurer(form.prepare, given[form.name], task, plan.seconds),
-                    ("train",) if compiled(form) else ("train", "evaluate"),
-                    (1,) if compiled(form) else plan.threads,
-                    compiled(form),
+                    ("train", "evaluate"),
+                    plan.threads,
                 )
                 for form in forms
-                if not compiled(form) or (int(task) in COMPILED.get(label, ()) and plan is USUAL)
             ]
             got = in_turn(sides, plan.rounds)
             cells += got
@@ -156,13 +145,11 @@ def measure(plan: Plan, models: list[str]) -> dict:
         sides = [
             Side(
                 {"form": form.name},
-                Measurer(of_copying, form.name, form.restarts, compiled(form)),
+                Measurer(of_copying, form.name, form.restarts),
                 ("train",),
-                (1,) if compiled(form) else plan.threads,
-                compiled(form),
+                plan.threads,
             )
             for form in FORMS
-            if not compiled(form) or plan is USUAL
         ]
         copying = in_turn(sides, plan.rounds)
         say("the copy task")

@@ -86,7 +86,6 @@ def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], sele
         "state_size": 60,
         "seconds": 1.5,
         "examples": 300,
-        "compiled": False,
         "kernels": False,
     }
 

@@ -119,22 +119,6 @@ def test_committed_page_follows_from_the_committed_records():
         assert (ROOT / "results" / file).read_text() == content, "python -m benchmarks.throughput writes it"
 
 
-def test_compiling_pays_when_the_seconds_that_it_saves_are_those_that_it_took():
-    eager = {"model": "memn2n", "task": 1, "form": "zoo ×10", "threads": 1, "train": [900.0, 1000.0, 1100.0]}
-    program = eager | {"form": "zoo ×10 compiled", "train": [2000.0], "compiling_s": 30.0}
-    slower = program | {"model": "lstm", "train": [500.0]}
-    cells = [eager, program, eager | {"model": "lstm"}, slower]
-    copying = [cell | {"task": None} for cell in (eager, program)]
-    lines = page.compiling(page.Cells({"cells": cells, "forms": {"zoo ×10": 10}}), copying).splitlines()
-    # 30 s are the 60,000 examples' 60 s at 1,000 a second less their 30 s at 2,000
-    assert [line.split(" | ")[2:] for line in lines[2:]] == [
-        ["1,000", "2,000", "2", "30", "60,000 |"],
-        ["1,000", "500", "0.5", "30", "never |"],
-        ["1,000", "2,000", "2", "30", "60,000 |"],
-    ]
-    assert page.compiling(page.Cells({"cells": [eager], "forms": {"zoo ×10": 10}}), []) == ""
-
-
 KERNELS = {
     "kernels_made": {
         "load": 0.7, "gemm_gflops": 80.0, "wall_seconds": 480.0, "commit": "0" * 40, "dirty": False,
@@ -143,7 +127,7 @@ KERNELS = {
     },
     "kernels": [
         {"model": "entnet", "task": 1, "restarts": 1, "eager": 1000.0, "kernels": 5000.0, "plain": 1_460.0},
-        {"model": "entnet", "task": 1, "restarts": 10, "eager": 5000.0, "kernels": 14_600.0, "compiled": 6000.0,
+        {"model": "entnet", "task": 1, "restarts": 10, "eager": 5000.0, "kernels": 14_600.0,
          "mflop": 4.0, "eager_peak_percent": 25.0, "kernels_peak_percent": 73.0},
         {"model": "ntm", "task": "copy", "restarts": 10, "eager": 800.0, "kernels": 3920.0},
     ],
@@ -154,7 +138,7 @@ KERNELS = {
 def test_kernels_stand_beside_the_eager_form_and_are_held_against_their_bars_and_public_code():
     parts, _ = page.kernels(KERNELS)
     text = "\n".join(parts)
-    assert "| entnet | 1 | 10 | – | 5,000 | 6,000 | 14,600 | 2.9 | 4 | 25 / 73 |" in text
+    assert "| entnet | 1 | 10 | – | 5,000 | 14,600 | 2.9 | 4 | 25 / 73 |" in text
     assert "| entnet | 1 | 10 | 2.9 | 3 | **missed**, 97 % of it |" in text
     assert "| ntm | copy | 10 | 4.9 | 4 | reached |" in text
     assert "| lstm | 2 | 10 | 5 | 40 | 8 |" in text

@@ -6,19 +6,14 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from benchmarks.copying import BATCH, COPY, sequences
 from tasks.batch import NONE, PAD, Questions
 from tasks.corpus import only_used
 from tests.configs import MODELS, config
-from zoo import kernels, kinds
-from zoo.kinds import stories
+from zoo import kernels
 from zoo.kinds.attention import finds_facts
 from zoo.kinds.stories import evaluation_batches, training_batches
-from zoo.models.lstm import SequenceLSTM
-from zoo.models.ntm import SequenceNTM
 from zoo.training.batches import Blocks
 from zoo.training.build import build
-from zoo.training.compiled import is_compiled
 from zoo.training.ensemble import Ensemble
 from zoo.training.module import Best, EnsembleTraining
 from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
@@ -76,7 +71,6 @@ def test_ensemble_is_its_networks(corpus):
 
 
 def test_cutting_the_sentence_table_changes_nothing(corpus):
-    from tasks.corpus import only_used
 
     model = config("model=gated_memn2n")["model"]
     ensemble = Ensemble([build(model, corpus.sizes, seed) for seed in range(2)])
@@ -383,133 +377,3 @@ def test_facts_are_found_where_they_get_most_attention():
     assert finds_facts(attention.flip(0).expand(4, 5, 2, 3), support).equal(got.expand(4, 5))
     shared = torch.tensor([[[0.4, 0.4, 0.2]]])  # as much is not more
     assert finds_facts(shared, torch.tensor([[0]])).tolist() == [False]
-
-
-@pytest.fixture
-def plain():
-    """No kernels: a program is compiled of the plain form."""
-    with kernels.switched(False):
-        yield
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("plain")
-@pytest.mark.parametrize("cut", [False, True])
-def test_a_compiled_step_has_the_same_loss_and_gradient(cut, corpus):
-    ensemble = Ensemble([build(config("model=memn2n")["model"], corpus.sizes, seed) for seed in (1, 2)])
-    batches = list(training_batches(corpus, ensemble.network, [1, 2], 32))
-    if cut:
-        batches = [only_used(batch) if batch.sentences.dim() == 2 else batch for batch in batches]
-    assert len(batches[-1].answer[0]) < 32  # the last is not compiled
-    expected = [(ensemble.differentiate(batch), ensemble.weights.grad) for batch in batches]
-    torch._dynamo.reset()
-    ensemble.compile_for(32)
-    with torch._dynamo.config.patch(error_on_recompile=True):  # whatever the size of the cut tables
-        got = [(ensemble.differentiate(batch), ensemble.weights.grad) for batch in batches]
-    for (loss, gradient), (same_loss, same_gradient) in zip(expected, got, strict=True):
-        torch.testing.assert_close(same_loss, loss)
-        torch.testing.assert_close(same_gradient, gradient, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("plain")
-def test_few_programs_are_compiled_for_stories_of_many_lengths(corpus, monkeypatch):
-    monkeypatch.setattr("zoo.training.ensemble.COMPILED_LENGTHS", 2)
-    ensemble = Ensemble([build(config("model=kv_memnn")["model"], corpus.sizes, seed) for seed in (1, 2)])
-    batches = list(training_batches(corpus, ensemble.network, [1, 2], 12, by_length=True))
-    assert {batch.stories.shape[2] for batch in batches} == {2, 4, 6}  # rounded up to 3 and 6
-    expected = [(ensemble.differentiate(batch), ensemble.weights.grad) for batch in batches]
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    ensemble.compile_for(12)
-    for batch, (loss, gradient) in zip(batches, expected, strict=True):
-        torch.testing.assert_close(ensemble.differentiate(batch), loss)
-        torch.testing.assert_close(ensemble.weights.grad, gradient, rtol=1e-4, atol=1e-5)
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 2
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("plain")
-def test_a_compiled_step_of_a_recurrent_model_is_the_step(corpus):
-    ensemble = Ensemble([build(config("model=entnet")["model"], corpus.sizes, seed) for seed in (1, 2)])
-    batches = training_batches(corpus, ensemble.network, [1, 2], 12)
-    # whatever the lengths of stories, and not for the last batch
-    assert compiled_as_expected(ensemble, list(batches), batches.batch_size) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("plain")
-@pytest.mark.parametrize(
-    "setting", [{"layers": 2, "read_heads": 2, "write_heads": 3}, {"controller": "feedforward", "write_heads": 2}]
-)
-def test_a_compiled_step_of_the_machine_on_sequences_is_the_step(setting):
-    generator = torch.Generator().manual_seed(0)
-    ensemble = Ensemble([SequenceNTM(*COPY.widths, slots=9, width=4, dim=6, **setting) for _ in range(2)])
-    assert compiled_as_expected(ensemble, [sequences(length, 2, generator) for length in (2, 4, 3)], BATCH) == 1
-
-
-def compiled_as_expected(ensemble: Ensemble, batches: list, batch_size: int) -> int:
-    """How many programs have been compiled for the batches, whose losses and gradients they do not change."""
-    expected = [(ensemble.differentiate(batch), ensemble.weights.grad) for batch in batches]
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    ensemble.compile_for(batch_size)
-    for batch, (loss, gradient) in zip(batches, expected, strict=True):
-        torch.testing.assert_close(ensemble.differentiate(batch), loss, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(ensemble.weights.grad, gradient, rtol=1e-3, atol=1e-5)
-    return torch._dynamo.utils.counters["stats"]["unique_graphs"]
-
-
-# what the others repeat is a kernel or slow
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("lstm", "dmn")])
-def test_most_models_can_be_compiled(name, corpus):
-    Ensemble([build(config(f"model={name}")["model"], corpus.sizes, 1)]).compile_for(12)
-
-
-@pytest.mark.parametrize(
-    "name, wish, steps, able, compiled",
-    [
-        ("memn2n", "auto", 9_999, True, False),
-        ("memn2n", "auto", 10_000, True, True),
-        ("memnn", "auto", 9_999, True, False),
-        ("memn2n", "auto", 10_000, False, False),  # no compiler
-        ("dmn_plus", "auto", 10_000, True, False),  # not worth it
-        ("dmn_plus", True, 1, True, True),
-        ("memn2n", False, 10_000, True, False),
-    ],
-)
-def test_long_trainings_are_compiled_where_that_pays(name, wish, steps, able, compiled, corpus, monkeypatch):
-    monkeypatch.setattr("zoo.training.compiled.can_compile", lambda: able)
-    network = build(config(f"model={name}")["model"], corpus.sizes, 1)
-    pays = stories.repays_compiling(network, {"1": corpus}, steps)
-    assert is_compiled(wish, network, pays, "cpu") is compiled
-
-
-@pytest.mark.parametrize("steps", [499, 500])
-def test_fewer_batches_of_sequences_repay_a_program(steps, monkeypatch):
-    monkeypatch.setattr("zoo.training.compiled.can_compile", lambda: True)
-    for network, repays in ((SequenceNTM(*COPY.widths), steps == 500), (SequenceLSTM(*COPY.widths), False)):
-        pays = kinds.sequences.repays_compiling(network, {}, steps)  # the LSTM names no step
-        assert is_compiled("auto", network, pays, "cpu") is repays
-
-
-def test_of_a_large_task_only_steps_are_compiled(corpus, monkeypatch):
-    monkeypatch.setattr("zoo.training.compiled.can_compile", lambda: True)
-    monkeypatch.setattr("zoo.kinds.stories.COMPILED_SENTENCES", len(corpus.sentences) - 1)
-    for name in ("memn2n", "entnet"):
-        network = build(config(f"model={name}")["model"], corpus.sizes, 1)
-        pays = stories.repays_compiling(network, {"1": corpus}, 10_000)
-        assert is_compiled("auto", network, pays, "cpu") is (name == "entnet")
-
-
-def test_without_a_compiler_it_says_what_is_missing(corpus, monkeypatch):
-    monkeypatch.setattr("zoo.training.compiled.can_compile", lambda: False)
-    network = build(config("model=memn2n")["model"], corpus.sizes, 1)
-    with pytest.raises(ValueError, match=r"a C\+\+ compiler and Python's headers .* type trainer.compile=false"):
-        is_compiled(True, network, False, "cpu")
-
-
-def test_a_model_without_a_step_of_its_own_is_not_compiled_for_every_length():
-    ensemble = Ensemble([SequenceLSTM(*COPY.widths, dim=4, layers=1)])
-    with pytest.raises(ValueError, match="SequenceLSTM names no step that it repeats"):
-        ensemble.compile_for(BATCH)

@@ -255,14 +255,14 @@ def test_what_is_no_one_run_is_not_joined(whole, tmp_path):
     assert len(list(tmp_path.glob("*.json"))) == 4  # nothing was removed
 
 
-def test_a_part_may_be_compiled_and_another_not(whole, tmp_path):
+def test_a_part_may_have_kernels_and_another_not(whole, tmp_path):
     record = raw(whole)
-    for number, compiled in enumerate((True, False)):
-        record["settings"] |= {"seed": 3 + 3 * number, "compile": compiled}
+    for number, wish in enumerate((True, False)):
+        record["settings"] |= {"seed": 3 + 3 * number, "kernels": wish}
         file = tmp_path / f"runs/a-b-{number}.json"
         file.parent.mkdir(exist_ok=True)
         rewrite(file, record)
         file.with_suffix(".npz").write_bytes(whole.with_suffix(".npz").read_bytes())
     settings = records.read(join.join(sorted((tmp_path / "runs").glob("*.json")))).settings
-    assert "compile" not in settings
+    assert "kernels" not in settings
     assert settings["restarts"] == 6

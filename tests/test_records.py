@@ -42,27 +42,14 @@ def changed(record: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 def test_an_older_record_is_completed(file):
     old = changed(raw(file), "family", ...)
-    for training in old["trainings"].values():
-        del training["compiled"]
     rewrite(file, old)
     record = records.read(file)
     assert record.family == "babi"
-    assert [training.compiled for training in record.trainings.values()] == [False, False]
     (part,) = record.parts
     assert (part.restarts, part.seed, part.identity) == (2, 0, record.identity)
     assert (part.command, part.commit, part.workers) == (record.command, "abc", 1)
     assert (part.trainings, part.environment) == (record.trainings, record.environment)
     assert (record.traces, record.filled, record.recall) == (None, {}, {})
-
-
-def test_an_older_record_whose_command_asked_for_compiling_was_compiled(file):
-    old = changed(raw(file), "settings.compile", True)
-    for training in old["trainings"].values():
-        del training["compiled"]
-    rewrite(file, old)
-    record = records.read(file)
-    assert all(training.compiled for training in record.trainings.values())
-    assert all(training.compiled for part in record.parts for training in part.trainings.values())
 
 
 def test_a_record_is_frozen(file):

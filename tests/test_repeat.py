@@ -126,27 +126,27 @@ def test_a_run_follows_from_the_settings_of_the_record_and_not_from_its_command(
 
 
 @pytest.mark.parametrize(
-    ("compiled", "arguments", "expected"),
+    ("kernels", "arguments", "expected"),
     [
-        ((None, None, None), ["task=2"], False),  # a record older than trainer.compile=auto
+        ((None, None, None), ["task=2"], False),  # a record older than kernels
         ((False, True, False), ["task=2"], True),
         ((False, True, False), ["task=1"], False),
         ((True, True, True), [], True),
         ((False, True, False), [], "auto"),
-        ((False, False, False), ["trainer.compile=true"], True),
+        ((False, False, False), ["trainer.kernels=true"], True),
     ],
 )
-def test_programs_are_compiled_as_they_were(folder, monkeypatch, capsys, compiled, arguments, expected):
+def test_kernels_run_if_they_did(folder, monkeypatch, capsys, kernels, arguments, expected):
     def change(record: dict) -> None:
-        for training, was in zip(record["trainings"].values(), compiled, strict=True):
-            del training["compiled"]
-            training |= {} if was is None else {"compiled": was}
+        for training, was in zip(record["trainings"].values(), kernels, strict=True):
+            del training["kernels"]
+            training |= {} if was is None else {"kernels": was}
 
     tampered(folder, "programs", change)
     plans = []
     monkeypatch.setattr(repeat, "run", lambda plan: plans.append(plan) or records.find("programs", folder / "results"))
     again(folder, "run=programs", *arguments)
-    assert plans[0].config["trainer"]["compile"] == expected
+    assert plans[0].config["trainer"]["kernels"] == expected
     assert "NOTE" not in capsys.readouterr().err
 
 

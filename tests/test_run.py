@@ -356,6 +356,13 @@ class TestAFolderOfData:
             plan_of([*chosen, f"data_dir={tmp_path / 'nowhere'}", f"cache_dir={tmp_path}"])
 
 
+def test_models_are_no_longer_compiled(world, tmp_path):
+    plan = plan_of(["model=memn2n", "task=babi", f"data_dir={world}", f"cache_dir={tmp_path}",
+                    f"results_dir={tmp_path}", "trainer.compile=true"])  # fmt: skip
+    with pytest.raises(UserError, match=r"no longer compiles models; leave trainer\.compile out"):
+        run(plan)
+
+
 def test_memory_is_compared_with_that_of_the_machine(monkeypatch, tmp_path):
     given = ["model=memn2n", "task.source=generated", "task.size=20", f"cache_dir={tmp_path}"]
     plan_of(given)
@@ -420,7 +427,7 @@ def test_a_run_that_is_told_to_stop_says_so_and_one_with_a_damaged_checkpoint_be
 @pytest.mark.slow
 def test_a_sweep_goes_on_after_a_pair_that_does_not_fit(tmp_path):
     results = tmp_path / "results"
-    small = ("task.epoch=64", "task.valid_size=64", "task.test_size=2", "trainer.max_epochs=1", "trainer.compile=false")
+    small = ("task.epoch=64", "task.valid_size=64", "task.test_size=2", "trainer.max_epochs=1")
     done = run(tmp_path, results, "-m", "model=memn2n,lstm", "task=copy", "restarts=1", *small)
     assert done.returncode == 1
     assert "model=memn2n task=copy" in done.stderr

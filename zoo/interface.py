@@ -90,9 +90,6 @@ class MemoryNetwork(nn.Module, ABC):
     # what data may need, see CAPABILITIES
     unordered: ClassVar[bool] = False  # True if it can answer from memories in no order, as a search finds them
     ranks_candidates: ClassVar[bool] = False  # True if it has `answer_words`, to choose among replies of several words
-    # methods called for every word or sentence: `trainer.compile` makes a program of each, not of the whole model
-    compiled_methods: ClassVar[tuple[str, ...]] = ()
-    worth_compiling: ClassVar[bool] = False  # True if the programs of `trainer.compile` repay a long training
     # the number of last sentences that a question sees, set by __init__; the longest story where __init__ sets none.
     # Batches drawn by story show all sentences
     window: int

@@ -63,10 +63,10 @@ def _made_again(
         part,
         [*overrides, f"results_dir={results / 'repeated'}", "rerun=true"],
         [int(name) for name in beside if name] if alone else None,
-        _rounding([part.trainings[task]] if alone and task else list(part.trainings.values())),
+        _kernels([part.trainings[task]] if alone and task else list(part.trainings.values())),
     )
     then = record.settings | {"restarts": part.restarts, "seed": part.seed}
-    # but for compiling and kernels, which are as they were, and for tasks, which are chosen
+    # but for kernels, which are as they were, for compiling, which no longer is, and for tasks, which are chosen
     kept = {"compile": None, "kernels": None}
     then, now = ({**of, **kept, "task": {**of["task"], "ids": None}} for of in (then, again.settings))
     for name, was, is_ in records.changed(then, now):
@@ -75,13 +75,10 @@ def _made_again(
     return run(again)
 
 
-def _rounding(trainings: list[Training]) -> dict[str, bool]:
-    """Say whether programs were compiled and kernels ran, which round otherwise; not where trainings differ in it."""
-    said: dict[str, bool] = {}
-    for option, name in (("compile", "compiled"), ("kernels", "kernels")):
-        was = {getattr(training, name) for training in trainings}
-        said |= {option: was.pop()} if len(was) == 1 else {}
-    return said
+def _kernels(trainings: list[Training]) -> dict[str, bool]:
+    """Say whether kernels ran, which round otherwise; nothing where trainings differ in it."""
+    was = {training.kernels for training in trainings}
+    return {"kernels": was.pop()} if len(was) == 1 else {}
 
 
 def _differences(then: Record, now: Record, task: str | None, training: str | None) -> list[str]:

@@ -4,7 +4,6 @@ There are two: questions about stories, and sequences of vectors. Each is a modu
 outside of this package never asks which kind it has; it calls the functions of the kind.
 """
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tasks.batch import Sizes, Widths
@@ -53,9 +52,6 @@ class Kind(Protocol):
 
     def pack_key(self, corpus: Any, network: MemoryNetwork, batch_size: int) -> tuple | None:
         """Key that trainings have in common if they can share a program; None for a training that must be alone."""
-
-    def repays_compiling(self, network: MemoryNetwork, corpora: Mapping[str, Any], steps: int) -> bool:
-        """Say whether a training is long enough, and its batches uniform enough, to repay compiling a model."""
 
 
 KINDS: tuple[Kind, ...] = (stories, sequences)

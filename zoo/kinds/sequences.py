@@ -1,6 +1,6 @@
 """Sequences of vectors, as of task=copy: drawn without end for training, scored in bits."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -17,7 +17,6 @@ CORPUS: type = SequenceTask
 SMALLEST: Sizes | Widths = Widths(1, 1)
 NAME, EXAMPLE = "sequences of vectors", "task=copy"
 RECORDED = "sequences"  # its name in records
-COMPILED_FROM = 500  # steps of a training; fewer do not repay compiling, although a step calls its program many times
 
 
 class SequenceBatches(TrainingBatches[Sequences]):
@@ -114,8 +113,3 @@ def check(data: Data, corpus: SequenceTask, network: MemoryNetwork) -> None:
 def pack_key(corpus: SequenceTask, network: MemoryNetwork, batch_size: int) -> None:
     """Return None: a run on sequences has one training."""
     return
-
-
-def repays_compiling(network: MemoryNetwork, corpora: Mapping[str, SequenceTask], steps: int) -> bool:
-    """Say yes to long trainings of models that compile a step; whole models would be compiled for every length."""
-    return bool(network.compiled_methods) and steps >= COMPILED_FROM

@@ -1,6 +1,6 @@
 """Questions about stories, as of task=babi: shuffled for training, answered with a word, scored in percent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -20,8 +20,6 @@ CORPUS: type = Corpus
 SMALLEST: Sizes | Widths = Sizes(2, 1, 1)
 NAME, EXAMPLE = "questions about stories", "task=babi"
 RECORDED = "stories"  # its name in records
-COMPILED_FROM = 10_000  # steps of a training; fewer do not repay compiling its programs
-COMPILED_SENTENCES = 1000  # distinct sentences of a task; with more, whole models would be compiled too often
 EVALUATED_AT_ONCE = 500  # questions, or places for them
 SORTED_AT_ONCE = 16  # batches
 SHARED = ("sentences", "candidates", "unseen")  # tables that all restarts and batches share
@@ -299,14 +297,3 @@ def pack_key(corpus: Corpus, network: MemoryNetwork, batch_size: int) -> tuple |
     steps = len(training_batches(corpus, network, [0], batch_size))
     slots = network.window if network.counts_empty else None
     return steps, slots, network.state_size(1)  # the last where each word of the task has a slot
-
-
-def repays_compiling(network: MemoryNetwork, corpora: Mapping[str, Corpus], steps: int) -> bool:
-    """Say yes to long trainings of models that compile a step, and of one task with few sentences.
-
-    Large tasks cut a sentence table per batch, and packs pad theirs. Every table size would recompile the whole model,
-    so only models that compile a step are compiled there.
-    """
-    if steps < COMPILED_FROM or network.compiled_methods:
-        return steps >= COMPILED_FROM
-    return len(corpora) == 1 and all(len(corpus.sentences) <= COMPILED_SENTENCES for corpus in corpora.values())

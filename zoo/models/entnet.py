@@ -49,8 +49,6 @@ class EntNet(MemoryNetwork):
     memory = "dynamic"
     batched_by = "story"
     traces = "writing"
-    compiled_methods = ("step",)
-    worth_compiling = True
 
     def __init__(
         self,

@@ -68,7 +68,6 @@ class KVMemNN(MemoryNetwork):
     memory = "static"
     ranks_candidates = True
     unordered = True
-    worth_compiling = True
     linear: Tensor
 
     def __init__(

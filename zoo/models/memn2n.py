@@ -57,7 +57,6 @@ class MemN2N(MemoryNetwork):
     ranks_candidates = True
     counts_empty = True
     unordered = True
-    worth_compiling = True
     linear: Tensor
 
     def __init__(

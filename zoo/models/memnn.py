@@ -72,7 +72,6 @@ class MemNN(MemoryNetwork):
     )
     memory = "static"
     supervision = "supporting facts"
-    worth_compiling = True
 
     def __init__(
         self,

@@ -48,8 +48,6 @@ class Machine(MemoryNetwork):
 
     paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
     memory = "dynamic"
-    compiled_methods = ("step",)
-    worth_compiling = True
 
     def __init__(
         self,
@@ -149,7 +147,7 @@ class Machine(MemoryNetwork):
         g = torch.sigmoid(g)
         w = g * w + (1 - g) * state.weights  # eq. 7
         back, stay, forth = s.softmax(dim=-1).split(1, dim=-1)
-        around = torch.cat([w[..., -1:], w, w[..., :1]], dim=-1)  # which compiles to faster code than `roll`
+        around = torch.cat([w[..., -1:], w, w[..., :1]], dim=-1)
         w = back * around[..., 2:] + stay * w + forth * around[..., :-2]  # eq. 8
         return ((1 + F.softplus(gamma)) * w.clamp(min=1e-12).log()).softmax(dim=-1)  # eq. 9: w^gamma / sum w^gamma
 

@@ -64,7 +64,6 @@ class OpenMemNN(MemNN):
 
     paper = Paper("Weston, Chopra and Bordes", 2015, "Memory Networks", "https://arxiv.org/abs/1410.3916")
     unordered = True
-    worth_compiling = False  # nobody has measured it
 
     def __init__(
         self,

@@ -53,8 +53,8 @@ def settings_of(config: dict, experiment: str | None, data: "Data", packs: list[
             "seed": config["seed"],
             "max_epochs": config["trainer"]["max_epochs"],
             "accelerator": config["trainer"]["accelerator"],
-            "compile": config["trainer"]["compile"],  # compiled programs round otherwise
-            "kernels": config["trainer"]["kernels"],  # so do kernels
+            "compile": config["trainer"]["compile"],  # of older records
+            "kernels": config["trainer"]["kernels"],  # which round otherwise
             **({"together": sorted(together)} if together else {}),
             "data_sha256": data.fingerprint,
         }

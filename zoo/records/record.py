@@ -36,7 +36,7 @@ class Training(_Checked):
     state_size: Count  # numbers that the memory of the longest story holds
     examples: Count  # questions or sequences learned from, over all epochs and restarts
     seconds: Seconds
-    compiled: bool = False
+    compiled: bool = False  # by torch, as older versions could
     kernels: bool = False
 
 
@@ -206,24 +206,11 @@ class Record(_Checked):
         """Fill in what records of older versions do not hold."""
         if not isinstance(data, dict) or not isinstance(data.get("settings"), dict):
             return data
-        compiled = data["settings"].get("compile", False) is True
         data = {"family": "babi"} | data
-
-        def with_compiled(trainings: Any) -> Any:
-            if not isinstance(trainings, dict):
-                return trainings
-            return {name: {"compiled": compiled} | of if isinstance(of, dict) else of for name, of in trainings.items()}
-
-        data["trainings"] = with_compiled(data.get("trainings"))
         if "parts" not in data:
             own = {name: data["settings"].get(name) for name in ("restarts", "seed")}
             own |= {name: data.get(name) for name in Part.model_fields if name not in own}
             data["parts"] = [own]
-        elif isinstance(data["parts"], list):
-            data["parts"] = [
-                part | {"trainings": with_compiled(part.get("trainings"))} if isinstance(part, dict) else part
-                for part in data["parts"]
-            ]
         return data
 
     @model_validator(mode="after")

@@ -100,7 +100,7 @@ def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[s
     }
     record = {"schema": SCHEMA, "selection": SELECTIONS[kind]} | run | _WRITERS[kind](trainings, tables)
     record["trainings"] = {
-        training: {name: got[name] for name in ("parameters", "state_size", "examples", "compiled", "kernels")}
+        training: {name: got[name] for name in ("parameters", "state_size", "examples", "kernels")}
         | {"seconds": round(got["seconds"], 2)}
         for training, got in trainings.items()
     }

@@ -17,7 +17,7 @@ from zoo.runs.plan import Plan, plan
 # options that change where and how a run is made, and not its figures
 FREE = (
     "data_dir", "cache_dir", "results_dir", "rerun", "logger", "task.download", "trainer.workers", "trainer.threads",
-    "trainer.checkpoint_seconds", "trainer.compile", "trainer.kernels",
+    "trainer.checkpoint_seconds", "trainer.kernels",
 )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def plan_again(
         part: the run.
         overrides: further options, which must not decide any figure.
         ids: the tasks; None for all.
-        rounding: options of the trainer that only round otherwise, as they were, if they are not among the overrides.
+        rounding: options of the trainer that only round otherwise, as they were; the overrides go before them.
     """
     check_known(record)
     given = {override.lstrip("+~").partition("=")[0]: override for override in overrides}

@@ -50,6 +50,11 @@ def run(plan: Plan) -> Path:
             show(records.read(earlier[-1]))
             print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
             return earlier[-1]
+        if config["trainer"]["compile"] is True:
+            raise UserError(
+                "trainer.compile=true: there is no record of this run, and torch no longer compiles models; leave "
+                "trainer.compile out, for kernels are faster"
+            )
         began = time.monotonic()
         code = records.commit_of_code(results)
         if code["dirty"]:

@@ -1,25 +1,20 @@
 """R networks of one architecture as one program: their weights stacked, forward and loss vectorised over them."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.func import functional_call, stack_module_state, vmap
 from torch.utils._pytree import tree_map
 
-from tasks.batch import PAD, Batch, Candidates, Questions
-from tasks.errors import UserError
+from tasks.batch import Batch, Candidates, Questions
 from zoo import kernels
 from zoo.interface import Answer, MemoryNetwork
 from zoo.kernels.hops import HopStep
 from zoo.kernels.margins import MarginStep
-from zoo.training.compiled import CompiledStep
-
-COMPILED_LENGTHS = 4  # of stories, up to the model's window
 
 
 class _Callable(nn.Module):
@@ -51,9 +46,6 @@ class Ensemble(nn.Module):
         self.stored = {name: name.replace(".", "_") for name in buffers}  # a buffer's name must not hold a dot
         for name, stacked in buffers.items():
             self.register_buffer(self.stored[name], stacked)
-        self._program: Callable[..., tuple[Tensor, tuple[Tensor, Tensor]]] | None = None
-        self._steps: list[CompiledStep] = []
-        self._batch_size = 0
         # the architecture without its weights; in a list, so that it is no submodule with parameters of its own
         self._skeleton = [_Callable(copy.deepcopy(networks[0])).to("meta")]
         ends = list(accumulate(shape.numel() for shape in self.shapes.values()))
@@ -101,57 +93,14 @@ class Ensemble(nn.Module):
 
     def differentiate(self, batch: Batch) -> Tensor:
         """Compute the loss of every restart, (R,), and leave its gradient in `weights.grad`."""
-        questions = cast(Questions, batch)  # to a whole step and to a program of the whole model
+        questions = cast(Questions, batch)  # to a whole step
         if self._whole and self._whole.serves(self.weights, questions):
             loss, self.weights.grad = self._whole(self.weights.detach(), self.linear, questions)
             return loss
-        usual = batch.rows == self._batch_size
-        if self._program and usual:
-            padded = questions._replace(stories=self._padded(questions.stories))
-            gradient, (_, loss) = self._program(self.weights.detach(), self._buffers_of_all(), padded)
-            self.weights.grad = gradient
-            return loss
         self.weights.grad = None
-        for step in self._steps:
-            step.on = usual
-        total, loss = self._loss(self.weights, self._buffers_of_all(), batch)
-        for step in self._steps:
-            step.on = False
-        total.backward()
+        loss = total(self.learn(batch))
+        loss.sum().backward()  # restarts share no weight
         return loss.detach()
-
-    def _padded(self, stories: Tensor) -> Tensor:
-        """Pad stories to one of few lengths, because a program is compiled for each."""
-        window = self.network.window
-        step = -(-window // COMPILED_LENGTHS)
-        short = min(window, -(-stories.shape[-1] // step) * step) - stories.shape[-1]
-        return F.pad(stories, (0, short), value=PAD)
-
-    def compile_for(self, batch_size: int) -> None:
-        """Let `differentiate` use compiled programs for batches of this many questions, stories or sequences.
-
-        Batches of another size, such as the last of an epoch, are differentiated without them. A model with
-        `compiled_methods` has these compiled; another becomes a single program, forward and backward.
-        """
-        network = self.network
-        if not network.compiled_methods and network.batched_by != "question":
-            raise UserError(
-                f"trainer.compile=true: {type(network).__name__} names no step that it repeats, and as a whole "
-                "would be compiled for every length; type trainer.compile=false"
-            )
-        torch._dynamo.config.recompile_limit = 64  # a program for each of a few sizes of table
-        self._batch_size = batch_size
-        if network.compiled_methods:
-            self._steps = [CompiledStep(network, name) for name in network.compiled_methods]
-            for step in self._steps:
-                setattr(network, step.name, step)
-        else:
-            self._program = torch.compile(grad_and_value(self._loss, has_aux=True), fullgraph=True, dynamic=False)
-
-    def _loss(self, weights: Tensor, buffers: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss summed over restarts, to differentiate, and that of each; restarts share no weight."""
-        of_each = total(self._each(weights, buffers, batch, "steps"))
-        return of_each.sum(), of_each
 
     def _buffers_of_all(self) -> dict[str, Tensor]:
         return {name: getattr(self, stored) for name, stored in self.stored.items()}

@@ -17,7 +17,6 @@ from zoo.training import loggers
 from zoo.training.batches import Blocks, EvaluationBatches, TrainingBatches
 from zoo.training.build import build
 from zoo.training.callbacks import AtomicCheckpoints, Checkpoint, Report, hush, undamaged
-from zoo.training.compiled import is_compiled
 from zoo.training.ensemble import Ensemble
 from zoo.training.flags import trainer_flags
 from zoo.training.module import EnsembleTraining
@@ -61,13 +60,12 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
     training = EnsembleTraining(Ensemble([network for _ in corpora for network in networks()]), recipe, tasks)
     kind = kind_of(next(iter(corpora.values())))
     options, figures = config["trainer"], {}
-    with kernels.switched(False if options["compile"] is True else options["kernels"]) as used:
-        corpora, compiled = _fit(training, kind, config, corpora, seeds, folder / "last.ckpt", report, used)
+    with kernels.switched(options["kernels"]) as used:
+        corpora = _fit(training, kind, config, corpora, seeds, folder / "last.ckpt", report)
         # a pack's epochs are those of its last network; each training has an equal share of its time
         for number, (name, corpus) in enumerate(corpora.items()):
             mine = slice(number * len(seeds), (number + 1) * len(seeds))
             figures[name] = {
-                "compiled": compiled,
                 "kernels": used and training.device.type == "cpu",
                 "sizes": list(sizes),
                 "seconds": float(training.seconds) / len(corpora),
@@ -85,9 +83,8 @@ def _fit(
     seeds: list[int],
     checkpoint: Path,
     report: Callable[[str, dict], None],
-    kernels_on: bool,
-) -> tuple[dict[str, Any], bool]:
-    """Train to the end; return the data, moved to the device, and whether programs were compiled."""
+) -> dict[str, Any]:
+    """Train to the end, and return the data, moved to the device."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
     name = "+".join(corpora)
     logs = _logs(config)
@@ -114,19 +111,13 @@ def _fit(
         device = trainer.strategy.root_device
         corpora = {name: corpus.to(device) for name, corpus in corpora.items()}
         batches, valid = _batches(kind, corpora, ensemble.network, seeds, recipe)
-        pays = kind.repays_compiling(ensemble.network, corpora, steps=len(batches) * recipe.all_epochs)
-        # with one restart a program of a step costs more than it saves
-        pays = pays and (len(seeds) > 1 or not ensemble.network.compiled_methods)
-        compiled = not kernels_on and is_compiled(trainer_options["compile"], ensemble.network, pays, device.type)
-        if compiled:
-            ensemble.compile_for(batches.batch_size)
         trainer.fit(training, Blocks(batches), valid, ckpt_path=undamaged(checkpoint), weights_only=True)
     except SystemExit:  # Lightning ends the process itself, on SIGTERM even as if all had gone well
         raise KeyboardInterrupt from None
     finally:
         loggers.close(opened)
     training.to(device)
-    return corpora, compiled
+    return corpora
 
 
 def _logs(config: dict) -> Path:
