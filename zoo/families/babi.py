@@ -22,6 +22,7 @@ from zoo.families.board import (
     fixed,
     number,
     plural,
+    world_of,
 )
 from zoo.records import Record
 
@@ -41,7 +42,7 @@ class Babi(QuestionFamily):
         "mean_standing", "failed_standing", "tasks_standing", "source",
     )  # fmt: skip
     # they choose the table, or mark the row
-    conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")
+    conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "task.rename", "protocol")
     about = (
         "Errors are test errors in percent. Of all epochs and restarts of a training, validation selects one; the test "
         f"questions are read once, at the end. A task is *failed* above {PASS_MARK:g} %. *All restarts* is the mean "
@@ -65,16 +66,17 @@ class Babi(QuestionFamily):
         size, protocol = size_of(record), record.protocol
         questions = size.rpartition("-")[2]  # the variant stands before it
         amount = int(questions.removesuffix("k")) * (1000 if questions.endswith("k") else 1)
-        source = (record.source != "official", source_of(record))
+        source = (record.source != "official", record.source, record.world)
         title = f"bAbI {size}, {data_named(record)}, {TRAINED[protocol]}"
-        return Table((*source, amount, size, protocol != "per_task"), title)
+        # names exchanged in training stand right behind names as they are
+        return Table((*source, amount, size, protocol != "per_task", record.renamed), title)
 
     def marks(self, record: Record) -> list[str]:
         return [] if len(record.tasks) == len(TASKS) else [f"{len(record.tasks)} of {len(TASKS)} tasks"]
 
     def published_of(self, record: Record, published: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
         """The figure that an experiment names or, for a model as it stands, the first of its conditions."""
-        if record.source != "official" or record.world:
+        if record.source != "official" or record.world or record.renamed:
             return []
         if not record.published and any(override.startswith("model.") for override in record.overrides):
             return []
@@ -248,7 +250,7 @@ def size_of(record: Record) -> str:
 
 
 def source_of(record: Record) -> str:
-    return record.source + (f" ({record.world})" if record.world else "")
+    return record.source + world_of(record)
 
 
 def is_complete(row: Row) -> bool:

@@ -304,10 +304,7 @@ class Family(ABC):
 
     def heading(self, record: Record) -> str:
         """Name a run and what its figures are, above the terminal's table."""
-        world = f" ({record.world})" if record.world else ""
-        return (
-            f"{record.model}, {record.source} data{world}: {self.measure.name} of the restart that validation selects"
-        )
+        return f"{record.model}, {data_named(record)}: {self.measure.name} of the restart that validation selects"
 
 
 class QuestionFamily(Family):
@@ -422,10 +419,15 @@ def marks_of(record: Record) -> list[str]:
 
 def data_named(record: Record) -> str:
     """Say what data a record is of."""
-    world = f" ({record.world})" if record.world else ""
     if record.source == "transfer":
-        return f"learned from generated stories, tested on official ones{world}"
-    return f"{record.source} data{world}"
+        return f"learned from generated stories, tested on official ones{world_of(record)}"
+    return f"{record.source} data{world_of(record)}"
+
+
+def world_of(record: Record) -> str:
+    """Say, behind the source of a record's data, in what they differ from the usual ones."""
+    world = f" ({record.world})" if record.world else ""
+    return world + (", names exchanged in training" if record.renamed else "")
 
 
 def read_published(
