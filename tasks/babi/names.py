@@ -4,9 +4,13 @@ Every time a training story is drawn, one of RENAMINGS is drawn with it, which h
 and their answers. The first renaming leaves everything as it is. A renamed question that stands, with its story, among
 the test questions is not used: its story then keeps its names. Validation and test are untouched.
 
-Directions, times of day, motives, and the kinds of animals in task 15, which have plurals, are no names. Where stories
-say "he" or "she", women are exchanged with women and men with men, and in half of the renamings all women with all men,
-and the pronouns with them.
+Directions, times of day, motives, and the kinds of animals in task 15, which have plurals, are no names. Nor are names
+exchanged that carry knowledge: the things of task 18 have sizes, which its stories do not tell (in no story of the
+release does a chest fit inside a box of chocolates). Gated MemN2N at 1k makes 5.9 % errors on validation there with
+them exchanged, and 3.0 % without.
+
+Where stories say "he" or "she", women are exchanged with women and men with men, and in half of the renamings all women
+with all men, and the pronouns with them.
 """
 
 import dataclasses
@@ -19,22 +23,23 @@ from torch.nn.functional import pad
 
 from tasks.babi.generator import CASTS, MORE
 from tasks.babi.puzzles import ANIMALS, COLOURS
-from tasks.babi.words import FEMALE, MORE_SHAPES, MORE_THINGS
+from tasks.babi.words import FEMALE, MORE_SHAPES
 from tasks.corpus import Corpus, Renaming, Split
 from tasks.errors import UserError
 from tasks.lexicon import Words, padded
 
 RENAMINGS = 256
+WITH_KNOWLEDGE = (18,)  # tasks whose names carry knowledge
 PRONOUNS: tuple[Words, Words] = ("she",), ("he",)
 COMMA = ","  # between the parts of an answer of several words
 
 
 def classes_of(task: int) -> list[tuple[str, ...]]:
     """List the names that are exchanged for each other in a task, by class: the release's and the generator's."""
-    classes = []
-    for kind, usual in CASTS[task]._asdict().items():
-        more = {17: MORE_SHAPES, 18: MORE_THINGS}.get(task, MORE[kind]) if kind == "objects" else MORE[kind]
-        classes += [tuple(dict.fromkeys(usual + more))] if usual else []
+    if task in WITH_KNOWLEDGE:
+        return []
+    more = MORE | ({"objects": MORE_SHAPES} if task == 17 else {})
+    classes = [tuple(dict.fromkeys(usual + more[kind])) for kind, usual in CASTS[task]._asdict().items() if usual]
     return classes + ([ANIMALS, COLOURS] if task == 16 else [])
 
 
@@ -86,7 +91,7 @@ class Names:
         self.longest = max(map(len, self.number))
         here = {part for text in sentences for part in self.parts(text) if isinstance(part, int)}
         present = [[number for number in map(self.number.__getitem__, names) if number in here] for names in classes]
-        if all(len(numbers) < 2 for numbers in present):
+        if classes and all(len(numbers) < 2 for numbers in present):
             raise UserError(f"task.rename=true: the training stories of task {task} hold no names that are known here")
         swap = torch.arange(1 + len(self.number))  # of all women with all men
         if here & {self.number[name] for name in PRONOUNS}:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tasks.babi import TASKS
 from tasks.babi import official as release_of
-from tasks.babi.names import exchange_names
+from tasks.babi.names import classes_of, exchange_names
 from tasks.babi.official import Release
 from tasks.babi.sources import Generated, Official, Source, Stories, Transfer, questions_of
 from tasks.babi.tables import Cache, Tables, corpus_of, fingerprint, tables_of
@@ -44,8 +44,10 @@ def load(
     check_type("task.rename", rename, bool, "true")
     if rename and variant not in ENGLISH:
         raise UserError(
-            f"task.rename=true: the names of task.variant={variant} are not known here; leave one of the two out"
+            f"task.rename=true: the names of task.variant={variant} are not known; leave one out"
         )
+    if rename and not any(map(classes_of, ids)):
+        raise UserError(f"task.rename=true: the names of task {ids[0]} carry knowledge and are kept; leave it out")
     stories = Stories(generator)
     release, notice = _release(source, download, data_dir)
     if source == "auto":

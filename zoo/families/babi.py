@@ -2,6 +2,8 @@
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tasks.babi import PASS_MARK
@@ -61,6 +63,15 @@ class Babi(QuestionFamily):
     )  # fmt: skip
 
     # --- the rows
+
+    def rows(self, records: Iterable[Record], results_dir: Path) -> list[Row]:
+        """Set the same recipe with names as they are beside each row with names exchanged."""
+        rows = super().rows(records, results_dir)
+        kept = {(row.model, row.setting, *row.table.key[:-1]): row for row in rows if not row.record.renamed}
+        return [
+            replace(row, beside=kept.get((row.model, row.setting, *row.table.key[:-1]))) if row.record.renamed else row
+            for row in rows
+        ]
 
     def table_of(self, record: Record) -> Table:
         size, protocol = size_of(record), record.protocol
@@ -139,7 +150,7 @@ class Babi(QuestionFamily):
 
     def grids(self, rows: Sequence[Row]) -> list[Grid]:
         columns = (
-            "memory", "learns from", "mean error", "failed", "published", "failed", "all restarts", "facts found",
+            "memory", "learns from", "mean error", "failed", *self._besides(rows[0]), "all restarts", "facts found",
             "memory size", *FACTS,
         )  # fmt: skip
         papers = {row.paper["key"]: row.paper for row in rows if row.paper}
@@ -164,13 +175,23 @@ class Babi(QuestionFamily):
             Cell(row.record.supervision),
             Cell(self._mean(row), self.figure_of(row.record)),
             Cell(NO_FIGURE if failed is None else str(failed), failed),
-            Cell(str(published_figure(row, "mean_error", "mean_standing"))),
-            Cell(str(published_figure(row, "failed_tasks", "failed_standing"))),
+            *self._besides(row).values(),
             Cell(f"{statistics.fmean(means):.2f}{spread}" if means else NO_FIGURE),
             Cell(NO_FIGURE if found is None else f"{found:.0f} %", found),
             Cell(f"{row.record.state_size:,}", row.record.state_size),
             *row.facts,
         ]
+
+    def _besides(self, row: Row) -> dict[str, Cell]:
+        """Cells beside mean error and failed tasks, by column: the paper's figures, or those with names as they are."""
+        if row.record.renamed:
+            mean = None if row.beside is None else self.headline(row.beside)
+            failed = None if row.beside is None else self.failed_of(row.beside)
+            return {"names kept": Cell(number(mean, 2), mean), "names kept, failed": Cell(number(failed, 0), failed)}
+        return {
+            "published": Cell(str(published_figure(row, "mean_error", "mean_standing"))),
+            "failed": Cell(str(published_figure(row, "failed_tasks", "failed_standing"))),
+        }
 
     def _mean(self, row: Row) -> str:
         """The mean over the tasks; tasks with generated training questions are left out in parentheses."""

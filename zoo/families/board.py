@@ -79,6 +79,7 @@ class Row:
     table: Table
     published: tuple[Mapping[str, str], ...]  # published figures that stand beside it
     marks: tuple[str, ...]
+    beside: "Row | None" = None  # a row of another table that people compare it with
 
     @property
     def model(self) -> str:
