@@ -65,6 +65,38 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Renaming:
+    """The stories of training with their names exchanged, in P ways; the first leaves them as they are."""
+
+    facts: Tensor  # (M,) the sentences told, as columns of `sentences`
+    question: Tensor  # (N,) as columns of `sentences`
+    answer: Tensor  # (N,) as columns of `answers`
+    sentences: Tensor  # (P, columns) rows of the sentence table; column 0 is the empty sentence
+    answers: Tensor  # (P, columns) word ids; column 0 is "no answer asked"
+    leaks: Tensor  # (N, P) whether the renamed question stands, with its story, in the test set
+
+    def __call__(self, drawn: Tensor, stories: Tensor, question: Tensor, answer: Tensor) -> tuple[Tensor, ...]:
+        """Rename stories, (..., B, T), and their questions and answers, (..., N).
+
+        Args:
+            drawn: the renaming of each story, (..., B).
+            stories: columns of `sentences`.
+            question: columns of `sentences`; each story has equally many.
+            answer: columns of `answers`.
+        """
+        of_question = drawn.repeat_interleave(question.shape[-1] // drawn.shape[-1], dim=-1)
+
+        def look_up(table: Tensor, row: Tensor, column: Tensor) -> Tensor:
+            return table.take(column.add(row, alpha=table.shape[1]))
+
+        return (
+            look_up(self.sentences, drawn[..., None], stories),
+            look_up(self.sentences, of_question, question),
+            look_up(self.answers, of_question, answer),
+        )
+
+
+@dataclass(frozen=True)
 class Corpus:
     """A task of questions: its words, its sentences, and three splits or more."""
 
@@ -76,6 +108,7 @@ class Corpus:
     further: dict[str, Split] = field(default_factory=dict)  # other test sets, by name
     candidates: Candidates | None = None  # the replies to choose from, if an answer is a reply and not a word
     learned: Tensor | None = None  # (V,) the words of training, if they were learned from another corpus than `train`
+    renaming: Renaming | None = None  # of `train`, if its names are exchanged
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -103,8 +136,11 @@ class Corpus:
                 return ~self.learned
             train, replies = self.train, self.candidates
             answers = train.answer if train.golds is None else train.golds
+            told = torch.cat([train.facts, train.question]).unique()
+            if self.renaming is not None:
+                told, answers = self.renaming.sentences, self.renaming.answers
             unseen = torch.ones(len(self.words), dtype=torch.bool, device=answers.device)
-            unseen[self.sentences[torch.cat([train.facts, train.question]).unique()]] = False
+            unseen[self.sentences[told]] = False
             unseen[answers if replies is None else replies.words[answers]] = False
             unseen[PAD] = False
             return unseen
@@ -125,10 +161,16 @@ class Corpus:
             {name: moved(split) for name, split in self.further.items()},
             self.candidates and Candidates(*(table.to(device) for table in self.candidates)),
             None if self.learned is None else self.learned.to(device),
+            self.renaming and Renaming(*(table.to(device) for table in vars(self.renaming).values())),
         )
 
     def by_question(
-        self, split: Split, index: Tensor, window: int, windows: Callable[..., Tensor] | None = None
+        self,
+        split: Split,
+        index: Tensor,
+        window: int,
+        windows: Callable[..., Tensor] | None = None,
+        renamed: Tensor | None = None,
     ) -> Questions:
         """Return the questions `index`, each with its own story: the last `window` sentences told before it.
 
@@ -137,24 +179,33 @@ class Corpus:
             index: question numbers, (..., N); leading axes, restarts for example, are kept.
             window: T of the batch; shorter stories are padded.
             windows: gathers what was told, as `window_of` does.
+            renamed: the renaming of each question of `train`, (..., N).
         """
         story, told = split.story[index], split.told[index]
         kept = told.clamp(max=window)
-        stories = (windows or window_of)(split.facts, split.begin[story] + told - kept, kept, window)
+        source = split if renamed is None or self.renaming is None else self.renaming
+        stories = (windows or window_of)(source.facts, split.begin[story] + told - kept, kept, window)
         support = _shift(split.support[index], (told - kept)[..., None])
         rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
-        question, answer = split.question[index], split.answer[index]
+        question, answer = source.question[index], source.answer[index]
+        if isinstance(source, Renaming) and renamed is not None:
+            stories, question, answer = source(renamed, stories, question, answer)
         golds = None if split.golds is None else split.golds[index]
         return Questions(
             self.sentences, stories, rows, kept, question, answer, support,
             candidates=self.candidates, golds=golds, unseen=self.unseen,
         )  # fmt: skip
 
-    def by_story(self, split: Split, index: Tensor) -> Questions:
+    def by_story(self, split: Split, index: Tensor, renamed: Tensor | None = None) -> Questions:
         """Return the stories `index`, (..., B), each once and whole, with all their questions.
 
         Every story has as many places for questions as the story with most questions in the split; an unused place
         holds the empty question and the answer PAD. The batch is as long as its longest story.
+
+        Args:
+            split: one of the splits.
+            index: story numbers, (..., B).
+            renamed: the renaming of each story of `train`, (..., B).
         """
         questions = torch.bincount(split.story, minlength=len(split.begin) - 1)  # of each story
         first = questions.cumsum(0) - questions
@@ -163,13 +214,19 @@ class Corpus:
         number = torch.where(real, first[index][..., None] + place, 0)
         length = split.lengths[index]
         rows = torch.arange(index.shape[-1], device=index.device)[:, None].expand(number.shape)
+        source = split if renamed is None or self.renaming is None else self.renaming
+        stories = window_of(source.facts, split.begin[index], length, int(length.max()))
+        question = torch.where(real, source.question[number], PAD).flatten(-2)
+        answer = torch.where(real, source.answer[number], PAD).flatten(-2)
+        if isinstance(source, Renaming) and renamed is not None:
+            stories, question, answer = source(renamed, stories, question, answer)
         return Questions(
             self.sentences,
-            window_of(split.facts, split.begin[index], length, int(length.max())),
+            stories,
             rows.flatten(-2),
             torch.where(real, split.told[number], 0).flatten(-2),
-            torch.where(real, split.question[number], PAD).flatten(-2),
-            torch.where(real, split.answer[number], PAD).flatten(-2),
+            question,
+            answer,
             torch.where(real[..., None], split.support[number], NONE).flatten(-3, -2),
             candidates=self.candidates,
             unseen=self.unseen,
@@ -246,15 +303,15 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     longest = max(corpus.sentences.shape[1] for corpus in corpora)
     facts_support = max(split.support.shape[1] for c in corpora for split in (c.train, c.valid, c.test))
 
-    renamed, word_ids = [], []
+    tables, word_ids = [], []
     for corpus in corpora:
         ids = torch.tensor([number[word] for word in corpus.words])
         word_ids.append(ids)
         short = longest - corpus.sentences.shape[1]
-        renamed.append(torch.nn.functional.pad(ids[corpus.sentences.long()], (0, short), value=PAD))
+        tables.append(torch.nn.functional.pad(ids[corpus.sentences.long()], (0, short), value=PAD))
     # unique sorts its rows, so the empty sentence, all zeros, stays the first
-    sentences, row = torch.unique(torch.cat(renamed), dim=0, return_inverse=True)
-    rows = row.split([len(table) for table in renamed])
+    sentences, row = torch.unique(torch.cat(tables), dim=0, return_inverse=True)
+    rows = row.split([len(table) for table in tables])
 
     def together(splits: list[Split]) -> Split:
         facts_before = [0, *torch.tensor([len(s.facts) for s in splits]).cumsum(0).tolist()]
@@ -272,10 +329,28 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
             torch.cat([s.task for s in splits]),
         )
 
+    def columns(tables: list[Tensor]) -> list[int]:
+        """Count the columns before those of each table."""
+        return [0, *torch.tensor([table.shape[1] for table in tables]).cumsum(0).tolist()]
+
+    renamings = [c.renaming for c in corpora if c.renaming is not None]
+    renaming = None
+    if len(renamings) == len(corpora):
+        told = [row[r.sentences] for r, row in zip(renamings, rows, strict=True)]
+        said = [ids[r.answers] for r, ids in zip(renamings, word_ids, strict=True)]
+        renaming = Renaming(
+            torch.cat([r.facts + before for r, before in zip(renamings, columns(told), strict=False)]),
+            torch.cat([r.question + before for r, before in zip(renamings, columns(told), strict=False)]),
+            torch.cat([r.answer + before for r, before in zip(renamings, columns(said), strict=False)]),
+            torch.cat(told, dim=1),
+            torch.cat(said, dim=1),
+            torch.cat([r.leaks for r in renamings]),
+        )
     return Corpus(
         words,
         sentences,
         together([c.train for c in corpora]),
         together([c.valid for c in corpora]),
         together([c.test for c in corpora]),
+        renaming=renaming,
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tasks.babi import TASKS
 from tasks.babi import official as release_of
+from tasks.babi.names import classes_of, exchange_names
 from tasks.babi.official import Release
 from tasks.babi.sources import Generated, Official, Source, Stories, Transfer, questions_of
 from tasks.babi.tables import Cache, Tables, corpus_of, fingerprint, tables_of
@@ -11,6 +12,7 @@ from tasks.corpus import Data, join
 from tasks.errors import UserError, check_ids, check_type, nearest, shown
 from tasks.release import apart
 
+ENGLISH = ("en", "en-valid")  # variants of the release
 SOURCES = ("auto", "official", "generated", "transfer")
 
 
@@ -25,6 +27,7 @@ def load(
     protocol: str,
     data_dir: str,
     cache_dir: str,
+    rename: bool = False,
 ) -> Data:
     """Load the tasks `ids`, each as a training of its own or joined into one; see conf/task/babi.yaml."""
     ids = check_ids(ids, len(TASKS))
@@ -38,6 +41,13 @@ def load(
         if value not in known:
             names = [str(one) for one in known if one]
             raise UserError(f"{name}={shown(value)} is not known{nearest(str(value), names)} ({', '.join(names)})")
+    check_type("task.rename", rename, bool, "true")
+    if rename and variant not in ENGLISH:
+        raise UserError(
+            f"task.rename=true: the names of task.variant={variant} are not known; leave one out"
+        )
+    if rename and not any(map(classes_of, ids)):
+        raise UserError(f"task.rename=true: the names of task {ids[0]} carry knowledge and are kept; leave it out")
     stories = Stories(generator)
     release, notice = _release(source, download, data_dir)
     if source == "auto":
@@ -64,10 +74,11 @@ def load(
     if release is not None and source == "official":
         label, said = apart(release_of.not_released(official.subset, tables), release.path, "bAbI v1.2")
         world, notice = "; ".join(filter(None, (world, label))), notice + said
+    if rename:
+        corpora = {task: exchange_names(corpus, int(task)) for task, corpus in corpora.items()}
     trainings = {"joint": join(list(corpora.values()))} if protocol == "joint" else corpora
-    return Data(
-        trainings, source, fingerprint(tables), world, filled, notice, "babi", label=str(size), title=f"bAbI {size}"
-    )
+    title = f"bAbI {size}" + (", names exchanged in training" if rename else "")
+    return Data(trainings, source, fingerprint(tables), world, filled, notice, "babi", label=str(size), title=title)
 
 
 def _release(source: str, download: bool, data_dir: str) -> tuple[Release | None, str]:

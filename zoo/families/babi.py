@@ -2,6 +2,8 @@
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tasks.babi import PASS_MARK
@@ -22,6 +24,7 @@ from zoo.families.board import (
     fixed,
     number,
     plural,
+    world_of,
 )
 from zoo.records import Record
 
@@ -41,7 +44,7 @@ class Babi(QuestionFamily):
         "mean_standing", "failed_standing", "tasks_standing", "source",
     )  # fmt: skip
     # they choose the table, or mark the row
-    conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "protocol")
+    conditions = ("task.size", "task.variant", "task.generator", "task.fill_missing", "task.rename", "protocol")
     about = (
         "Errors are test errors in percent. Of all epochs and restarts of a training, validation selects one; the test "
         f"questions are read once, at the end. A task is *failed* above {PASS_MARK:g} %. *All restarts* is the mean "
@@ -61,20 +64,30 @@ class Babi(QuestionFamily):
 
     # --- the rows
 
+    def rows(self, records: Iterable[Record], results_dir: Path) -> list[Row]:
+        """Set the same recipe with names as they are beside each row with names exchanged."""
+        rows = super().rows(records, results_dir)
+        kept = {(row.model, row.setting, *row.table.key[:-1]): row for row in rows if not row.record.renamed}
+        return [
+            replace(row, beside=kept.get((row.model, row.setting, *row.table.key[:-1]))) if row.record.renamed else row
+            for row in rows
+        ]
+
     def table_of(self, record: Record) -> Table:
         size, protocol = size_of(record), record.protocol
         questions = size.rpartition("-")[2]  # the variant stands before it
         amount = int(questions.removesuffix("k")) * (1000 if questions.endswith("k") else 1)
-        source = (record.source != "official", source_of(record))
+        source = (record.source != "official", record.source, record.world)
         title = f"bAbI {size}, {data_named(record)}, {TRAINED[protocol]}"
-        return Table((*source, amount, size, protocol != "per_task"), title)
+        # names exchanged in training stand right behind names as they are
+        return Table((*source, amount, size, protocol != "per_task", record.renamed), title)
 
     def marks(self, record: Record) -> list[str]:
         return [] if len(record.tasks) == len(TASKS) else [f"{len(record.tasks)} of {len(TASKS)} tasks"]
 
     def published_of(self, record: Record, published: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
         """The figure that an experiment names or, for a model as it stands, the first of its conditions."""
-        if record.source != "official" or record.world:
+        if record.source != "official" or record.world or record.renamed:
             return []
         if not record.published and any(override.startswith("model.") for override in record.overrides):
             return []
@@ -137,7 +150,7 @@ class Babi(QuestionFamily):
 
     def grids(self, rows: Sequence[Row]) -> list[Grid]:
         columns = (
-            "memory", "learns from", "mean error", "failed", "published", "failed", "all restarts", "facts found",
+            "memory", "learns from", "mean error", "failed", *self._besides(rows[0]), "all restarts", "facts found",
             "memory size", *FACTS,
         )  # fmt: skip
         papers = {row.paper["key"]: row.paper for row in rows if row.paper}
@@ -162,13 +175,23 @@ class Babi(QuestionFamily):
             Cell(row.record.supervision),
             Cell(self._mean(row), self.figure_of(row.record)),
             Cell(NO_FIGURE if failed is None else str(failed), failed),
-            Cell(str(published_figure(row, "mean_error", "mean_standing"))),
-            Cell(str(published_figure(row, "failed_tasks", "failed_standing"))),
+            *self._besides(row).values(),
             Cell(f"{statistics.fmean(means):.2f}{spread}" if means else NO_FIGURE),
             Cell(NO_FIGURE if found is None else f"{found:.0f} %", found),
             Cell(f"{row.record.state_size:,}", row.record.state_size),
             *row.facts,
         ]
+
+    def _besides(self, row: Row) -> dict[str, Cell]:
+        """Cells beside mean error and failed tasks, by column: the paper's figures, or those with names as they are."""
+        if row.record.renamed:
+            mean = None if row.beside is None else self.headline(row.beside)
+            failed = None if row.beside is None else self.failed_of(row.beside)
+            return {"names kept": Cell(number(mean, 2), mean), "names kept, failed": Cell(number(failed, 0), failed)}
+        return {
+            "published": Cell(str(published_figure(row, "mean_error", "mean_standing"))),
+            "failed": Cell(str(published_figure(row, "failed_tasks", "failed_standing"))),
+        }
 
     def _mean(self, row: Row) -> str:
         """The mean over the tasks; tasks with generated training questions are left out in parentheses."""
@@ -248,7 +271,7 @@ def size_of(record: Record) -> str:
 
 
 def source_of(record: Record) -> str:
-    return record.source + (f" ({record.world})" if record.world else "")
+    return record.source + world_of(record)
 
 
 def is_complete(row: Row) -> bool:

@@ -79,6 +79,7 @@ class Row:
     table: Table
     published: tuple[Mapping[str, str], ...]  # published figures that stand beside it
     marks: tuple[str, ...]
+    beside: "Row | None" = None  # a row of another table that people compare it with
 
     @property
     def model(self) -> str:
@@ -304,10 +305,7 @@ class Family(ABC):
 
     def heading(self, record: Record) -> str:
         """Name a run and what its figures are, above the terminal's table."""
-        world = f" ({record.world})" if record.world else ""
-        return (
-            f"{record.model}, {record.source} data{world}: {self.measure.name} of the restart that validation selects"
-        )
+        return f"{record.model}, {data_named(record)}: {self.measure.name} of the restart that validation selects"
 
 
 class QuestionFamily(Family):
@@ -422,10 +420,15 @@ def marks_of(record: Record) -> list[str]:
 
 def data_named(record: Record) -> str:
     """Say what data a record is of."""
-    world = f" ({record.world})" if record.world else ""
     if record.source == "transfer":
-        return f"learned from generated stories, tested on official ones{world}"
-    return f"{record.source} data{world}"
+        return f"learned from generated stories, tested on official ones{world_of(record)}"
+    return f"{record.source} data{world_of(record)}"
+
+
+def world_of(record: Record) -> str:
+    """Say, behind the source of a record's data, in what they differ from the usual ones."""
+    world = f" ({record.world})" if record.world else ""
+    return world + (", names exchanged in training" if record.renamed else "")
 
 
 def read_published(

@@ -31,9 +31,25 @@ class ShuffledBatches(TrainingBatches[Questions]):
     def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], rows: int, batch_size: int) -> None:
         super().__init__(network, seeds, rows, batch_size)
         self.corpus = corpus
+        self.leaks = None if corpus.renaming is None else corpus.renaming.leaks.cpu()  # (rows, renamings)
 
     def generators(self) -> list[Generator]:
-        return [Generator().manual_seed(seed * 1_000_003 + self.epoch) for seed in self.seeds]
+        return [Generator().manual_seed(self._seed(restart)) for restart in self.seeds]
+
+    def _seed(self, restart: int) -> int:
+        return restart * 1_000_003 + self.epoch
+
+    def renamed(self) -> Tensor | None:
+        """Draw the renaming of each row in this epoch, (R, rows); None where names stay.
+
+        It has a generator of its own: so order and noise are those of a training without renaming.
+        """
+        if self.leaks is None:
+            return None
+        generators = [Generator().manual_seed(~self._seed(restart)) for restart in self.seeds]
+        shape = self.leaks.shape
+        drawn = torch.stack([torch.randint(shape[1], shape[:1], generator=generator) for generator in generators])
+        return drawn.masked_fill(self.leaks[torch.arange(len(self.leaks)), drawn], 0)
 
     def cut(self, batch: Questions) -> Questions:
         """Give the batch a sentence table of its own, if the task's is much larger than what the batch uses."""
@@ -86,16 +102,19 @@ class QuestionBatches(ShuffledBatches):
             self.network.noise(told[mine.to(told.device)], generator)
             for mine, generator in zip(order, generators, strict=True)
         ]
+        renamed = self.renamed()
+        renamed = None if renamed is None else renamed.gather(1, order)
         blocks = range(0, whole, DRAWN_AT_ONCE * self.batch_size)  # one gather for many batches
         cuts = [(begin, min(begin + blocks.step, whole), self.batch_size) for begin in blocks]
         if whole < self.rows:
             cuts.append((whole, self.rows, self.rows - whole))
         for begin, end, size in cuts:
             noise = _stacked([None if mine is None else mine[begin:end] for mine in noises])
-            yield from self._batches(order[:, begin:end], noise, size)
+            names = None if renamed is None else renamed[:, begin:end]
+            yield from self._batches(order[:, begin:end], names, noise, size)
 
-    def _batches(self, order: Tensor, noise: Tensor | None, size: int) -> Iterator[Questions]:
-        """Cut the questions `order`, (R, batches × size), with their noise, into batches of `size`."""
+    def _batches(self, order: Tensor, renamed: Tensor | None, noise: Tensor | None, size: int) -> Iterator[Questions]:
+        """Cut the questions `order`, (R, batches × size), with renaming and noise, into batches of `size`."""
         longest = self.slots[order].unflatten(1, (-1, size)).amax((0, 2)).tolist()
 
         def apart(table: Tensor) -> Tensor:
@@ -103,7 +122,8 @@ class QuestionBatches(ShuffledBatches):
             return cut.transpose(0, 1).contiguous()  # (batches, R, size, ...)
 
         train = self.corpus.train
-        together = self.corpus.by_question(train, apart(order.to(train.question.device)), max(longest), windows)
+        index, names = (None if table is None else apart(table.to(train.question.device)) for table in (order, renamed))
+        together = self.corpus.by_question(train, index, max(longest), windows, names)
         if noise is not None:  # views: most models read little of it
             together = together._replace(noise=noise.unflatten(1, (-1, size)).transpose(0, 1))
         own = {name: table for name, table in together._asdict().items() if name not in SHARED and table is not None}
@@ -121,13 +141,17 @@ class StoryBatches(ShuffledBatches):
     def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
         stories = len(corpus.train.lengths)
         super().__init__(corpus, network, seeds, stories, max(1, round(batch_size * stories / len(corpus.train))))
+        if self.leaks is not None:  # a story leaks with any of its questions
+            leaks = self.leaks.new_zeros(stories, self.leaks.shape[1])
+            self.leaks = leaks.index_put_((corpus.train.story.cpu(),), self.leaks, accumulate=True)
 
     def __iter__(self) -> Iterator[Questions]:
         generators = self.generators()
-        train = self.corpus.train
+        train, renamed = self.corpus.train, self.renamed()
         orders = torch.stack([torch.randperm(self.rows, generator=generator) for generator in generators])
         for stories in self.alike(orders, train.lengths.cpu()):
-            batch = self.corpus.by_story(train, stories.to(train.question.device))
+            names = None if renamed is None else renamed.gather(1, stories).to(train.question.device)
+            batch = self.corpus.by_story(train, stories.to(train.question.device), names)
             noises = [
                 self.network.noise(told, generator) for told, generator in zip(batch.told, generators, strict=True)
             ]

@@ -183,6 +183,11 @@ class Record(_Checked):
         return str(self.settings["protocol"])
 
     @property
+    def renamed(self) -> bool:
+        """Tell whether the names in the stories of training were exchanged for each other."""
+        return bool(self.settings["task"].get("rename"))
+
+    @property
     def examples(self) -> int:
         return sum(training.examples for training in self.trainings.values())
 
