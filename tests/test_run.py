@@ -26,6 +26,7 @@ from zoo.runs.compose import compose_config
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
 from zoo.runs.run import begun, show
+from zoo.runs.run import run as make
 from zoo.training.build import build
 from zoo.training.train import train
 
@@ -360,7 +361,7 @@ def test_models_are_no_longer_compiled(world, tmp_path):
     plan = plan_of(["model=memn2n", "task=babi", f"data_dir={world}", f"cache_dir={tmp_path}",
                     f"results_dir={tmp_path}", "trainer.compile=true"])  # fmt: skip
     with pytest.raises(UserError, match=r"no longer compiles models; leave trainer\.compile out"):
-        run(plan)
+        make(plan)
 
 
 def test_memory_is_compared_with_that_of_the_machine(monkeypatch, tmp_path):
