@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from tasks.batch import PAD
 from tasks.corpus import Corpus
 from tasks.errors import UserError
 from tests.configs import config
+from tests.records import PUBLISHED, add, raw, rewrite, rows_of, settings_of
 from tests.runs import made
 from tests.tiny_babi import corpora_of, load_babi
 from zoo import records
@@ -355,9 +357,23 @@ class TestRuns:
         lines = list(csv.DictReader(as_csv(family, rows).splitlines()))
         assert [line["source"] for line in lines] == ["generated", "generated, names exchanged in training"]
 
-    def test_figures_of_papers_stand_only_beside_names_as_they_are(self):
-        settings = {"task": {"size": "1k"}, "protocol": "per_task"}
-        ...
+    def test_the_same_recipe_stands_beside_it_and_no_paper(self, tmp_path):
+        (tmp_path / "published.csv").write_text(PUBLISHED)
+        for shift, rename in ((0.0, False), (-1.0, True)):
+            file = add(tmp_path, published="a", shift=shift, identity=str(int(rename)))
+            rewrite(file, raw(file) | {"settings": settings_of("model=memn2n", f"task.rename={rename}", "restarts=2")})
+        family = FAMILIES["babi"]
+        plain, renamed = rows_of(tmp_path)
+        assert (bool(plain.published), renamed.published) == (True, ())
+        assert renamed.table.title == "bAbI 1k, official data, names exchanged in training, one training a task"
+        grid, _ = family.grids([renamed])
+        cells = dict(zip(grid.columns[:6], grid.rows[0][1], strict=False))
+        assert float(cells["mean error"].text) == float(cells["names kept"].text) - 1
+        assert cells["names kept"].text == family.grids([plain])[0].rows[0][1][2].text
+        alone = replace(renamed, beside=None)
+        assert [cell.text for cell in family.grids([alone])[0].rows[0][1][4:6]] == ["–", "–"]
+        assert "published" in family.grids([plain])[0].columns
+        assert "published" not in grid.columns
 
     @pytest.mark.parametrize(
         "ids, options, said",
