@@ -271,7 +271,7 @@ MUTANTS = (
     ),
     Mutant(
         "train-anneal", "zoo/training/recipe.py",
-        "0.5 ** (self.epoch // self.recipe.anneal_every)", "0.5 ** (self.epoch / self.recipe.anneal_every)",
+        "anneal_by ** (self.epoch // self.recipe.anneal_every)", "anneal_by ** (self.epoch / self.recipe.anneal_every)",
         "test_ensemble.py::TestSchedule",
     ),
     Mutant(

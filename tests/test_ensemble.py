@@ -8,6 +8,7 @@ import torch
 
 from tasks.batch import NONE, PAD, Questions
 from tasks.corpus import only_used
+from tasks.errors import UserError
 from tests.configs import MODELS, config
 from zoo import kernels
 from zoo.kinds.attention import finds_facts
@@ -148,6 +149,61 @@ def test_stories_of_like_length_share_a_batch_and_each_restart_has_its_own_order
     assert len(order_of_lengths) > 1  # short stories do not come first in every epoch
 
 
+def test_mixed_batches_hold_stories_of_any_length(uneven):
+    network = build(config("model=entnet")["model"], uneven.sizes, 0)
+    plain, mixed, second = (
+        training_batches(uneven, network, seeds, 6, mixed=choice)
+        for seeds, choice in (([7, 8], False), ([7, 8], True), ([8], True))
+    )
+    together = []  # how many lengths share a batch
+    for epoch in range(4):
+        for batches in (plain, mixed, second):
+            batches.set_epoch(epoch)
+        assert len(plain) == len(mixed) == len(list(mixed))
+        for one, other in zip(mixed, second, strict=True):
+            length = other.stories.shape[2]  # of the second restart's longest; the first may have a longer one
+            assert one.stories[1, :, :length].equal(other.stories[0])
+            assert (one.stories[1, :, length:] == PAD).all()
+            assert one.question[1].equal(other.question[0])
+            together += [len({int((story != PAD).sum()) for story in restart}) for restart in one.stories]
+        for restart in range(2):
+            asked = [torch.cat([batch.answer[restart] for batch in batches]) for batches in (plain, mixed)]
+            assert asked[0].sort().values.equal(asked[1].sort().values)
+    assert max(together) > 1
+
+
+def test_a_model_that_reads_by_story_can_be_given_questions_each_with_its_own(uneven):
+    network = build(config("model=entnet")["model"], uneven.sizes, 0).double()
+    batches = training_batches(uneven, network, [1, 2], 4, batched_by="question")
+    asked = []
+    for batch in batches:
+        assert batch.stories.shape[1] == batch.question.shape[1]  # a story for each question
+        assert ((batch.stories != PAD).sum(-1) == batch.told).all()  # which ends where it is asked
+        asked.append(batch.answer)
+    assert len(batches) == len(asked) == -(-len(uneven.train) // 4)
+    for restart in torch.cat(asked, dim=1):
+        assert restart.sort().values.equal(uneven.train.answer.sort().values)
+    # what it answers, it answers in its story with all of its questions
+    index = torch.arange(len(uneven.train))
+    scores = network(uneven.by_question(uneven.train, index, network.window)).scores
+    stories = uneven.by_story(uneven.train, torch.arange(len(uneven.train.lengths)))
+    torch.testing.assert_close(network(stories).scores[stories.answer != PAD], scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("memn2n", {"batched_by": "story"}, "MemN2N reads a story anew for each question"),
+        ("memn2n", {"mixed": True}, "expected false where batches are drawn by question"),
+        ("entnet", {"mixed": True, "batched_by": "question"}, "expected false where batches are drawn by question"),
+    ],
+)
+def test_batches_that_cannot_be_are_refused(name, options, said, corpus):
+    network = build(config(f"model={name}")["model"], corpus.sizes, 0)
+    with pytest.raises(UserError, match=said):
+        training_batches(corpus, network, [1], 8, **options)
+
+
 def test_curves_are_means_over_questions_and_percents_of_them(corpus):
     recipe = Recipe(learning_rate=0.0, batch_size=32, epochs=2)  # the last batch of 120 is smaller
     training = trained("lstm", corpus, [1, 2], recipe)
@@ -260,6 +316,10 @@ class TestSchedule:
 
     def test_linear_start_then_halving_then_nothing(self):
         assert self.rates(self.recipe, [1.0] * 8) == [0.03, 0.03, 0.03, 0.1, 0.1, 0.05, 0.05, 0.0]
+
+    def test_the_rate_may_fall_by_another_factor(self):
+        recipe = dataclasses.replace(self.recipe, anneal_by=0.1)
+        assert self.rates(recipe, [1.0] * 5, linear=False) == [0.1, 0.1, 0.01, 0.01, 0.0]
 
     def test_a_model_without_linear_start_has_none(self):
         assert self.rates(self.recipe, [1.0] * 5, linear=False) == [0.1, 0.1, 0.05, 0.05, 0.0]

@@ -41,3 +41,19 @@ def test_before_they_learn_heads_would_rather_stay(uneven):
 def test_layers_that_a_feedforward_controller_does_not_have_are_refused(machine, sizes):
     with pytest.raises(ValueError, match=r"model\.layers=2: expected 1 where model\.controller=feedforward"):
         machine(*sizes, controller="feedforward", layers=2)
+
+
+def test_a_forget_bias_is_of_the_forget_gates_alone(uneven):
+    for machine, sizes in ((NTM, uneven.sizes), (SequenceNTM, (9, 8))):
+        network = machine(*sizes, dim=7, layers=3, forget_bias=1.0)
+        for biases in (network.b, *network.b_up):
+            assert biases.view(4, 7).tolist() == [
+                [0.0] * 7,
+                [1.0] * 7,
+                [0.0] * 7,
+                [0.0] * 7,
+            ]  # input, forget, output, c
+        with pytest.raises(
+            ValueError, match=r"model\.forget_bias=1\.0: expected 0 where model\.controller=feedforward"
+        ):
+            machine(*sizes, controller="feedforward", forget_bias=1.0)

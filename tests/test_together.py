@@ -141,6 +141,22 @@ def test_programs_hold_networks_whose_memories_are_alike(tasks):
     assert pack(tasks, alone(tasks, "model=entnet", "model.keys=tied"), 9, most=20) == [["1"], ["2"]]
 
 
+def test_programs_hold_trainings_of_equally_many_steps_as_the_recipe_draws_them(tasks):
+    one, two = tasks.values()
+    stories = {"1": one, "2": dataclasses.replace(two, train=two.train.stories(0, 9))}
+    networks = alone(stories, "model=entnet")
+    steps = {
+        drawn: [
+            len(training_batches(corpus, networks[name], [1], 9, batched_by=drawn)) for name, corpus in stories.items()
+        ]
+        for drawn in ("", "question")
+    }
+    for drawn, (first, second) in steps.items():
+        alike = first == second
+        assert pack(stories, networks, 9, most=20, batched_by=drawn) == ([["1", "2"]] if alike else [["1"], ["2"]])
+    assert steps[""] != steps["question"]
+
+
 @pytest.mark.slow
 def test_each_training_has_the_figures_of_its_own_networks(tasks, tmp_path):
     given = config(

@@ -32,8 +32,10 @@ class Kind(Protocol):
         batch_size: int,
         by_length: bool = False,
         grow_epochs: int = 0,
+        mixed: bool = False,
+        batched_by: str = "",
     ) -> TrainingBatches:
-        """Draw the batches of R restarts, epoch after epoch; the last three arguments are the recipe's."""
+        """Draw the batches of R restarts, epoch after epoch; the arguments from `batch_size` on are the recipe's."""
 
     def evaluation_batches(self, corpus: Any, split: Any, network: MemoryNetwork) -> EvaluationBatches:
         """Cut a split, such as `corpus.valid`, into batches that are the same for all restarts."""
@@ -50,8 +52,11 @@ class Kind(Protocol):
     def check(self, data: Data, corpus: Any, network: MemoryNetwork) -> None:
         """Refuse options of a model that do not go with the data."""
 
-    def pack_key(self, corpus: Any, network: MemoryNetwork, batch_size: int) -> tuple | None:
-        """Key that trainings have in common if they can share a program; None for a training that must be alone."""
+    def pack_key(self, corpus: Any, network: MemoryNetwork, batch_size: int, batched_by: str = "") -> tuple | None:
+        """Key that trainings have in common if they can share a program; None for a training that must be alone.
+
+        The last two arguments are the recipe's.
+        """
 
 
 KINDS: tuple[Kind, ...] = (stories, sequences)

@@ -47,8 +47,10 @@ def training_batches(
     batch_size: int,
     by_length: bool = False,
     grow_epochs: int = 0,
+    mixed: bool = False,
+    batched_by: str = "",
 ) -> SequenceBatches:
-    """Draw the batches of R restarts; `by_length` changes nothing, since all sequences of a batch have one length."""
+    """Draw the batches of R restarts; how stories are batched changes nothing."""
     return SequenceBatches(corpus, network, seeds, batch_size, grow_epochs)
 
 
@@ -110,6 +112,6 @@ def check(data: Data, corpus: SequenceTask, network: MemoryNetwork) -> None:
     """Refuse nothing: no option of these models goes against the data."""
 
 
-def pack_key(corpus: SequenceTask, network: MemoryNetwork, batch_size: int) -> None:
+def pack_key(corpus: SequenceTask, network: MemoryNetwork, batch_size: int, batched_by: str = "") -> None:
     """Return None: a run on sequences has one training."""
     return

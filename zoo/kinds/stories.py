@@ -135,12 +135,15 @@ class QuestionBatches(ShuffledBatches):
 class StoryBatches(ShuffledBatches):
     """Stories, each once with all its questions; a batch holds `batch_size` questions on average.
 
-    Stories of like length share a batch, so that little is computed for padding.
+    Args:
+        mixed: stories of any length share a batch. Else those of like length do, so that little is computed for
+            padding; but where the lengths of tasks differ, such a batch holds few of the tasks that are learned.
     """
 
-    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int) -> None:
+    def __init__(self, corpus: Corpus, network: MemoryNetwork, seeds: list[int], batch_size: int, mixed: bool) -> None:
         stories = len(corpus.train.lengths)
         super().__init__(corpus, network, seeds, stories, max(1, round(batch_size * stories / len(corpus.train))))
+        self.mixed = mixed
         if self.leaks is not None:  # a story leaks with any of its questions
             leaks = self.leaks.new_zeros(stories, self.leaks.shape[1])
             self.leaks = leaks.index_put_((corpus.train.story.cpu(),), self.leaks, accumulate=True)
@@ -149,7 +152,8 @@ class StoryBatches(ShuffledBatches):
         generators = self.generators()
         train, renamed = self.corpus.train, self.renamed()
         orders = torch.stack([torch.randperm(self.rows, generator=generator) for generator in generators])
-        for stories in self.alike(orders, train.lengths.cpu()):
+        drawn = orders.split(self.batch_size, dim=1) if self.mixed else self.alike(orders, train.lengths.cpu())
+        for stories in drawn:
             names = None if renamed is None else renamed.gather(1, stories).to(train.question.device)
             batch = self.corpus.by_story(train, stories.to(train.question.device), names)
             noises = [
@@ -173,12 +177,24 @@ def training_batches(
     batch_size: int,
     by_length: bool = False,
     grow_epochs: int = 0,
+    mixed: bool = False,
+    batched_by: str = "",
 ) -> QuestionBatches | StoryBatches:
-    """Draw the batches of R restarts, by question or by story as the network reads them."""
+    """Draw the batches of R restarts, by question or by story as the network reads them or as `batched_by` says."""
     if grow_epochs:
         raise UserError(f"model.recipe.grow_epochs={grow_epochs}: expected 0; stories are as long as they are")
-    if network.batched_by == "story":
-        return StoryBatches(corpus, network, seeds, batch_size)
+    if batched_by == "story" != network.batched_by:
+        raise UserError(
+            f"model.recipe.batched_by=story: {type(network).__name__} reads a story anew for each question; "
+            "leave it out"
+        )
+    if (batched_by or network.batched_by) == "story":
+        return StoryBatches(corpus, network, seeds, batch_size, mixed)
+    if mixed:
+        raise UserError(
+            "model.recipe.mixed=true: expected false where batches are drawn by question; they are mixed unless "
+            "model.recipe.by_length=true"
+        )
     return QuestionBatches(corpus, network, seeds, batch_size, by_length)
 
 
@@ -310,7 +326,7 @@ def check(data: Data, corpus: Corpus, network: MemoryNetwork) -> None:
         )
 
 
-def pack_key(corpus: Corpus, network: MemoryNetwork, batch_size: int) -> tuple | None:
+def pack_key(corpus: Corpus, network: MemoryNetwork, batch_size: int, batched_by: str = "") -> tuple | None:
     """Steps of an epoch, and sizes of the memory that decide answers; None for tasks with candidate replies.
 
     So each training in a pack takes the steps, and has the slots, that it has alone. Candidates are one table for all
@@ -318,6 +334,6 @@ def pack_key(corpus: Corpus, network: MemoryNetwork, batch_size: int) -> tuple |
     """
     if corpus.candidates is not None:
         return None
-    steps = len(training_batches(corpus, network, [0], batch_size))
+    steps = len(training_batches(corpus, network, [0], batch_size, batched_by=batched_by))
     slots = network.window if network.counts_empty else None
     return steps, slots, network.state_size(1)  # the last where each word of the task has a slot

@@ -44,6 +44,7 @@ class Machine(MemoryNetwork):
         write_heads: number of heads that write.
         controller: `lstm` or `feedforward`.
         layers: of the LSTM, one above the other.
+        forget_bias: of the LSTM's forget gates, before it learns.
     """
 
     paper = Paper("Graves, Wayne and Danihelka", 2014, "Neural Turing Machines", "https://arxiv.org/abs/1410.5401")
@@ -59,6 +60,7 @@ class Machine(MemoryNetwork):
         write_heads: int,
         controller: str,
         layers: int,
+        forget_bias: float,
     ) -> None:
         super().__init__()
         at_least(1, slots=slots, width=width, dim=dim, layers=layers)
@@ -66,15 +68,21 @@ class Machine(MemoryNetwork):
         one_of(("lstm", "feedforward"), controller=controller)
         if controller == "feedforward" and layers > 1:
             raise ValueError(f"model.layers={layers}: expected 1 where model.controller=feedforward")
+        if controller == "feedforward" and forget_bias:
+            raise ValueError(f"model.forget_bias={forget_bias}: expected 0 where model.controller=feedforward")
         self.slots, self.width, self.dim = slots, width, dim
         self.read_heads, self.heads = read_heads, read_heads + write_heads
         recurrent = controller == "lstm"
         gates = 4 if recurrent else 1
         self.W_x = uniform(gates * dim, hears)
-        self.W_r, self.b = uniform(gates * dim, read_heads * width), nn.Parameter(torch.zeros(gates * dim))
+        self.W_r = uniform(gates * dim, read_heads * width)
+        # of the input, forget and output gate and of the candidate, or of the feed-forward controller
+        b = torch.zeros(gates, dim)
+        b[1:2] = forget_bias
+        self.b = nn.Parameter(b.flatten())
         self.U = uniform(layers, 4 * dim, dim) if recurrent else None
         self.W_up = uniform(layers - 1, 4 * dim, dim) if recurrent and layers > 1 else None
-        self.b_up = nn.Parameter(torch.zeros(layers - 1, 4 * dim)) if recurrent and layers > 1 else None
+        self.b_up = nn.Parameter(b.flatten().repeat(layers - 1, 1)) if recurrent and layers > 1 else None
         self.first_state = nn.Parameter(torch.zeros(layers, 2 * dim)) if recurrent else None
         self.first_reads = nn.Parameter(torch.randn(read_heads, width) * 0.1)
         # k, beta, g, s and gamma of every head, e and a of those that write
@@ -169,6 +177,7 @@ class SequenceNTM(Machine, SequenceNetwork):
         write_heads: number of heads that write.
         controller: `lstm` or `feedforward`.
         layers: of the LSTM, one above the other.
+        forget_bias: of the LSTM's forget gates, before it learns.
     """
 
     def __init__(
@@ -182,8 +191,9 @@ class SequenceNTM(Machine, SequenceNetwork):
         write_heads: int = 1,
         controller: str = "lstm",
         layers: int = 1,
+        forget_bias: float = 0.0,
     ) -> None:
-        super().__init__(inputs, slots, width, dim, read_heads, write_heads, controller, layers)
+        super().__init__(inputs, slots, width, dim, read_heads, write_heads, controller, layers, forget_bias)
         self.answers = uniform(outputs, dim + read_heads * width)
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 
@@ -225,6 +235,7 @@ class NTM(Machine):
         controller: `lstm` or `feedforward`.
         layers: of the LSTM, one above the other.
         hears: `sentences` or `words`, one in each step.
+        forget_bias: of the LSTM's forget gates, before it learns.
     """
 
     batched_by = "story"
@@ -244,8 +255,9 @@ class NTM(Machine):
         controller: str = "lstm",
         layers: int = 1,
         hears: str = "sentences",
+        forget_bias: float = 0.0,
     ) -> None:
-        super().__init__(embedding, slots, width, dim, read_heads, write_heads, controller, layers)
+        super().__init__(embedding, slots, width, dim, read_heads, write_heads, controller, layers, forget_bias)
         at_least(1, embedding=embedding)
         one_of(("sentences", "words"), hears=hears)
         self.window, self.hears = story_length, hears

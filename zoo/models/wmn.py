@@ -14,6 +14,8 @@ Deviations:
 - In the GRUs r shuts off U h and not h before U, as in torch and the papers of the other models; their gates are
   sigmoids, and all of their weights are drawn alike (the authors' library, as far as known, has straightened sigmoids,
   and draws U orthogonal).
+- Heads begin at the scale of the matrix in which they are stacked, or, with `head_init` single, of one head alone: that
+  is twice as wide, and what the authors' code has, a layer for each head.
 - L2 is added once a batch, as in the authors' code: with larger batches it weighs less.
 - The answer is one word of the whole vocabulary, not of the answers only.
 - Sizes are those of the authors' code (the paper's were not at hand), but for `memory_size`, 50 and not 30, because
@@ -28,7 +30,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions
-from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
+from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least, one_of
 from zoo.parts.cells import after_words, hear, recur
 from zoo.parts.heads import attend, relate
 from zoo.parts.slots import time_with_gaps, times_told
@@ -48,6 +50,7 @@ class WMN(MemoryNetwork):
         relation: width of the three layers of g.
         l2: weight of the squared weights of the heads, outputs, t, g and f in the loss of a batch.
         time_noise: share of empty memories among the sentences in training.
+        head_init: scale at which heads begin: that of one matrix of all of them, `stacked`, or of each, `single`.
     """
 
     paper = Paper(
@@ -70,20 +73,22 @@ class WMN(MemoryNetwork):
         relation: int = 128,
         l2: float = 0.001,
         time_noise: float = 0.1,
+        head_init: str = "stacked",
     ) -> None:
         super().__init__()
         at_least(1, memory_size=memory_size, dim=dim, hops=hops, heads=heads, relation=relation)
         at_least(0, l2=l2, time_noise=time_noise)
+        one_of(("stacked", "single"), head_init=head_init)
         self.window = min(memory_size, story_length)
         self.dim, self.hops, self.heads, self.l2, self.time_noise = dim, hops, heads, l2, time_noise
 
-        def glorot(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.randn(*shape) * math.sqrt(2 / (shape[-1] + shape[-2])))
+        def glorot(*shape: int, outputs: int = 0) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape) * math.sqrt(2 / (shape[-1] + (outputs or shape[-2]))))
 
         self.words, self.times = glorot(vocabulary, dim), glorot(self.window, dim)
         self.question_words = glorot(vocabulary, dim)
         self.W, self.U, self.b = glorot(2, 3 * dim, dim), glorot(2, 3 * dim, dim), nn.Parameter(torch.zeros(2, 3 * dim))
-        self.W_head = glorot(hops, heads * dim, dim)
+        self.W_head = glorot(hops, heads * dim, dim, outputs=dim if head_init == "single" else 0)
         self.W_out = glorot(hops, dim, heads * dim)
         self.t_down, self.t_up = glorot(dim // 2 or 1, dim), glorot(dim, dim // 2 or 1)
         self.t_down_bias, self.t_up_bias = nn.Parameter(torch.zeros(dim // 2 or 1)), nn.Parameter(torch.zeros(dim))

@@ -5,6 +5,7 @@ FROZEN. Names, values and both sentences go into the hash letter by letter: a ch
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ NEUTRAL: dict[str, object] = {
     "compile": "auto",
     "kernels": "auto",
     "model.recipe.warmup_steps": 0,
+    "model.recipe.anneal_by": 0.5,
+    "model.recipe.mixed": False,
+    "model.recipe.batched_by": "",
+    "model.head_init": "stacked",
+    "model.forget_bias": 0.0,
     "task.rename": False,
 }
 
@@ -66,14 +72,14 @@ def settings_of(config: dict, experiment: str | None, data: "Data", packs: list[
     )
 
 
-def without_neutral(settings: dict, above: str = "") -> dict:
+def without_neutral(settings: Mapping, above: str = "") -> dict:
     """Leave out every option that has its value in NEUTRAL."""
     kept = {}
     for name, value in settings.items():
         full = above + name
         if full in NEUTRAL and value == NEUTRAL[full]:
             continue
-        kept[name] = without_neutral(value, f"{full}.") if isinstance(value, dict) else value
+        kept[name] = without_neutral(value, f"{full}.") if isinstance(value, Mapping) else value
     return kept
 
 

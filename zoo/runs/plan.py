@@ -87,7 +87,7 @@ def plan(config: dict, labels: dict) -> Plan:
     weights = {training: kind.work(corpus, networks[training]) for training, corpus in data.trainings.items()}
     order = sorted(data.trainings, key=lambda training: -weights[training])
     corpora = {training: data.trainings[training] for training in order}
-    packs = pack(corpora, networks, recipe.batch_size, config["trainer"]["together"])
+    packs = pack(corpora, networks, recipe.batch_size, config["trainer"]["together"], recipe.batched_by)
     settings = records.settings_of(config, labels["experiment"], data, packs)
     identity = records.identity_of(settings, kind.RECORDED)
     title = f"{labels['model']}-{data.label}-{config['protocol']}"

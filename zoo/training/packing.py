@@ -106,7 +106,11 @@ def spoken_words(words: Sequence[str]) -> list[str]:
 
 
 def pack(
-    corpora: Mapping[str, Any], networks: Mapping[str, MemoryNetwork], batch_size: int, most: int
+    corpora: Mapping[str, Any],
+    networks: Mapping[str, MemoryNetwork],
+    batch_size: int,
+    most: int,
+    batched_by: str = "",
 ) -> list[list[str]]:
     """Group trainings into packs of at most `most`, in the order in which they are given.
 
@@ -118,11 +122,12 @@ def pack(
         networks: of each training, with the sizes that it has alone.
         batch_size: of the recipe.
         most: `trainer.together`.
+        batched_by: of the recipe.
     """
     open_packs: dict[tuple, list[str]] = {}
     packs: list[list[str]] = []
     for name, corpus in corpora.items():
-        key = None if most == 1 else kind_of(corpus).pack_key(corpus, networks[name], batch_size)
+        key = None if most == 1 else kind_of(corpus).pack_key(corpus, networks[name], batch_size, batched_by)
         if key is None:
             packs.append([name])
             continue

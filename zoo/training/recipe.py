@@ -27,6 +27,8 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     )
 }
 
+DRAWN = ("", "story", "question")  # what batches are drawn of; a model that reads by story can read by question, too
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -35,11 +37,14 @@ class Recipe:
     optimizer: str = "sgd"  # one of OPTIMIZERS, with the other settings that torch.optim gives it
     learning_rate: float = 0.01  # on the loss summed over a batch
     batch_size: int = 32
-    by_length: bool = False  # whether questions after like numbers of sentences share a batch, as stories always do
+    batched_by: str = ""  # one of DRAWN; empty: as the model reads
+    by_length: bool = False  # whether questions after like numbers of sentences share a batch
+    mixed: bool = False  # whether stories of any length share a batch; else those of like length do
     epochs: int = 100
     warmup_steps: int = 0  # over which the rate rises linearly from nothing; 0: it is whole from the first step on
     grow_epochs: int = 0  # over which sequences grow from the shortest of the task to its longest; 0: they do not
-    anneal_every: int = 25  # epochs after which the rate is halved
+    anneal_every: int = 25  # epochs after which the rate is multiplied by `anneal_by`, again and again
+    anneal_by: float = 0.5
     # epochs after growing, without a better validation error or loss, L2 included, that end a restart; 0: never
     patience: int = 0
     perfect_epochs: int = 0  # epochs without a validation error, one after another, that end a restart; 0: they do not
@@ -50,16 +55,16 @@ class Recipe:
 
     @classmethod
     def from_config(cls, given: dict) -> "Recipe":
-        known = [field.name for field in dataclasses.fields(cls)]
         defaults = cls()
-        check_names("model.recipe", given, known)
+        check_names("model.recipe", given, [field.name for field in dataclasses.fields(cls)])
         for name, value in given.items():
             default = getattr(defaults, name)
             check_type(f"model.recipe.{name}", value, type(default), default)
             if isinstance(default, str):
-                if value not in OPTIMIZERS:
-                    *others, last = OPTIMIZERS
-                    near = nearest(value.lower(), list(OPTIMIZERS))
+                known = tuple(OPTIMIZERS) if name == "optimizer" else DRAWN
+                if value not in known:
+                    *others, last = (word for word in known if word)
+                    near = nearest(value.lower(), list(known))
                     raise UserError(f"model.recipe.{name}={value}: expected {', '.join(others)} or {last}{near}")
                 continue
             least = 1 if name in ("batch_size", "epochs", "anneal_every") else 0
@@ -115,8 +120,8 @@ class Schedule(nn.Module):
 
     def rates(self) -> Tensor:
         """Learning rate of each restart, (R,); 0 after its end."""
-        halved = self.recipe.learning_rate * 0.5 ** (self.epoch // self.recipe.anneal_every)
-        return torch.where(self.linear, self.recipe.linear_start_rate, halved * ~self.finished())
+        annealed = self.recipe.learning_rate * self.recipe.anneal_by ** (self.epoch // self.recipe.anneal_every)
+        return torch.where(self.linear, self.recipe.linear_start_rate, annealed * ~self.finished())
 
     def warm_up(self) -> Tensor:
         """Begin another step, and return the share of its rate that every restart has in it, ()."""

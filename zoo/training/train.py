@@ -129,10 +129,8 @@ def _batches(
     kind: Kind, corpora: dict[str, Any], network: MemoryNetwork, seeds: list[int], recipe: Recipe
 ) -> tuple[TrainingBatches | PackedBatches, EvaluationBatches | PackedBatches]:
     """Make the batches of training and of validation."""
-    train = [
-        kind.training_batches(corpus, network, seeds, recipe.batch_size, recipe.by_length, recipe.grow_epochs)
-        for corpus in corpora.values()
-    ]
+    of_recipe = recipe.batch_size, recipe.by_length, recipe.grow_epochs, recipe.mixed, recipe.batched_by
+    train = [kind.training_batches(corpus, network, seeds, *of_recipe) for corpus in corpora.values()]
     valid = [kind.evaluation_batches(corpus, corpus.valid, network) for corpus in corpora.values()]
     if len(corpora) == 1:
         return train[0], valid[0]
