@@ -46,7 +46,7 @@ def test_restart_k_is_the_single_run_with_its_seed(name, corpus):
     # 100 steps, with all that differs between restarts: shuffle, noise, clip, the end of the linear start
     recipe = Recipe(
         learning_rate=0.01, batch_size=12, epochs=6, anneal_every=2, clip=2.0, linear_start_epochs=4,
-        linear_start_patience=1,
+        linear_start_patience=1, warmup_steps=25,
     )  # fmt: skip
     together = trained(name, corpus, [3, 4, 5], recipe)
     for k, seed in enumerate([3, 4, 5]):
@@ -209,6 +209,33 @@ def test_every_optimizer_is_itself_in_single_precision_too(name, corpus):
     torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adagrad"])  # each moves the weights by lines of its own
+@pytest.mark.parametrize("wish", ["auto", False])
+def test_the_rate_of_a_warm_up_rises_from_step_to_step(optimizer, wish, corpus):
+    """With a gradient that stays, clipped, a step of SGD is as long as its rate; of the others it begins as long."""
+    recipe = Recipe(optimizer=optimizer, learning_rate=0.01, batch_size=16, epochs=1, clip=1.0, warmup_steps=4)
+    ensemble = Ensemble([build(config("model=memn2n", "model.dim=4")["model"], corpus.sizes, seed) for seed in (1, 2)])
+    batches = list(training_batches(corpus, ensemble.network, [1, 2], recipe.batch_size))
+    start, moved = ensemble.weights.detach().clone(), {}
+    with kernels.switched(wish):
+        for warmup in (4, 0):
+            training = EnsembleTraining(ensemble, dataclasses.replace(recipe, warmup_steps=warmup))
+            optim = training.configure_optimizers()
+            with torch.no_grad():
+                ensemble.weights.copy_(start)
+            training.on_train_epoch_start()
+            moved[warmup] = []
+            for batch in batches[:1] * 6:
+                before = ensemble.weights.detach().clone()
+                training.step(batch, optim)
+                moved[warmup].append((ensemble.weights.detach() - before).norm(dim=1))
+                with torch.no_grad():
+                    ensemble.weights.copy_(start)  # so that the gradient stays
+    shares = torch.stack(moved[4]) / torch.stack(moved[0])
+    expected = torch.tensor([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])[:, None].expand(-1, 2)
+    torch.testing.assert_close(shares, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_a_gradient_that_overflows_is_passed_over(corpus, monkeypatch):
     """By its restart, which stays where it is; the other one goes on."""
     recipe = Recipe(optimizer="adam", learning_rate=0.003, batch_size=16, epochs=1)
@@ -304,9 +331,10 @@ class TestSchedule:
         assert finished == [False] * 5 + [True]
 
     def test_shortened_keeps_the_proportions(self):
-        recipe = Recipe(epochs=100, anneal_every=25, linear_start_epochs=20, grow_epochs=40)
+        recipe = Recipe(epochs=100, anneal_every=25, linear_start_epochs=20, grow_epochs=40, warmup_steps=500)
         short = recipe.shortened(12)
         assert (short.linear_start_epochs, short.epochs, short.anneal_every, short.grow_epochs) == (2, 10, 3, 4)
+        assert short.warmup_steps == 50
         assert recipe.shortened(None) == recipe == recipe.shortened(500)
         assert recipe.shortened(1).epochs == 1
 

@@ -24,7 +24,7 @@ SELECTIONS = {  # by kind of data
 # Options that are younger than some records, and the value that means "as before". With this value an option is no part
 # of the settings, so the identities of older records stay what they are. A new option of a model, its recipe or a task
 # goes here, by its full name (model.recipe.average, task.rename …).
-NEUTRAL: dict[str, object] = {"compile": "auto", "kernels": "auto"}
+NEUTRAL: dict[str, object] = {"compile": "auto", "kernels": "auto", "model.recipe.warmup_steps": 0}
 
 
 def settings_of(config: dict, experiment: str | None, data: "Data", packs: list[list[str]]) -> dict:

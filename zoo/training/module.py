@@ -123,10 +123,11 @@ class EnsembleTraining(pl.LightningModule):
     def _descend(self, optimizer: torch.optim.Optimizer) -> None:
         """Make a step with the gradient of every restart, clipped, at a rate of its own."""
         weights, sgd = self.ensemble.weights, self.recipe.optimizer == "sgd"
+        rates = self._rates * self.schedule.warm_up() if self.recipe.warmup_steps else self._rates
         gradient = weights.grad
         assert gradient is not None
         if kernels.usable(weights) and self.recipe.optimizer in ("sgd", "adam"):
-            step = weights.detach(), gradient, self._rates[:, 0], self._clip
+            step = weights.detach(), gradient, rates[:, 0], self._clip
             if sgd:
                 descend.sgd(*step)
             else:
@@ -136,13 +137,13 @@ class EnsembleTraining(pl.LightningModule):
         clip = (self.recipe.clip / norm.clamp(min=1e-6)).clamp(max=1.0)
         with torch.no_grad():
             if sgd:  # at once, which takes a tenth of what `optimizer.step` takes
-                weights.addcmul_(gradient, clip * self._rates, value=-1)
+                weights.addcmul_(gradient, clip * rates, value=-1)
             else:  # the step is made, then shortened
                 # a gradient through hundreds of steps in time may overflow; its batch is passed over by this restart
                 gradient.mul_(clip).masked_fill_(~norm.isfinite(), 0.0)
                 before = weights.clone()
                 optimizer.step()
-                weights.copy_(before.lerp(weights, self._rates))
+                weights.copy_(before.lerp(weights, rates))
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated = torch.zeros((), dtype=torch.long, device=self.device)

@@ -37,6 +37,7 @@ class Recipe:
     batch_size: int = 32
     by_length: bool = False  # whether questions after like numbers of sentences share a batch, as stories always do
     epochs: int = 100
+    warmup_steps: int = 0  # over which the rate rises linearly from nothing; 0: it is whole from the first step on
     grow_epochs: int = 0  # over which sequences grow from the shortest of the task to its longest; 0: they do not
     anneal_every: int = 25  # epochs after which the rate is halved
     # epochs after growing, without a better validation error or loss, L2 included, that end a restart; 0: never
@@ -71,7 +72,7 @@ class Recipe:
         return self.linear_start_epochs + self.epochs
 
     def shortened(self, max_epochs: int | None) -> "Recipe":
-        """Shorten the course to `max_epochs`, with linear start, growing and annealing in proportion."""
+        """Shorten the course to `max_epochs`, with linear start, warm-up, growing and annealing in proportion."""
         if max_epochs is None or max_epochs >= self.all_epochs:
             return self
         if max_epochs < 1:
@@ -82,6 +83,7 @@ class Recipe:
             self,
             epochs=max_epochs - linear,
             linear_start_epochs=linear,
+            warmup_steps=round(self.warmup_steps * share),
             grow_epochs=round(self.grow_epochs * share),
             anneal_every=max(1, math.ceil(self.anneal_every * share)),
         )
@@ -90,6 +92,7 @@ class Recipe:
 class Schedule(nn.Module):
     """Place of each restart in the recipe; all state is in buffers, so a checkpoint holds it."""
 
+    steps: Tensor
     epoch: Tensor
     linear: Tensor
     lowest_loss: Tensor
@@ -100,6 +103,7 @@ class Schedule(nn.Module):
     def __init__(self, recipe: Recipe, restarts: int, has_linear_start: bool) -> None:
         super().__init__()
         self.recipe = recipe
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))  # of a warm-up
         self.register_buffer("epoch", torch.zeros(restarts, dtype=torch.long))  # of the phase that it is in
         starts_linear = has_linear_start and recipe.linear_start_epochs > 0
         self.register_buffer("linear", torch.full((restarts,), starts_linear))
@@ -113,6 +117,11 @@ class Schedule(nn.Module):
         """Learning rate of each restart, (R,); 0 after its end."""
         halved = self.recipe.learning_rate * 0.5 ** (self.epoch // self.recipe.anneal_every)
         return torch.where(self.linear, self.recipe.linear_start_rate, halved * ~self.finished())
+
+    def warm_up(self) -> Tensor:
+        """Begin another step, and return the share of its rate that every restart has in it, ()."""
+        self.steps += 1
+        return (self.steps / self.recipe.warmup_steps).clamp(max=1.0)
 
     def finished(self) -> Tensor:
         out_of_patience = self.stalled >= (self.recipe.patience or math.inf)
