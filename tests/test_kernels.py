@@ -24,6 +24,7 @@ from zoo.training.train import train
 
 # no whole number of vectors, and more of everything that there may be several of
 ODD = {"ntm": ["model.dim=13", "model.width=9", "model.slots=7"], "transformer": ["model.dim=20", "model.heads=2"],
+       "universal_transformer": ["model.dim=20", "model.heads=2"],
        "wmn": ["model.dim=18", "model.heads=3", "model.relation=21"]}  # fmt: skip
 SEEDS = [1, 2, 3]
 

@@ -132,14 +132,16 @@ def test_pairs_related(d, width, count, hops):
 
 @pytest.mark.parametrize(("d", "number", "f"), [(6, 1, 1), (6, 2, 7), (33, 3, 19)])
 @pytest.mark.parametrize(("count", "tokens"), [(1, 2), (9, 20)])
-def test_a_layer_of_the_transformer(d, number, f, count, tokens):
+@pytest.mark.parametrize(("last", "drops"), [(False, False), (True, True)])
+def test_a_layer_of_the_transformer(d, number, f, count, tokens, last, drops):
     seen = some_of(count, tokens)
-    seen[:, -1] = False
+    seen[:, -1] = last
     there = seen.clone()
     there[:, -1] = True
+    kept = torch.randint(0, 2, (count, 2, d)) * 1.25 if drops else None
 
     def after(x: Tensor, *weights: Tensor) -> Tensor:
-        y, attention = layers.transform(x, seen, layers.Layer(*weights), number)
+        y, attention = layers.transform(x, seen, layers.Layer(*weights), number, kept)
         return torch.cat([torch.where(there[..., None], y, 0.0).flatten(1), attention], dim=1)
 
     compare(
