@@ -96,6 +96,10 @@ def test_kernels_are_the_plain_form_at_odd_sizes(name: str, uneven: Corpus):
         ("entnet", ["model.keys=tied"]),
         ("dmn", ["model.episode=gru", "model.hears=sentences"]),
         ("ntm", ["model.controller=feedforward"]),
+        ("qrn", ["model.gates=vector", "model.layers=3"]),
+        ("qrn", ["model.layers=1"]),
+        ("universal_transformer", ["model.halting=act", "model.dim=12", "model.steps=3"]),
+        ("universal_transformer", ["model.halting=ponder", "model.dim=12", "model.steps=3"]),
     ],
 )
 def test_options_have_kernels_too(name: str, options: list[str], uneven: Corpus):

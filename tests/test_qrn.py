@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.reference import qrn as reference
 from tests.reference.compare import compare
 from zoo.models.qrn import QRN
-from zoo.parts.scans import last, scan, scan_back
+from zoo.parts.queries import last, scan, scan_back
 
 
 def perturbed(corpus, **options) -> QRN:

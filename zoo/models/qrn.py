@@ -23,9 +23,8 @@ from torch import Tensor, nn
 
 from tasks.batch import PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least, one_of
-from zoo.parts.cells import rows
 from zoo.parts.encoders import position_encoding
-from zoo.parts.scans import last, scan, scan_back
+from zoo.parts.queries import Reduction, reduce
 
 CLOSED = -2.5  # added to the update gate
 
@@ -87,47 +86,33 @@ class QRN(MemoryNetwork):
         self.W_z = draw(width, dim, std=glorot(width, dim) if papers else 1.0)
         self.W_h = draw(dim, 2 * dim, std=glorot(dim, 2 * dim) if papers else 1 / math.sqrt(2 * dim))
         self.b_z, self.b_h = nn.Parameter(torch.zeros(width)), nn.Parameter(torch.zeros(dim))
-        if layers > 1:  # forwards, then backwards
-            self.W_r = draw(2 * width, dim, std=glorot(width, dim) if papers else 1.0)
-            self.b_r = nn.Parameter(torch.zeros(2 * width))
+        # forwards, then backwards
+        self.W_r = draw(2 * width, dim, std=glorot(width, dim) if papers else 1.0) if layers > 1 else None
+        self.b_r = nn.Parameter(torch.zeros(2 * width)) if layers > 1 else None
         self.W_y = draw(vocabulary - 1, dim, std=1 / math.sqrt(dim))
 
     def encode(self, batch: Questions) -> Tensor:
         """I: every distinct sentence, (U, d)."""
         return position_encoding(batch.sentences, self.words) / 2
 
-    def write(self, features: Tensor, batch: Questions) -> tuple[Tensor, Tensor]:
-        """G: sentences, and what they give to the candidates of every layer, (B, T, d) each."""
-        of_x = self.W_h[:, : self.words.shape[1]]
-        return rows(features, batch.stories), rows(features @ of_x.T + self.b_h, batch.stories)
+    def write(self, features: Tensor, batch: Questions) -> Tensor:
+        """G: what every distinct sentence gives to the candidates of all layers, (U, d)."""
+        return features @ self.W_h[:, : self.words.shape[1]].T + self.b_h
 
-    def read(self, memory: tuple[Tensor, Tensor], features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
-        """O: the question reduced layer by layer; the update gates of each."""
-        x, of_x = memory
-        told = (batch.stories != PAD)[..., None]
-        q = rows(features, batch.question)[:, None]  # (B, 1, d); later (B, T, d), a question for each sentence
-        trace = []
-        for layer in range(self.layers):
-            met = x * q
-            logit = met @ self.W_z.T + (self.b_z + CLOSED)  # eq. 1
-            z = torch.where(told, logit.sigmoid(), 0.0)
-            keep = torch.where(told, F.logsigmoid(-logit), 0.0)  # log (1 - z)
-            trace.append(z.mean(-1))
-            new = z * torch.tanh(of_x + q @ self.W_h[:, x.shape[-1] :].T)  # eq. 2
-            if layer == self.layers - 1:
-                return last(keep, new), Trace(torch.stack(trace, dim=1))
-            forwards, backwards = (met @ self.W_r.T + self.b_r).sigmoid().chunk(2, dim=-1)
-            q = scan(keep, forwards * new) + scan_back(keep, backwards * new)  # eq. 3, in both directions
-        raise AssertionError("there is a last layer")
+    def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, Trace]:
+        """O: the question reduced layer by layer, (B, d), and the update gates of each layer."""
+        of_q = self.W_h[:, self.words.shape[1] :]
+        weights = Reduction(self.W_z, self.b_z + CLOSED, self.W_r, self.b_r, of_q)
+        h, gates = reduce(features, memory, batch.stories, batch.question, weights, self.layers)
+        return h, Trace(gates)
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.W_y.T, (1, 0))
 
     def loss(self, answer: Answer, batch: Questions) -> dict[str, Tensor]:
-        used = {self.words: 1, self.W_y: 1, self.W_h: self.layers, self.W_z: self.layers}
-        if self.layers > 1:
-            used[self.W_r] = self.layers - 1
-        squares = sum(often * (weights**2).sum() for weights, often in used.items())
+        often = self.layers
+        used = [(1, self.words), (1, self.W_y), (often, self.W_h), (often, self.W_z), (often - 1, self.W_r)]
+        squares = sum(times * (weights**2).sum() for times, weights in used if weights is not None)
         return super().loss(answer, batch) | {"l2": self.l2 / 2 * squares * (batch.answer != PAD).sum()}
 
     def state_size(self, story_length: int) -> int:
