@@ -14,7 +14,7 @@ EXPERIMENTS = [name for name in ALL if "_babi_" in name]
 PUBLISHED = {row["key"]: row for row in csv.DictReader((ROOT / "results/published.csv").read_text().splitlines())}
 
 
-NAME = re.compile(r"[a-z]+\d{4}_(?P<model>[a-z0-9_]+?)(_bow|_code)?_babi_(?P<joint>joint_)?(?P<size>1k|10k)")
+NAME = re.compile(r"[a-z]+\d{4}_(?P<model>[a-z0-9_]+?)(_bow|_code|_act)?_babi_(?P<joint>joint_)?(?P<size>1k|10k)")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -24,6 +24,7 @@ from zoo.training.train import train
 
 # no whole number of vectors, and more of everything that there may be several of
 ODD = {"ntm": ["model.dim=13", "model.width=9", "model.slots=7"], "transformer": ["model.dim=20", "model.heads=2"],
+       "universal_transformer": ["model.dim=20", "model.heads=2"],
        "wmn": ["model.dim=18", "model.heads=3", "model.relation=21"]}  # fmt: skip
 SEEDS = [1, 2, 3]
 
@@ -95,6 +96,10 @@ def test_kernels_are_the_plain_form_at_odd_sizes(name: str, uneven: Corpus):
         ("entnet", ["model.keys=tied"]),
         ("dmn", ["model.episode=gru", "model.hears=sentences"]),
         ("ntm", ["model.controller=feedforward"]),
+        ("qrn", ["model.gates=vector", "model.layers=3"]),
+        ("qrn", ["model.layers=1"]),
+        ("universal_transformer", ["model.halting=act", "model.dim=12", "model.steps=3"]),
+        ("universal_transformer", ["model.halting=ponder", "model.dim=12", "model.steps=3"]),
     ],
 )
 def test_options_have_kernels_too(name: str, options: list[str], uneven: Corpus):

@@ -7,7 +7,7 @@ from torch import Tensor
 from tasks.batch import PAD
 from zoo import kernels
 from zoo.models.ntm import NTM
-from zoo.parts import cells, facts, heads, layers
+from zoo.parts import cells, facts, heads, layers, queries
 from zoo.parts.machines import State
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="kernels need a C++ compiler")
@@ -132,20 +132,41 @@ def test_pairs_related(d, width, count, hops):
 
 @pytest.mark.parametrize(("d", "number", "f"), [(6, 1, 1), (6, 2, 7), (33, 3, 19)])
 @pytest.mark.parametrize(("count", "tokens"), [(1, 2), (9, 20)])
-def test_a_layer_of_the_transformer(d, number, f, count, tokens):
+@pytest.mark.parametrize(("last", "drops"), [(False, False), (True, True)])
+def test_a_layer_of_the_transformer(d, number, f, count, tokens, last, drops):
     seen = some_of(count, tokens)
-    seen[:, -1] = False
+    seen[:, -1] = last
     there = seen.clone()
     there[:, -1] = True
+    kept = torch.randint(0, 2, (count, 2, d)) * 1.25 if drops else None
 
     def after(x: Tensor, *weights: Tensor) -> Tensor:
-        y, attention = layers.transform(x, seen, layers.Layer(*weights), number)
+        y, attention = layers.transform(x, seen, layers.Layer(*weights), number, kept)
         return torch.cat([torch.where(there[..., None], y, 0.0).flatten(1), attention], dim=1)
 
     compare(
         after, randn(count, tokens, d), 1 + randn(2, d), randn(2, d), *(weights(d, d) for _ in range(4)), weights(f, d),
         randn(f), weights(d, f), randn(d),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("d", DIMS)
+@pytest.mark.parametrize(("count", "length", "number"), [(1, 1, 1), (1, 4, 2), (40, 9, 3)])
+@pytest.mark.parametrize("vectors", [False, True])
+def test_queries_reduced(d, count, length, number, vectors):
+    g = d if vectors else 1
+    stories = torch.randint(0, 12, (count, length))
+    stories[0] = 3  # all there
+    if count > 1:
+        stories[1] = PAD  # nothing is told
+    question = torch.randint(1, 12, (count,))
+    resets = (weights(2 * g, d), randn(2 * g)) if number > 1 else (None, None)
+
+    def reduced(features: Tensor, of_x: Tensor, *others: Tensor | None) -> Tensor:
+        h, gates = queries.reduce(features, of_x, stories, question, queries.Reduction(*others), number)
+        return torch.cat([h, gates.flatten(1)], dim=1)
+
+    compare(reduced, randn(12, d), randn(12, d), weights(g, d), randn(g), *resets, weights(d, d))
 
 
 @pytest.mark.parametrize("controller", ["lstm", "feedforward"])

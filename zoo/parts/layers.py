@@ -24,25 +24,29 @@ class Layer(NamedTuple):
     b_2: Tensor  # (d,)
 
 
-def transform(x: Tensor, seen: Tensor, layer: Layer, heads: int) -> tuple[Tensor, Tensor]:
+def transform(
+    x: Tensor, seen: Tensor, layer: Layer, heads: int, kept: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """A layer: attention, then two maps; both read normalised tokens, and their output is added to the tokens.
 
     Args:
         x: (N, T, d) tokens.
-        seen: (N, T) those that are attended to; never the last of a question. Of others than these and the last,
-            anything may be returned.
+        seen: (N, T) those that are attended to. Of others than these and the last of a question, anything may be
+            returned.
         layer: the weights.
         heads: of the attention.
+        kept: (N, 2, d) what the output of each sublayer is multiplied with, for dropout.
 
     Returns:
         The tokens after the layer, and the attention of the last token, (N, T), averaged over the heads.
     """
     if kernels.usable(x, *layer):
-        return _layer(x, seen, *layer, heads)
+        return _layer(x, seen, *layer, kept, heads)
     found, weights = attend(normalise(x, layer.gain[0], layer.shift[0]), seen, layer, heads)
-    x = x + found
+    x = x + (found if kept is None else found * kept[:, :1])
     hidden = (normalise(x, layer.gain[1], layer.shift[1]) @ layer.W_1.T + layer.b_1).relu()
-    return x + hidden @ layer.W_2.T + layer.b_2, weights[:, :, -1].mean(1)  # eq. 2
+    found = hidden @ layer.W_2.T + layer.b_2  # eq. 2
+    return x + (found if kept is None else found * kept[:, 1:]), weights[:, :, -1].mean(1)
 
 
 def attend(x: Tensor, seen: Tensor, layer: Layer, heads: int) -> tuple[Tensor, Tensor]:
@@ -63,7 +67,7 @@ _layer = kernels.Operator(
     "layer",
     inputs={
         "x": 3, "seen": 2, "gain": 2, "shift": 2, "W_Q": 2, "W_K": 2, "W_V": 2, "W_O": 2, "W_1": 2, "b_1": 1, "W_2": 2,
-        "b_2": 1,
+        "b_2": 1, "kept": 3,
     },
     outputs=("y", "attention"),
     shapes=lambda x, seen, *others: [x, seen],
