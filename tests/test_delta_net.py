@@ -84,7 +84,7 @@ class Memory:
     """A memory that is told by hand; keys and entities of a few dimensions, one sentence a row of the table."""
 
     def __init__(self, writes: int, at_once: bool, told: list[list[tuple[Tensor, Tensor, Tensor, Tensor]]]) -> None:
-        """Take for every sentence its writes: e and r of the key, what is subtracted in the form of a second r, held."""
+        """Take for every sentence its writes: e and r of the key, s, the r of what is subtracted, and held."""
         self.keys = torch.stack([torch.cat([part for e, r, _, _ in one for part in (e, r)]) for one in told])
         wanted = torch.stack([torch.cat([part for _, _, s, held in one for part in (s, held)]) for one in told])
         self.told = len(told)

@@ -1,9 +1,10 @@
 """Fast weights over sentences: an associative memory that is corrected, not added to.
 
 Paper: Schlag and Schmidhuber, 2018, "Learning to Reason with Third-Order Tensor Products" (arXiv:1811.12143), TPR-RNN,
-with the authors' code, from which sizes are known: this is `rule=tpr`, and numbers of equations are its. The other rule,
-`rule=delta`, is that of Schlag, Irie and Schmidhuber, 2021, "Linear Transformers Are Secretly Fast Weight Programmers"
-(arXiv:2102.11174), with `decay` that of Yang, Kautz and Hatamizadeh, 2024, "Gated Delta Networks" (arXiv:2412.06464).
+with the authors' code, from which sizes are known. This is `rule=tpr`; numbers of equations are the paper's. The other
+rule, `rule=delta`, is that of Schlag, Irie and Schmidhuber, 2021, "Linear Transformers Are Secretly Fast Weight
+Programmers" (arXiv:2102.11174), and with `decay` that of Yang, Kautz and Hatamizadeh, 2024, "Gated Delta Networks"
+(arXiv:2412.06464).
 Symbols: s sentence, e entity vector (E), r relation vector (Q), F memory (E, Q, E), F[e, r] = sum_ij F_ij. e_i r_j what
 it holds at the key e (x) r, i_k what hop k reads, Z map to the words. A write adds e (x) r (x) D, where D is the
 difference between what the key shall hold and what it holds.
