@@ -93,6 +93,7 @@ def test_kernels_are_the_plain_form_at_odd_sizes(name: str, uneven: Corpus):
         ("kv_memnn", ["model.own_answers=false", "model.time=false"]),
         ("kv_memnn", ["model.own_values=false", "model.time_noise=0"]),
         ("kv_memnn", ["model.memories=windows"]),
+        ("delta_net", ["model.rule=delta", "model.writes=2", "model.entity=21", "model.relation=3"]),
         ("entnet", ["model.keys=tied"]),
         ("dmn", ["model.episode=gru", "model.hears=sentences"]),
         ("ntm", ["model.controller=feedforward"]),
