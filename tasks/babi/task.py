@@ -43,9 +43,7 @@ def load(
             raise UserError(f"{name}={shown(value)} is not known{nearest(str(value), names)} ({', '.join(names)})")
     check_type("task.rename", rename, bool, "true")
     if rename and variant not in ENGLISH:
-        raise UserError(
-            f"task.rename=true: the names of task.variant={variant} are not known; leave one out"
-        )
+        raise UserError(f"task.rename=true: the names of task.variant={variant} are not known; leave one out")
     if rename and not any(map(classes_of, ids)):
         raise UserError(f"task.rename=true: the names of task {ids[0]} carry knowledge and are kept; leave it out")
     stories = Stories(generator)
