@@ -164,6 +164,11 @@ class Record(Checked):
         return self.name.rsplit("-", 2)[0]
 
     @property
+    def label(self) -> str:
+        """The data, as the title names them: 1k, 10k, dialog …"""
+        return self.title.removeprefix(f"{self.model}-").removesuffix(f"-{self.protocol}")
+
+    @property
     def kind(self) -> str:
         """The kind of data that the run learned from: "stories" or "sequences"."""
         return "stories" if self.validation is None else "sequences"

@@ -150,13 +150,22 @@ def store(
         record = sealed(record, buffer.getvalue())
         # the record last: one that can be seen is complete
         if networks is not None:
-            weights.save(weights_of(file), _about(file, title, record, networks, licence), networks)
+            weights.save(weights_of(file), about_of(file, title, record, networks, licence), networks)
         write_atomically(file.with_suffix(".npz"), lambda stream: stream.write(buffer.getbuffer()))
         write_atomically(file, lambda stream: stream.write(dump(record).encode()))
     return file
 
 
-def _about(file: Path, title: str, record: dict, networks: dict[str, Trained], licence: str) -> About:
+def about_of(file: Path, title: str, record: dict, networks: dict[str, Trained], licence: str) -> About:
+    """Collect the metadata of a record's weights.
+
+    Args:
+        file: the record.
+        title: first part of its name.
+        record: as it is written.
+        networks: of its trainings, or of some.
+        licence: of the data.
+    """
     model, protocol = record["model"], record["settings"]["protocol"]
     return About(
         format=1,
