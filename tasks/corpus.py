@@ -259,6 +259,7 @@ class Data:
     label: str = ""  # conditions within the family, as part of a file name
     title: str = ""  # for people
     needs: tuple[str, ...] = ()  # capabilities that a model must have, see zoo.interface.CAPABILITIES
+    licence: str = "MIT, as the zoo that generates them"
     recall: dict[str, float] = field(default_factory=dict)  # percent of questions with an answer in reach, by part
 
 

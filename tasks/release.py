@@ -34,6 +34,7 @@ class _Bounded:
 
 
 NONE_HAS = "no release does"
+LICENCE = "CC BY 3.0, Facebook AI Research"  # of bAbI, the dialogs and WikiMovies
 
 
 def read_files(path: Path, folder: tuple[str, ...], pattern: str, damaged: str) -> dict[str, bytes]:
@@ -130,3 +131,8 @@ def download(what: str, mirrors: tuple[str, ...], sha256: str, archive: str, dat
         f"{what} could not be downloaded:\n" + "\n".join(tried) + f"\nfetch {archive} by other means"
         f" (sha256 {sha256}), put it into {data_dir}, and type the command again"
     )
+
+
+def licence_of(source: str) -> str:
+    """Name the licence of the data that a network learned from, or was tested on."""
+    return "MIT, as the zoo that generates them" if source == "generated" else LICENCE

@@ -76,7 +76,7 @@ MUTANTS = (
     ),
     Mutant(
         "T15", "zoo/training/train.py",
-        'ensemble.weights[selected].detach()', 'ensemble.weights[0].detach()',
+        '"weights": ensemble.of(selected)', '"weights": ensemble.of(0)',
         "test_selection.py",
     ),
     Mutant(

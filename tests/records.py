@@ -15,7 +15,8 @@ from zoo.families import FAMILIES
 from zoo.families.board import Row
 from zoo.leaderboard.markdown import as_markdown, as_short_markdown
 from zoo.leaderboard.table_csv import as_csv
-from zoo.records import Record
+from zoo.records import Record, weights
+from zoo.records.weights import About, Facts, Trained
 
 PUBLISHED = "key,model,size,protocol,name,setting,conditions,mean_error,failed_tasks,"
 PUBLISHED += "mean_standing,failed_standing,tasks_standing,source\n"
@@ -78,7 +79,8 @@ def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], sele
         "dialog_errors": {},
         "questions": {},
         "looks": [],
-        "weights": torch.zeros(100),
+        "weights": {"words": torch.zeros(100)},
+        "half": True,
         "sizes": [10, 5, 5],
         "words": ["", "a"],
         "curves": {name: torch.zeros(3, restarts) for name in ("train_loss", "valid_loss", "valid_error")},
@@ -182,3 +184,27 @@ def as_sequences(file: Path) -> None:
     of_form = {"bits": [8.0, 4.0], "wrong_bits": [2.0, 1.0], "optimal_bits": None}
     record["tests"] = {"length=10": of_form, "length=120": of_form | {"bits": [80.0, 41.5]}}
     rewrite(file, record)
+
+
+def put_weights(
+    file: Path, networks: dict[str, dict[str, np.ndarray]], sizes=(10, 5, 5), words=("", "a"), unlearned=()
+) -> Path:
+    """Weights beside a record, as a run leaves them; `networks` has parameters by the names of trainings."""
+    record = raw(file)
+    trained = {
+        name: Trained(
+            Facts(
+                sizes=list(sizes), words=list(words), unlearned=list(unlearned),
+                **records.KINDS["stories"].errors_of(record, name),
+            ),
+            parameters, {},
+        )
+        for name, parameters in networks.items()
+    }  # fmt: skip
+    about = About(
+        format=1, record=file.stem, label="1k", protocol="per_task", licence="of a test",
+        trainings={name: of.facts for name, of in trained.items()},
+        **{name: record[name] for name in ("model", "experiment", "family", "source", "supervision", "settings")},
+    )  # fmt: skip
+    weights.save(records.weights_of(file), about, trained)
+    return records.weights_of(file)

@@ -9,7 +9,7 @@ import torch
 from tests.configs import config
 from tests.tiny_babi import write_release
 from zoo.__main__ import main
-from zoo.commands.compare_picture import Answered, picture
+from zoo.pretrained.picture import Answered, picture
 from zoo.runs.plan import plan_of
 from zoo.runs.run import run
 
@@ -78,7 +78,7 @@ def test_a_mistake_gets_one_clear_message(results, tmp_path, text, arguments, sa
 
 
 def test_sentences_outside_of_a_window_stay_empty():
-    answer = Answered("model", "weights", [[0.25, 0.75]], "yard", 0.5, None, [-1])
+    answer = Answered("model", "weights", [[0.25, 0.75]], "yard", 0.5, None, (-1,))
     svg = picture(["A & B went.", "C ran.", "D ran."], "Where is D?", [answer])
     assert "A & B went." in texts(svg)
     assert svg.count('stroke="#d4d4d8"') == 2

@@ -7,19 +7,20 @@ import pytest
 import torch
 from rich.console import Console
 
-from tasks import tensors
 from tasks.batch import Sizes
 from tests.configs import ROOT, config
-from tests.records import add, raw, rewrite
+from tests.records import add, put_weights, raw, rewrite
 from tests.tiny_babi import write_release
 from zoo import records
 from zoo.__main__ import main
 from zoo.commands import explain, help_of, parse
-from zoo.kinds.attention import example
+from zoo.pretrained.load import load
+from zoo.pretrained.network import Network
+from zoo.pretrained.storyfile import asked
+from zoo.records import weights
 from zoo.runs.plan import plan_of
 from zoo.runs.run import run
 from zoo.training.build import build
-from zoo.training.ensemble import Ensemble
 
 pytestmark = pytest.mark.slow  # all look at runs that are made for them
 
@@ -47,8 +48,10 @@ def results(tmp_path_factory) -> Path:
 
 def test_weights_are_those_of_one_restart_alone(results):
     (file,) = (results / "weights").iterdir()
-    weights = tensors.load(file)["1"]["weights"]
-    assert weights.untyped_storage().nbytes() == weights.numel() * weights.element_size()
+    about, trained = weights.load(file)
+    assert list(trained) == ["1"]
+    record = records.read(results / "runs" / f"{about.record}.json")
+    assert sum(table.size for table in trained["1"].weights.values()) == record.parameters
 
 
 def test_shows_the_questions_of_a_record(results, capsys):
@@ -142,30 +145,38 @@ def test_weights_that_come_with_the_project_answer(capsys, monkeypatch):
     assert "where is mary?  garden" in capsys.readouterr().out
 
 
+def network_of(folder: Path, model: str, words: list[str], unlearned: list[str], *options: str) -> Network:
+    """A network of a record, not trained at all."""
+    sizes = Sizes(len(words), 5, 2)
+    settings = config(f"model={model}", *options)["model"]
+    file = add(folder, tasks=(1,), model=model)
+    rewrite(file, raw(file) | {"settings": raw(file)["settings"] | {"model": settings}})
+    parameters = {name: of.detach().numpy() for name, of in build(settings, sizes, seed=1).named_parameters()}
+    put_weights(file, {"1": parameters}, sizes, words, [words.index(word) for word in unlearned])
+    return load(str(file), task=1)
+
+
 def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path):
-    words, sizes = ["", "ada", "ran", "to", "the", "attic", "barn", "where", "is"], Sizes(9, 5, 2)
-    model = config("model=open_memnn")["model"]
-    weights = torch.nn.utils.parameters_to_vector(build(model, sizes, seed=1).parameters()).detach()
-    learned = torch.tensor([word != "barn" for word in words])
-    kept = {"weights": weights, "words": words, "learned": learned, "sizes": list(sizes)}
-    file = add(tmp_path, tasks=(1,))
-    rewrite(file, raw(file) | {"settings": raw(file)["settings"] | {"model": model}})
-    tensors.save(records.weights_of(file), {"1": kept})
-    _, *told = explain.load(records.read(file), "1")
-    (corpus,) = explain.asked(["Ada ran to the barn.", "Where is Ada?"], *told)
-    assert corpus.by_question(corpus.test, torch.tensor([0]), 2).unseen.equal(~learned)
+    words = ["", "ada", "ran", "to", "the", "attic", "barn", "where", "is"]
+    story, question = ["Ada ran to the attic.", "Ada ran to the barn."], "Where is Ada?"
+    replies = [
+        network_of(tmp_path / name, "open_memnn", words, unlearned).answer(story, question)
+        for name, unlearned in (("old", []), ("new", ["barn"]))
+    ]
+    old, new = (dict(reply.ranking(len(words))) for reply in replies)
+    assert old["barn"] != pytest.approx(new["barn"])
 
 
 @pytest.mark.parametrize("model", ["memnn", "dmn", "memn2n"])
-def test_a_story_may_be_longer_than_those_of_training(model):
-    words, sizes = ["", "ada", "ran", "to", "the", "attic", "where", "is"], Sizes(8, 5, 2)
-    given = config(f"model={model}")["model"] | ({"hears": "sentences"} if model == "dmn" else {})
-    ensemble = Ensemble([build(given, sizes, seed=1)])
+def test_a_story_may_be_longer_than_those_of_training(tmp_path, model):
+    words = ["", "ada", "ran", "to", "the", "attic", "where", "is"]
+    options = ["model.hears=sentences"] if model == "dmn" else []
+    network = network_of(tmp_path, model, words, [], *options)
     for told in (2, 4):  # as long, and longer
         story = [*["Ada ran to the attic."] * told, "Where is Ada?"]
-        (corpus,) = explain.asked(story, words, torch.ones(len(words), dtype=torch.bool), sizes)
-        shown = example(ensemble, 0, corpus, corpus.test, 0)
-        assert len(shown["story"]) == (told if model == "dmn" else 2)  # the others see their window
+        (one,) = asked(network, story)
+        assert len(one.reply.story) == (2 if model == "memn2n" else told)  # MemN2N sees its window
+        assert one.told == told
 
 
 @pytest.mark.parametrize(
@@ -191,7 +202,7 @@ def test_without_weights_it_says_how_to_get_them(results, tmp_path):
     (tmp_path / "runs").mkdir()
     for file in (results / "runs").iterdir():
         (tmp_path / "runs" / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(ValueError, match=r"zoo repeat run=memn2n-1k-per_task-\S+ task=1\n"):
+    with pytest.raises(ValueError, match=r"zoo weights memn2n-1k-per_task-\S+"):
         explains("run=memn2n", "task=1", "story=-", f"results_dir={tmp_path}")
 
 

@@ -22,9 +22,10 @@ from tests.mutate_records import outcome
 from tests.mutations import mutated, small
 from tests.records import add, furnish, raw, rewrite
 from zoo import records
-from zoo.commands import asking, explain, join, parse, repeat, verify
+from zoo.commands import explain, join, parse, repeat, verify
 from zoo.leaderboard import provenance
 from zoo.leaderboard.generate import load, write
+from zoo.pretrained.storyfile import read_story
 from zoo.runs.again import plan_again
 from zoo.runs.messages import message_of
 
@@ -367,6 +368,6 @@ def test_story_files_that_are_cut_or_no_text(tmp_path):
     story = tmp_path / "story.txt"
     story.write_bytes(b"mary went\xff")
     with pytest.raises(UserError, match="not a text in UTF-8"):
-        asking.read_story(str(story))
+        read_story(str(story))
     with pytest.raises(UserError, match="no such file"):
-        asking.read_story(str(tmp_path))
+        read_story(str(tmp_path))

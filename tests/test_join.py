@@ -4,16 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from tasks import tensors
 from tasks.errors import UserError
-from tests.records import raw, rewrite, rows_of
+from tests.records import put_weights, raw, rewrite, rows_of
 from tests.runs import LITTLE, QUICK, SHORT, SMALL, again, made
 from zoo import records
 from zoo.commands import join, parse
 from zoo.leaderboard import provenance
-from zoo.records import Record
+from zoo.records import Record, weights
 from zoo.runs.plan import plan_of
 
 pytestmark = pytest.mark.slow  # all look at runs that are made for them
@@ -46,7 +44,7 @@ def folder(tmp_path_factory) -> Path:
     for number, file in enumerate(reversed(files)):
         for suffix in (".json", ".npz"):
             (folder / f"parts/{number}{suffix}").write_bytes(file.with_suffix(suffix).read_bytes())
-        (folder / f"parts/{number}.pt").write_bytes(records.weights_of(file).read_bytes())
+        (folder / f"parts/{number}.safetensors").write_bytes(records.weights_of(file).read_bytes())
     joined(folder, *(file.stem for file in files))
     return folder
 
@@ -103,11 +101,15 @@ def test_its_parts_are_not_made_again_either(folder, whole):
 
 
 def test_its_weights_are_those_of_the_selected_restarts(folder, whole):
-    record, weights = records.read(whole), tensors.load(records.weights_of(whole))
-    of_parts = [tensors.load(folder / f"parts/{part}.pt") for part in (0, 1)]
-    assert list(weights) == list(record.trainings)
-    for task, of in weights.items():
-        assert torch.equal(of["weights"], of_parts[record.tasks[task].selected == 2][task]["weights"])
+    record, (about, networks) = records.read(whole), weights.load(records.weights_of(whole))
+    of_parts = [weights.load(folder / f"parts/{part}.safetensors")[1] for part in (0, 1)]
+    assert about.record == whole.stem
+    assert list(networks) == list(record.trainings)
+    for task, of in networks.items():
+        part = of_parts[record.tasks[task].selected == 2][task]
+        assert of.facts.words == part.facts.words
+        assert of.facts.test == {task: record.tasks[task].error}
+        assert all(np.array_equal(table, part.weights[name]) for name, table in of.weights.items())
 
 
 def test_is_repeated_run_by_run_to_the_bit(folder, whole, capsys):
@@ -162,12 +164,11 @@ def copied(whole: Path, folder: Path, *changes: tuple[float, list[float]]) -> li
 )
 def test_one_restart_is_selected_and_curves_that_end_early_are_filled_up(whole, tmp_path, parts, selected):
     files = copied(whole, tmp_path, *parts)
-    weights = records.weights_of(files[selected])  # no others are needed
-    weights.parent.mkdir()
-    tensors.save(weights, {"2": {"weights": torch.ones(1) * selected}})
+    put_weights(files[selected], {"2": {"words": np.ones(1) * selected}})  # no others are needed
     record = records.read(join.join(files))
     assert record.tasks["2"].selected == selected
-    assert tensors.load(records.weights_of(record.file))["2"]["weights"].item() == selected
+    _, networks = weights.load(records.weights_of(record.file))
+    assert networks["2"].weights["words"].item() == selected
     arrays = records.arrays(record)
     assert arrays["2/predictions"][:, 0].tolist() == list(range(len(parts)))
     curve = arrays["2/valid_loss"]
@@ -179,9 +180,7 @@ def test_one_restart_is_selected_and_curves_that_end_early_are_filled_up(whole, 
 
 def test_without_the_weights_of_a_selected_restart_there_are_none(whole, tmp_path):
     files = copied(whole, tmp_path, (0.0, [0.9]), (10.0, [0.1]))
-    weights = records.weights_of(files[1])
-    weights.parent.mkdir()
-    tensors.save(weights, {"2": {"weights": torch.ones(1)}})
+    put_weights(files[1], {"2": {"words": np.ones(1)}})
     assert not records.weights_of(join.join(files)).exists()
 
 

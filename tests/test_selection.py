@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from zoo.commands.asking import load
 
 from tasks.batch import NONE
 from tasks.corpus import Corpus
 from tests.runs import made
 from tests.tiny_babi import PLACES, load_babi, write_release
 from zoo import records
-from zoo.commands.asking import load
 from zoo.kinds.attention import example
 from zoo.kinds.stories import evaluation_batches, predict
 from zoo.records import Record

@@ -54,6 +54,13 @@ class Tape(NamedTuple):
         return cls(nothing[..., None], nothing[..., None], nothing, nothing)
 
 
+class Told(NamedTuple):
+    """The memory of a model that can be told more of a story later; see `MemoryNetwork.goes_on`."""
+
+    state: Any  # rewritten by every sentence, as each question finds it: a tensor or a tuple of tensors, (N, ...)
+    each: Tensor | None  # (B, T, ...) kept of each sentence; None if nothing is
+
+
 AnyBatch = Any  # of the model's `batch_type`: Questions, or Sequences for a SequenceNetwork
 
 
@@ -90,6 +97,12 @@ class MemoryNetwork(nn.Module, ABC):
     # what data may need, see CAPABILITIES
     unordered: ClassVar[bool] = False  # True if it can answer from memories in no order, as a search finds them
     ranks_candidates: ClassVar[bool] = False  # True if it has `answer_words`, to choose among replies of several words
+    # True if `write` returns `Told`, and can go on with it: write(features, batch, before) reads the next sentences of
+    # the story in the batch, of which `before.state` is the state so far. It returns the state after them, and `each`
+    # of the new sentences alone. So a sentence costs the same however long the story is
+    goes_on: ClassVar[bool] = False
+    # True if nothing of the network is made for a number of sentences, so that a story may be longer than in training
+    unbounded: ClassVar[bool] = False
     # the number of last sentences that a question sees, set by __init__; the longest story where __init__ sets none.
     # Batches drawn by story show all sentences
     window: int

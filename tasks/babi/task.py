@@ -10,7 +10,7 @@ from tasks.babi.sources import Generated, Official, Source, Stories, Transfer, q
 from tasks.babi.tables import Cache, Tables, corpus_of, fingerprint, tables_of
 from tasks.corpus import Data, join
 from tasks.errors import UserError, check_ids, check_type, nearest, shown
-from tasks.release import apart
+from tasks.release import apart, licence_of
 
 ENGLISH = ("en", "en-valid")  # variants of the release
 SOURCES = ("auto", "official", "generated", "transfer")
@@ -76,7 +76,10 @@ def load(
         corpora = {task: exchange_names(corpus, int(task)) for task, corpus in corpora.items()}
     trainings = {"joint": join(list(corpora.values()))} if protocol == "joint" else corpora
     title = f"bAbI {size}" + (", names exchanged in training" if rename else "")
-    return Data(trainings, source, fingerprint(tables), world, filled, notice, "babi", label=str(size), title=title)
+    return Data(
+        trainings, source, fingerprint(tables), world, filled, notice, "babi", label=str(size), title=title,
+        licence=licence_of(source),
+    )  # fmt: skip
 
 
 def _release(source: str, download: bool, data_dir: str) -> tuple[Release | None, str]:

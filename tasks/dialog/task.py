@@ -7,7 +7,7 @@ from tasks.corpus import Data
 from tasks.dialog import TASKS, official
 from tasks.dialog.tables import corpus_of
 from tasks.errors import UserError, check_ids, check_type, shown
-from tasks.release import apart
+from tasks.release import apart, licence_of
 
 
 def load(
@@ -56,4 +56,5 @@ def load(
         label="dialog_match" if match else "dialog",
         needs=("ranks_candidates",),
         title=f"dialog bAbI {'with' if match else 'without'} match types",
+        licence=licence_of(source),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tasks.corpus import Data
 from tasks.errors import UserError, check_names, check_type, check_whole, nearest, shown
+from tasks.release import licence_of
 from tasks.wikimovies import PARTS, official
 from tasks.wikimovies.generator import FilmWorld, generate
 from tasks.wikimovies.tables import corpus_of, read, recall
@@ -50,6 +51,7 @@ def load(
         family="wikimovies",
         label="wikimovies",
         title="WikiMovies",
+        licence=licence_of(source),
         needs=("unordered",),
         recall={part: round(recall(corpus.splits[part]), 2) for part in PARTS},
     )

@@ -19,10 +19,11 @@ from rich.text import Text
 from tasks.errors import UserError
 from zoo import records
 from zoo.commands import Given, Grammar
-from zoo.commands.asking import asked, load, read_story
 from zoo.families import family_of
 from zoo.families.board import titled
-from zoo.kinds.attention import example
+from zoo.pretrained.load import of_record
+from zoo.pretrained.reply import cell
+from zoo.pretrained.storyfile import Asked, asked, read_story
 from zoo.records import Record
 from zoo.traces import TRACES, traces_of
 
@@ -37,6 +38,19 @@ def kept(record: Record, training: str, task: str) -> list[dict]:
     return [look.model_dump() for look in looks if look.task == int(task)]
 
 
+def shown_of(one: Asked) -> dict:
+    """Put an answer to a typed question into the form of those that a record keeps."""
+    story, before = one.reply.story, one.told - len(one.reply.story)
+    return {
+        "story": story,
+        "question": one.reply.question,
+        "answer": one.answer,
+        "said": one.reply.answer,
+        "facts": [fact - before for fact in one.facts],
+        "attention": one.reply.attention.tolist(),
+    }
+
+
 def show(shown: dict, traces: str, console: Console, answered: bool = True) -> None:
     """Print a story with a column per hop; a dot marks each supporting fact."""
     console.print(f"[dim]{TRACES[traces if shown['attention'] else 'nothing']}[/dim]")
@@ -46,11 +60,7 @@ def show(shown: dict, traces: str, console: Console, answered: bool = True) -> N
     for hop in range(len(shown["attention"])):
         table.add_column(f"{hop + 1}", justify="right", no_wrap=True)
     for place, sentence in enumerate(shown["story"]):
-        cells = []
-        for hop in shown["attention"]:
-            share = hop[place] / (max(hop) or 1.0)
-            style = f"on rgb({round(255 - 175 * share)},{round(255 - 95 * share)},255)" if share > 0.05 else "dim"
-            cells.append(Text(f" {hop[place]:.2f} ", style=f"black {style}" if share > 0.05 else style))
+        cells = [cell(hop[place], max(hop)) for hop in shown["attention"]]
         table.add_row("•" if place in shown["facts"] else "", Text(sentence), *cells)
     console.print(table)
     said = Text.assemble(f"{shown['question']}?  ", (shown["said"], "bold"))
@@ -73,7 +83,7 @@ def main(given: Given) -> None:
         return
     if not family_of(record.family).tells_stories:
         raise UserError(f"story={story}: {file.name} is of no bAbI task; leave story= out to see what it keeps")
-    ensemble, words, learned, sizes = load(record, training)
+    network = of_record(record, given["task"], given.results_dir)
     typing = story == "-" and sys.stdin.isatty()
     if story == "-":
         if typing:
@@ -81,6 +91,5 @@ def main(given: Given) -> None:
         lines: Iterable[str] = sys.stdin
     else:
         lines = read_story(story)
-    for corpus in asked(lines, words, learned, sizes, forgiving=typing):
-        shown = example(ensemble, 0, corpus, corpus.test, 0)
-        show(shown, traces, console, answered=bool(shown["answer"]))
+    for one in asked(network, lines, forgiving=typing):
+        show(shown_of(one), traces, console, answered=bool(one.answer))

@@ -17,7 +17,8 @@ import numpy as np
 from tasks.errors import UserError
 from zoo import records
 from zoo.commands import Given, Grammar
-from zoo.records import Record
+from zoo.records import Record, weights
+from zoo.records.weights import Trained
 from zoo.runs.compose import arguments_of, compose_config
 
 ROUNDING = ("compile", "kernels")  # settings that only round otherwise; every part says what it had
@@ -92,7 +93,8 @@ def join(files: list[Path]) -> Path:
     figures = kind.join(whole, {training: selected for training, (_, selected) in chosen.items()})
     together = {name: _array(name, [of[name] for of in arrays], chosen) for name in arrays[0]}
     joined = _joined(whole) | figures
-    file = records.store(files[0].parent.parent, whole[0].title, joined, together, _weights(files, chosen))
+    networks, licence = _networks(files, chosen)
+    file = records.store(files[0].parent.parent, whole[0].title, joined, together, networks, licence)
     _remove(files)
     return file
 
@@ -199,15 +201,14 @@ def _chosen(whole: list[Record], arrays: list[dict[str, np.ndarray]], training: 
     return part, selected
 
 
-def _weights(files: list[Path], chosen: dict[str, tuple[int, int]]) -> dict | None:
-    """Collect the weights of the selected restarts; None if some of them are not here."""
-    from tasks import tensors  # which loads torch
-
+def _networks(files: list[Path], chosen: dict[str, tuple[int, int]]) -> tuple[dict[str, Trained] | None, str]:
+    """Collect the networks of the selected restarts, with the licence of their data; None if some are not here."""
     needed = {part: records.weights_of(files[part]) for part, _ in chosen.values()}
     if not all(file.exists() for file in needed.values()):
-        return None
-    stored = {part: tensors.load(file) for part, file in needed.items()}
-    return {training: stored[part][training] for training, (part, _) in chosen.items()}
+        return None, ""
+    stored = {part: weights.load(file) for part, file in needed.items()}
+    about, _ = next(iter(stored.values()))
+    return {training: stored[part][1][training] for training, (part, _) in chosen.items()}, about.licence
 
 
 def _array(name: str, parts: list[np.ndarray], chosen: dict[str, tuple[int, int]]) -> np.ndarray:

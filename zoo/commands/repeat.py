@@ -32,7 +32,7 @@ def main(given: Given) -> None:
     file = records.find(given["run"], given.results_dir, given.get("task"))
     record = records.read(file)
     print(f"again: {titled(record)}", file=sys.stderr)
-    differences = repeat(file, given.get("task"), given.results_dir, given.passed_on)
+    _, differences = repeat(file, given.get("task"), given.results_dir, given.passed_on)
     if differences:
         raise UserError(
             f"NOT the same as {file.name}:\n  " + "\n  ".join(differences) + f"\n  the record was made by commit "
@@ -42,13 +42,17 @@ def main(given: Given) -> None:
     print(f"the same as {file.name}, figure by figure and answer by answer")
 
 
-def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) -> list[str]:
-    """Make a run again in `results`/repeated, and list the figures that differ from those of the record `file`."""
+def repeat(file: Path, task: str | None, results: Path, overrides: list[str]) -> tuple[Path, list[str]]:
+    """Make a run again in `results`/repeated.
+
+    Returns:
+        The new record, and a list of the figures that differ from those of the record `file`.
+    """
     record = records.read(file)
     training = records.KINDS[record.kind].training_of(record, task) if task else None
     made = [_made_again(record, part, task, training, results, overrides) for part in record.parts]
     again = join(made) if len(made) > 1 else made[0]
-    return _differences(record, records.read(again), task, training)
+    return again, _differences(record, records.read(again), task, training)
 
 
 def _made_again(

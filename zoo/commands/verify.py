@@ -56,7 +56,7 @@ def main(given: Given) -> None:
     repeated = {}
     for record, task in drawn(whole, cells, seed):
         print(f"repeating {record.name}{f' task={task}' if task else ''}", file=sys.stderr)
-        differences = repeat(record.file, task, folder, given.passed_on)
+        _, differences = repeat(record.file, task, folder, given.passed_on)
         alike = rounds_alike(record)
         serious = [said for said in differences if alike or _is_serious(said)]
         why = " (on a machine that rounds alike)" if alike else f" (more than {TOLERANCE:g} points)"

@@ -20,6 +20,8 @@ from zoo.families.board import (
     QuestionFamily,
     Row,
     Table,
+    best_of,
+    bytes_of,
     data_named,
     fixed,
     number,
@@ -30,6 +32,7 @@ from zoo.records import Record
 
 TASKS = range(1, 21)  # the mean is of all of them
 SIZES = ("1k", "10k")  # side by side in the README
+LITTLE = 500_000  # bytes of twenty networks
 TRAINED = {"per_task": "one training a task", "joint": "one training for all tasks"}
 
 
@@ -38,6 +41,7 @@ class Babi(QuestionFamily):
     measure = Measure("test error", "%", 2)
     fails_above = PASS_MARK
     tells_stories = True
+    hub_dataset = "facebook/babi_qa"
     csv_file, published_file = "leaderboard.csv", "published.csv"
     published_columns = (
         "key", "model", "size", "protocol", "name", "setting", "conditions", "mean_error", "failed_tasks",
@@ -95,6 +99,22 @@ class Babi(QuestionFamily):
         fitting = [row for row in published if (row["model"], row["size"], row["protocol"]) == wanted]
         return [row for row in fitting if record.published in (None, row["key"])][:1]
 
+    def taken_home(self, records: Sequence[Record]) -> list[Record]:
+        """Choose of each model the best networks at 10k, per task and joint, and at 1k those that take little room."""
+        complete = [
+            record
+            for record in records
+            if record.source == "official"
+            and not record.world
+            and not record.renamed
+            and len(record.tasks) == len(TASKS)
+        ]
+        best = best_of(complete, lambda record: (record.model, size_of(record), record.protocol))
+        little = (record for record in best if size_of(record) == "1k" and record.protocol == "per_task")
+        return [record for record in best if size_of(record) == "10k"] + [
+            record for record in little if bytes_of(record) <= LITTLE
+        ]
+
     # --- the figures
 
     def headline(self, row: Row) -> float | None:
@@ -106,6 +126,9 @@ class Babi(QuestionFamily):
     def comparison(self, row: Row) -> Comparison:
         paper = published_figure(row, "mean_error", "mean_standing")
         return Comparison("", self.headline(row), paper.value, paper.sign)
+
+    def hub_task(self, record: Record, part: str) -> str:
+        return f"{record.settings['task'].get('variant', 'en')}-{record.settings['task']['size']}-qa{part}"
 
     def line(self, row: Row) -> Line:
         failed, paper = self.failed_of(row), published_figure(row, "failed_tasks", "failed_standing")

@@ -2,7 +2,7 @@
 
 import statistics
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -200,6 +200,7 @@ class Family(ABC):
     conditions: ClassVar[tuple[str, ...]] = ()  # options that choose the table, and are no part of a setting
     about: ClassVar[str]  # what its figures are, for readers of a table
     tells_stories: ClassVar[bool] = False  # somebody may type a story in its words
+    hub_dataset: ClassVar[str] = ""  # its data on the Hugging Face Hub
     csv_columns: ClassVar[tuple[str, ...]]
 
     # --- the rows
@@ -247,6 +248,10 @@ class Family(ABC):
         worst_last = (figure or 0.0) * (1 if self.measure.less_is_better else -1)
         return row.table.key, figure is None, worst_last, row.model, row.setting
 
+    def taken_home(self, records: Sequence[Record]) -> list[Record]:
+        """Choose the records whose networks come with the zoo: of each table the best on validation."""
+        return best_of(records, self.table_of)
+
     # --- the figures
 
     @abstractmethod
@@ -264,6 +269,10 @@ class Family(ABC):
     @abstractmethod
     def parts_of(self, record: Record) -> dict[str, PartOfRecord]:
         """Get the figures of every part of the test, by the names that cells use."""
+
+    def hub_task(self, record: Record, part: str) -> str:
+        """Name a part of the test as `hub_dataset` does."""
+        return part
 
     # --- the tables
 
@@ -306,6 +315,28 @@ class Family(ABC):
     def heading(self, record: Record) -> str:
         """Name a run and what its figures are, above the terminal's table."""
         return f"{record.model}, {data_named(record)}: {self.measure.name} of the restart that validation selects"
+
+
+def valid_error(record: Record) -> float:
+    """Compute the validation error of the selected restart, the mean over the tasks; of sequences bits."""
+    if record.validation is not None:
+        return record.validation.bits[record.validation.selected]
+    return statistics.fmean(got.valid_errors[got.selected] for got in record.tasks.values())
+
+
+def bytes_of(record: Record) -> int:
+    """Estimate the bytes of the selected networks of a record, in half precision."""
+    return 2 * sum(training.parameters for training in record.trainings.values())
+
+
+def best_of(records: Iterable[Record], key: Callable[[Record], Any]) -> list[Record]:
+    """Choose of all records with one key the one with the least validation error, of equals the newest."""
+    best: dict[Any, Record] = {}
+    for record in records:
+        other = best.get(key(record))
+        if other is None or valid_error(record) <= valid_error(other):
+            best[key(record)] = record
+    return list(best.values())
 
 
 class QuestionFamily(Family):

@@ -18,6 +18,7 @@ from zoo.families.board import (
     QuestionFamily,
     Row,
     Table,
+    best_of,
     by_table,
     fixed,
     number,
@@ -53,6 +54,11 @@ class Dialog(QuestionFamily):
         "match", "world", "model", "experiment", "restarts", "task", "figure", "accuracy", "published", "parameters",
         "train_seconds", "record", "marks",
     )  # fmt: skip
+
+    def taken_home(self, records: Sequence[Record]) -> list[Record]:
+        """Choose one run on all tasks."""
+        complete = [record for record in records if not record.world and len(record.tasks) == len(TASKS)]
+        return best_of(complete, lambda record: self.name)
 
     def table_of(self, record: Record) -> Table:
         match, world = has_match(record), f" ({record.world})" if record.world else ""

@@ -58,11 +58,12 @@ def use(wish: bool | str) -> bool:
 @contextmanager
 def switched(wish: bool | str) -> Iterator[bool]:
     """Switch kernels on or off for a while; the context's value tells whether they are on."""
+    global _wish
     before = _wish
     try:
         yield use(wish)
     finally:
-        use(before)
+        _wish = before
 
 
 @cache

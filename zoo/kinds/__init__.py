@@ -43,6 +43,9 @@ class Kind(Protocol):
     def figures(self, ensemble: Ensemble, corpus: Any, selected: int) -> dict:
         """Test every restart, and take examples from the selected one; tensors and numbers only."""
 
+    def answers_alike(self, ensemble: Ensemble, corpus: Any, figures: dict) -> bool:
+        """Tell whether a single network answers every test question as the selected restart did."""
+
     def selected_figure(self, figures: dict) -> float:
         """Compute one number for the progress display, of the restart that validation selected."""
 

@@ -98,6 +98,11 @@ def _tape(ensemble: Ensemble, batch: Sequences, restart: int) -> dict[str, Tenso
     return {name: table.half().cpu() for name, table in (shown | {n: t[restart, 0] for n, t in done.items()}).items()}
 
 
+def answers_alike(ensemble: Ensemble, corpus: SequenceTask, figures: dict) -> bool:
+    """Return False: an answer is a table of probabilities, and any rounding changes it."""
+    return False
+
+
 def selected_figure(figures: dict) -> float:
     """Bits per sequence on validation."""
     return float(figures["valid"]["bits"][figures["selected"]])

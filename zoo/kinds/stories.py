@@ -276,9 +276,26 @@ def figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
             for task in errors["test"]
         },
         "words": corpus.answers,
+        "words_of_sentences": corpus.words,
+        "candidates": {} if corpus.candidates is None else _narrow(corpus.candidates._asdict()),
         "learned": ~corpus.unseen.cpu(),
         "state_size": ensemble.network.state_size(corpus.sizes.story_length),
     }
+
+
+def _narrow(tables: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: table.to(torch.int32).cpu() for name, table in tables.items()}
+
+
+def answers_alike(ensemble: Ensemble, corpus: Corpus, figures: dict) -> bool:
+    """Tell whether a single network answers every test question as the selected restart did."""
+    return all(
+        torch.equal(
+            predict(ensemble, evaluation_batches(corpus, corpus.splits[part], ensemble.network))[0][0].cpu(),
+            said[figures["selected"]].long(),
+        )
+        for part, said in figures["predictions"].items()
+    )
 
 
 def _ago(split: Split) -> Tensor:

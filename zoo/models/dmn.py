@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from tasks.batch import NONE, PAD, Questions
-from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least, one_of
+from zoo.interface import Answer, MemoryNetwork, Paper, Told, Trace, at_least, one_of
 from zoo.parts.cells import after_words, gru, hear, let_in, recur, rows
 from zoo.parts.facts import compare
 from zoo.parts.slots import time_with_gaps, times_told
@@ -61,6 +61,7 @@ class DMN(MemoryNetwork):
     supervision = "supporting facts"
     batched_by = "story"
     traces = "gates"
+    goes_on = True
 
     def __init__(
         self,
@@ -114,19 +115,21 @@ class DMN(MemoryNetwork):
     def inputs(self, x: Tensor, which: int) -> Tensor:
         return x @ self.W[which].T + self.b[which]
 
-    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions, before: Told | None = None) -> Told:
         """G: c_t, the state at the end of each sentence, (B, T, d); the whole story is one sequence of words, or each
         sentence is one."""
         if self.times is not None:
-            return rows(features[0], batch.stories)
+            c = rows(features[0], batch.stories)
+            return Told(c[:, -1], c)
         words = rows(batch.sentences, batch.stories).flatten(1)
         (count, length), sentence = batch.stories.shape, batch.sentences.shape[1]
-        nothing = self.words.new_zeros(count, self.dim)
+        state = self.words.new_zeros(count, self.dim) if before is None else before.state
         ends = torch.arange(1, length + 1, device=words.device) * sentence
         at = (torch.arange(count, device=words.device)[:, None] * (length * sentence + 1) + ends).flatten()
-        return recur(features[0], words, at, nothing, self.U[0]).view(count, length, -1)
+        c = recur(features[0], words, at, state, self.U[0]).view(count, length, -1)
+        return Told(c[:, -1], c)
 
-    def read(self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
+    def read(self, memory: Told, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: the episodes. Returns m and q; the trace has the gates of the passes that were made."""
         passes = None if self.supervise else torch.full_like(batch.told, self.passes)
         recall, scores, made = self.episodes(memory, features, batch, self.passes, passes)
@@ -134,12 +137,12 @@ class DMN(MemoryNetwork):
         return recall, Trace(gates[:, :, :-1])
 
     def episodes(
-        self, memory: Tensor, features: tuple[Tensor, Tensor], batch: Questions, most: int, passes: Tensor | None
+        self, memory: Told, features: tuple[Tensor, Tensor], batch: Questions, most: int, passes: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Pass after pass over the facts.
 
         Args:
-            memory: c_t of every story.
+            memory: holds c_t of every story.
             features: of which the questions are used.
             batch: the questions.
             most: no question makes more passes.
@@ -150,8 +153,9 @@ class DMN(MemoryNetwork):
             those of what has not been told -inf; and which passes were made, (N, K). After `most` passes there is one
             more look at the gates, if the model has as many passes.
         """
-        length, d = memory.shape[1:]
-        c = rows(memory.flatten(1), batch.story).view(-1, length, d)  # for each question
+        assert memory.each is not None
+        length, d = memory.each.shape[1:]
+        c = rows(memory.each.flatten(1), batch.story).view(-1, length, d)  # for each question
         if self.times is not None:
             time = times_told(batch).clamp(max=len(self.times))  # a story may be longer than all of training
             c = c + rows(F.pad(self.times, (0, 0, 1, 0)), time)

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.batch import Questions
-from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
+from zoo.interface import MemoryNetwork, Paper, Told, Trace, at_least, one_of
 from zoo.parts.cells import rows
 from zoo.parts.encoders import masked_sum
 from zoo.parts.entities import rewrite
@@ -49,6 +49,7 @@ class EntNet(MemoryNetwork):
     memory = "dynamic"
     batched_by = "story"
     traces = "writing"
+    goes_on = True
 
     def __init__(
         self,
@@ -86,13 +87,14 @@ class EntNet(MemoryNetwork):
             masked_sum(batch.sentences, self.words, self.question_mask),
         )
 
-    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Tensor]:
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions, before: Told | None = None) -> Told:
         """G: the slots when each question is asked, (N, slots, d), and the gates of each sentence, (B, T, slots)."""
         sentences, _ = features
         w = self.words[1:] if self.keys is None else self.keys
         # all that depends on the sentence alone, for every distinct sentence: s, W s, and s^T w_j with the gate's bias
         of_sentence = sentences, sentences @ self.W.T, sentences @ w.T + self.gate_bias
-        return rewrite(self.step, of_sentence, batch, w, w @ self.V.T + self.U_bias, self.U, self.slope)
+        h = w if before is None else before.state[0]
+        return Told(*rewrite(self.step, of_sentence, batch, h, w @ self.V.T + self.U_bias, self.U, self.slope))
 
     def step(self, h: Tensor, key_part: Tensor, s: Tensor, Ws: Tensor, sw: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the slots after one more sentence, (B, slots, d), and the gates that let it in, (B, slots)."""
@@ -101,11 +103,10 @@ class EntNet(MemoryNetwork):
         h = h + g[..., None] * candidate  # eq. 4
         return h / h.norm(dim=-1, keepdim=True).clamp(min=1e-8), g  # eq. 5
 
-    def read(
-        self, memory: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor], batch: Questions
-    ) -> tuple[Tensor, Trace]:
+    def read(self, memory: Told, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: one soft read of the slots as they were when the question was asked."""
         h, gates = memory
+        assert gates is not None
         q = rows(features[1], batch.question)
         p = (h @ q[:, :, None])[..., 0].softmax(dim=-1)  # eq. 6
         u = (p[:, None] @ h)[:, 0]

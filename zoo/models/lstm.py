@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.batch import Questions, Sequences
-from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, at_least
+from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Told, at_least
 from zoo.parts.cells import hear, lstm, recur, rows
 
 
@@ -42,6 +42,7 @@ class LSTM(MemoryNetwork):
     memory = "dynamic"
     batched_by = "story"
     traces = "nothing"
+    goes_on = True
 
     def __init__(
         self, vocabulary: int, sentence_length: int, story_length: int, dim: int = 64, embedding: int = 32
@@ -60,18 +61,18 @@ class LSTM(MemoryNetwork):
         """I: W x + b for every word of the vocabulary, (V, 4d)."""
         return self.words @ self.W.T + self.b
 
-    def write(self, features: Tensor, batch: Questions) -> Tensor:
+    def write(self, features: Tensor, batch: Questions, before: Told | None = None) -> Told:
         """G: the state in which each question is asked, (N, 2d)."""
         words = rows(batch.sentences, batch.stories).flatten(1)
         length = batch.sentences.shape[1]
-        nothing = features.new_zeros(len(words), self.U.shape[1] * 2)
+        state = features.new_zeros(len(words), self.U.shape[1] * 2) if before is None else before.state
         # before the first sentence nobody asks
         at = batch.story * (words.shape[1] + 1) + batch.told.clamp(min=1) * length
-        return recur(features, words, at, nothing, self.U)
+        return Told(recur(features, words, at, state, self.U), None)
 
-    def read(self, memory: Tensor, features: Tensor, batch: Questions) -> tuple[Tensor, None]:
+    def read(self, memory: Told, features: Tensor, batch: Questions) -> tuple[Tensor, None]:
         """O: the state after the question, heard from the state in which it was asked."""
-        state = hear(rows(batch.sentences, batch.question), features, memory, self.U)
+        state = hear(rows(batch.sentences, batch.question), features, memory.state, self.U)
         return state[:, : self.U.shape[1]], None
 
     def respond(self, recall: Tensor) -> Tensor:

@@ -72,6 +72,7 @@ class MemNN(MemoryNetwork):
     )
     memory = "static"
     supervision = "supporting facts"
+    unbounded = True
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.batch import PAD, Questions, Sequences
-from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least, one_of
+from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Told, Trace, at_least, one_of
 from zoo.parts.cells import lstm, rows
 from zoo.parts.encoders import position_encoding
 from zoo.parts.machines import Maps, State, run
@@ -240,6 +240,7 @@ class NTM(Machine):
 
     batched_by = "story"
     traces = "writing"
+    goes_on = True
 
     def __init__(
         self,
@@ -271,7 +272,7 @@ class NTM(Machine):
         heard = sentences if self.hears == "sentences" else self.words
         return heard @ self.W_x.T, sentences @ self.W_q.T
 
-    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[State, Tensor]:
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions, before: Told | None = None) -> Told:
         """G: all that the machine holds when each question is asked, and what each sentence wrote where, (B, T, N)."""
         count, length = batch.stories.shape
         heard = batch.stories
@@ -280,15 +281,15 @@ class NTM(Machine):
         heard = torch.where(heard == PAD, -1, heard)
         each = heard.shape[1] // length  # steps of a sentence
         asked = batch.story * heard.shape[1] + batch.told.clamp(min=1) * each - 1
-        _, weights, _, state = self.run(features[0], heard, self.begin(count), asked, self.hears == "words")
+        first = self.begin(count) if before is None else before.state
+        _, weights, _, state = self.run(features[0], heard, first, asked, self.hears == "words")
         writing = torch.where(heard[..., None] < 0, 0.0, weights[:, :, self.read_heads :].sum(2))
-        return state, writing.unflatten(1, (length, each)).sum(2)
+        return Told(state, writing.unflatten(1, (length, each)).sum(2))
 
-    def read(
-        self, memory: tuple[State, Tensor], features: tuple[Tensor, Tensor], batch: Questions
-    ) -> tuple[Tensor, Trace]:
+    def read(self, memory: Told, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: one more step, with the question; the controller's output and what it reads."""
         state, written = memory
+        assert written is not None
         length = written.shape[1]
         output, weights, reads, _ = self.run(features[1], batch.question[:, None], state, batch.question[:0])
         # what a sentence has written to the rows that are read

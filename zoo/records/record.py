@@ -25,11 +25,11 @@ Percents = list[Percent]  # of every restart
 Bits = list[float]  # of every restart; not finite where a restart has diverged
 
 
-class _Checked(BaseModel):
+class Checked(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class Training(_Checked):
+class Training(Checked):
     """A training of a run: all restarts of one task, or of several tasks together."""
 
     parameters: Count  # of one network
@@ -40,7 +40,7 @@ class Training(_Checked):
     kernels: bool = False
 
 
-class Environment(_Checked):
+class Environment(Checked):
     """The machine and the versions that a run was made with; no host, user or path."""
 
     finished: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
@@ -53,7 +53,7 @@ class Environment(_Checked):
     rounding: dict[Name, Text] = {}  # what decides rounding beside them; older records do not say
 
 
-class Part(_Checked):
+class Part(Checked):
     """One of the runs that a record holds; most records hold one."""
 
     restarts: Annotated[int, Field(ge=1, lt=2**31)]
@@ -70,7 +70,7 @@ class Part(_Checked):
     environment: Environment
 
 
-class TaskFigures(_Checked):
+class TaskFigures(Checked):
     """Errors of every restart on one task of questions, in percent."""
 
     valid_errors: Percents
@@ -94,7 +94,7 @@ class TaskFigures(_Checked):
         return self.test_errors[self.selected]
 
 
-class FormFigures(_Checked):
+class FormFigures(Checked):
     """Cost and wrong bits of every restart on test sequences of one form, means per sequence."""
 
     bits: Bits
@@ -102,7 +102,7 @@ class FormFigures(_Checked):
     optimal_bits: float | None  # of the best possible predictor; None where it is zero
 
 
-class Validation(_Checked):
+class Validation(Checked):
     """Validation of a run on sequences."""
 
     bits: Bits
@@ -111,7 +111,7 @@ class Validation(_Checked):
     best_epochs: list[Annotated[int, Field(ge=-1, lt=2**31)]]
 
 
-class Record(_Checked):
+class Record(Checked):
     """A run. Read it with `zoo.records.read`; nothing edits it."""
 
     schema_: Annotated[int, Field(alias="schema")]
@@ -162,6 +162,11 @@ class Record(_Checked):
     def title(self) -> str:
         """The first part of its file name: model, data and protocol."""
         return self.name.rsplit("-", 2)[0]
+
+    @property
+    def label(self) -> str:
+        """The data, as the title names them: 1k, 10k, dialog …"""
+        return self.title.removeprefix(f"{self.model}-").removesuffix(f"-{self.protocol}")
 
     @property
     def kind(self) -> str:
@@ -221,14 +226,14 @@ class Record(_Checked):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         """Check what one field says against another."""
-        _check_settings(self.settings)
+        check_settings(self.settings)
         if not self.trainings or not self.parts:
             raise ValueError("it holds no training")
         if bool(self.tasks) == bool(self.tests) or bool(self.tests) != (self.validation is not None):
             raise ValueError("expected figures of tasks, or of tests with validation")
         if sum(part.restarts for part in self.parts) != self.restarts:
             raise ValueError(f"its parts do not have {self.restarts} restarts together")
-        figures: list[_Checked] = [*self.tasks.values(), *self.tests.values()]
+        figures: list[Checked] = [*self.tasks.values(), *self.tests.values()]
         figures += [self.validation] if self.validation else []
         for of in figures:
             for name in type(of).model_fields:
@@ -245,7 +250,7 @@ class Record(_Checked):
         return self
 
 
-def _check_settings(settings: dict[str, Any]) -> None:
+def check_settings(settings: dict[str, Any]) -> None:
     """Check the settings that every record has; the others are the model's and the task's own."""
     expected = {"model": dict, "task": dict, "protocol": str, "restarts": int, "seed": int}
     for name, kind in expected.items():
@@ -277,15 +282,15 @@ def _check_plain(value: Any, place: str) -> None:
         raise ValueError(f"{place} is {value}, expected a finite number")
 
 
-def _check_text(value: Any) -> None:
+def check_text(value: Any) -> None:
     """Check that no text holds characters that a terminal would obey."""
     if isinstance(value, dict):
         for name, of in value.items():
-            _check_text(name)
-            _check_text(of)
+            check_text(name)
+            check_text(of)
     elif isinstance(value, list):
         for of in value:
-            _check_text(of)
+            check_text(of)
     elif isinstance(value, str) and (found := CONTROL.search(value) or re.search(r"\n", value)):
         raise ValueError(f"it holds the control character {found[0]!a}")
 
@@ -312,7 +317,7 @@ def parse(file: Path) -> Record:
         if file.stat().st_size > LARGEST:
             raise ValueError(f"it has {file.stat().st_size:,} bytes")
         data = json.loads(file.read_bytes())
-        _check_text(data)
+        check_text(data)
         if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
             raise UserError(f"{file}: schema {data['schema']!r}, expected {SCHEMA}; it was written by another version")
         record = Record.model_validate(data)

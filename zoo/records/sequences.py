@@ -40,6 +40,13 @@ def validation_of(record: Record, training: str, curve: np.ndarray) -> tuple[int
     return k, validation.best_epochs[k], validation.bits[k]
 
 
+def errors_of(record: dict, training: str) -> dict[str, dict[str, float]]:
+    """Get the bits of the selected restart, on validation and per form; see `zoo.records.stories.errors_of`."""
+    k = record["validation"]["selected"]
+    tests = {form: of["bits"][k] for form, of in record["tests"].items()}
+    return {"valid": {"bits": record["validation"]["bits"][k]}, "test": tests}
+
+
 def training_of(record: Record, task: str) -> str:
     raise UserError(
         f"task={task}: {record.name} is a run on sequences, which is one training; leave task= out "

@@ -6,18 +6,20 @@ import re
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tasks.errors import UserError, nearest
 from tasks.files import exclusive, write_atomically
-from zoo.records import sequences, stories
+from zoo.records import sequences, stories, weights
 from zoo.records.arrays import CURVES
 from zoo.records.environment import environment
 from zoo.records.identity import SCHEMA, SELECTIONS
 from zoo.records.record import Part, Record, parse, sealed
+from zoo.records.weights import About, Facts, Trained
 
-_WRITERS = {"stories": stories.figures_of, "sequences": sequences.figures_of}
+_KINDS: dict[str, Any] = {"stories": stories, "sequences": sequences}
 
 
 def read(file: Path) -> Record:
@@ -83,7 +85,7 @@ def find_identity(results_dir: Path, title: str, identity: str) -> list[Path]:
     return found
 
 
-def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[str, dict]) -> Path:
+def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[str, dict], licence: str = "") -> Path:
     """Write the record of a run and the arrays beside it, and return the record's path.
 
     Args:
@@ -92,13 +94,14 @@ def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[s
         kind: of the data, "stories" or "sequences".
         run: what the runner knows: identity, settings, labels, times.
         trainings: figures of every training, as `zoo.training.train.train` returns them.
+        licence: of the data.
     """
     tables = {
         f"{training}/{part}": got["curves"][part].numpy().astype(np.float16)
         for training, got in trainings.items()
         for part in CURVES
     }
-    record = {"schema": SCHEMA, "selection": SELECTIONS[kind]} | run | _WRITERS[kind](trainings, tables)
+    record = {"schema": SCHEMA, "selection": SELECTIONS[kind]} | run | _KINDS[kind].figures_of(trainings, tables)
     record["trainings"] = {
         training: {name: got[name] for name in ("parameters", "state_size", "examples", "kernels")}
         | {"seconds": round(got["seconds"], 2)}
@@ -109,15 +112,35 @@ def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[s
         / max(1e-9, sum(got["seconds"] for got in trainings.values()))
     )
     record["environment"] = environment()
-    # for `zoo explain`; of most runs too large to be committed, and made again from the record
-    weights = {
-        training: {name: got[name] for name in ("weights", "words", "learned", "sizes") if name in got}
-        for training, got in trainings.items()
-    }
-    return store(results_dir, title, record, tables, weights)
+    networks = {training: _trained(record, kind, training, got) for training, got in trainings.items()}
+    return store(results_dir, title, record, tables, networks, licence)
 
 
-def store(results_dir: Path, title: str, record: dict, tables: dict[str, np.ndarray], weights: dict | None) -> Path:
+def _trained(record: dict, kind: str, training: str, got: dict) -> Trained:
+    """Collect what belongs to the selected network of a training."""
+    learned = got.get("learned")
+    facts = Facts(
+        sizes=list(got["sizes"]),
+        words=got.get("words_of_sentences", []),
+        unlearned=[] if learned is None else (~learned).nonzero()[:, 0].tolist(),
+        **_KINDS[kind].errors_of(record, training),
+    )
+    number = np.float16 if got["half"] else np.float32
+    return Trained(
+        facts,
+        {name: of.numpy().astype(number) for name, of in got["weights"].items()},
+        {name: of.numpy() for name, of in got.get("candidates", {}).items()},
+    )
+
+
+def store(
+    results_dir: Path,
+    title: str,
+    record: dict,
+    tables: dict[str, np.ndarray],
+    networks: dict[str, Trained] | None,
+    licence: str,
+) -> Path:
     """Write a record, its arrays and, where they are at hand, the weights of the selected restarts."""
     runs = results_dir / "runs"
     buffer = io.BytesIO()
@@ -126,13 +149,33 @@ def store(results_dir: Path, title: str, record: dict, tables: dict[str, np.ndar
         file = _free_name(runs, title, record)
         record = sealed(record, buffer.getvalue())
         # the record last: one that can be seen is complete
-        if weights is not None:
-            from tasks import tensors  # which loads torch
-
-            tensors.save(weights_of(file), weights)
+        if networks is not None:
+            weights.save(weights_of(file), about_of(file, title, record, networks, licence), networks)
         write_atomically(file.with_suffix(".npz"), lambda stream: stream.write(buffer.getbuffer()))
         write_atomically(file, lambda stream: stream.write(dump(record).encode()))
     return file
+
+
+def about_of(file: Path, title: str, record: dict, networks: dict[str, Trained], licence: str) -> About:
+    """Collect the metadata of a record's weights.
+
+    Args:
+        file: the record.
+        title: first part of its name.
+        record: as it is written.
+        networks: of its trainings, or of some.
+        licence: of the data.
+    """
+    model, protocol = record["model"], record["settings"]["protocol"]
+    return About(
+        format=1,
+        record=file.stem,
+        label=title.removeprefix(f"{model}-").removesuffix(f"-{protocol}"),
+        protocol=protocol,
+        licence=licence,
+        trainings={name: of.facts for name, of in networks.items()},
+        **{name: record[name] for name in ("model", "experiment", "family", "source", "supervision", "settings")},
+    )
 
 
 def _free_name(runs: Path, title: str, record: dict) -> Path:
@@ -151,7 +194,7 @@ def file_of(record: Record, part: Part) -> Path:
 
 def weights_of(file: Path) -> Path:
     """Name the file with the weights of the selected restarts, which lies on the machine that made a record."""
-    return file.parent.parent / "weights" / f"{file.stem}.pt"
+    return file.parent.parent / "weights" / f"{file.stem}.safetensors"
 
 
 def dump(record: dict) -> str:

@@ -63,6 +63,14 @@ def validation_of(record: Record, training: str, curve: np.ndarray) -> tuple[int
     return k, epoch, first.valid_errors[k] if len(learned) == 1 else float(curve[epoch, k])
 
 
+def errors_of(record: dict, training: str) -> dict[str, dict[str, float]]:
+    """Get the validation and test errors of a training's selected restart, per task, of a record as it is written."""
+    mine = {task: of for task, of in record["tasks"].items() if of["training"] == training}
+    return {
+        part: {task: of[f"{part}_errors"][of["selected"]] for task, of in mine.items()} for part in ("valid", "test")
+    }
+
+
 def training_of(record: Record, task: str) -> str:
     """Find the training that a task was learned in."""
     if task not in record.tasks:

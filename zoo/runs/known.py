@@ -7,11 +7,12 @@ from pathlib import Path
 from tasks.errors import UserError, nearest
 from zoo.paths import conf_folders
 from zoo.records import Record
+from zoo.records.weights import About
 
 TARGET = re.compile(r"^_target_:\s*([\w.]+)\s*(?:#.*)?$", re.MULTILINE)
 
 
-def check_known(record: Record) -> None:
+def check_known(record: Record | About) -> None:
     """Refuse a record whose model or task is registered by no yaml of this installation; nothing is imported."""
     for group in ("model", "task"):
         target, known = record.settings[group]["_target_"], registered(group)

@@ -89,7 +89,7 @@ def run(plan: Plan) -> Path:
             **code,
         }
         ordered = {name: figures[name] for name in data.trainings}
-        file = records.write(results, plan.title, plan.kind.RECORDED, record, ordered)
+        file = records.write(results, plan.title, plan.kind.RECORDED, record, ordered, data.licence)
         shutil.rmtree(home)
     show(records.read(file))
     where = "" if results == Path("results") else f" results_dir={results}"

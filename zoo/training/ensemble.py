@@ -1,7 +1,7 @@
 """R networks of one architecture as one program: their weights stacked, forward and loss vectorised over them."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, cast
 
@@ -71,6 +71,20 @@ class Ensemble(nn.Module):
         return {
             name: part.view(len(self), *shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
+
+    def of(self, restart: int) -> dict[str, Tensor]:
+        """Copy the weights of one restart, by the names that they have in the model."""
+        parts = self.weights[restart].detach().cpu().split([shape.numel() for shape in self.shapes.values()])
+        return {
+            name.removeprefix("network."): part.view(shape).clone()
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def set(self, restart: int, weights: Mapping[str, Tensor]) -> None:
+        """Give one restart weights, by the names that they have in the model."""
+        flat = [weights[name.removeprefix("network.")].flatten() for name in self.shapes]
+        with torch.no_grad():
+            self.weights[restart] = torch.cat(flat).to(self.weights)
 
     def forward(self, batch: Batch) -> tuple[Answer, dict[str, Tensor]]:
         """Compute answers and named loss terms of every restart, (R, ...).

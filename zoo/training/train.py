@@ -71,6 +71,8 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
                 "seconds": float(training.seconds) / len(corpora),
                 **_test(training, Ensemble(networks()).to(training.device), mine, kind, corpus),
             }
+            alone = Ensemble(networks()[:1]).to(training.device)
+            figures[name]["half"] = _in_half(alone, figures[name], kind, corpus)
     tensors.save(done, figures)
     return figures
 
@@ -137,6 +139,19 @@ def _batches(
     return PackedBatches(train, len(seeds)), PackedBatches(valid, len(seeds))
 
 
+def _in_half(alone: Ensemble, figures: dict, kind: Kind, corpus: Any) -> bool:
+    """Tell whether the selected network answers every test question alike in half precision.
+
+    Args:
+        alone: a single network, which gets the rounded weights.
+        figures: of the training.
+        kind: answers.
+        corpus: has the questions.
+    """
+    alone.set(0, {name: table.half().float() for name, table in figures["weights"].items()})
+    return kind.answers_alike(alone, corpus, figures)
+
+
 def _test(training: EnsembleTraining, ensemble: Ensemble, mine: slice, kind: Kind, corpus: Any) -> dict:
     """Read the test splits, once, with the best epoch of every restart.
 
@@ -165,7 +180,7 @@ def _test(training: EnsembleTraining, ensemble: Ensemble, mine: slice, kind: Kin
             name: getattr(training, f"{name}_curve")[:epochs, mine].cpu()
             for name in ("train_loss", "valid_loss", "valid_error")
         },
-        "weights": ensemble.weights[selected].detach().cpu().clone(),  # else all restarts would be stored
+        "weights": ensemble.of(selected),
         "parameters": ensemble.weights.shape[1],
         "examples": epochs * len(corpus.train) * len(ensemble),
     }

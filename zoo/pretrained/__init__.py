@@ -1,0 +1,1 @@
+"""Trained networks: loaded, told stories, asked, exported."""

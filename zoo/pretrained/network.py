@@ -1,0 +1,171 @@
+"""A trained network that answers questions about stories in words."""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasks.babi.text import words_of
+from tasks.batch import Candidates, Sizes
+from tasks.errors import UserError, nearest
+from zoo.interface import MemoryNetwork
+from zoo.pretrained.listening import Found, Listener
+from zoo.pretrained.reply import Reply
+from zoo.records.weights import About, Trained
+from zoo.training.packing import spoken_words
+
+KNOWN = 60  # words of a task that a message lists
+
+
+class Network:
+    """A trained network, made by `zoo.load`.
+
+    Attributes:
+        model: the network, a `torch.nn.Module`; `model(batch)` is the batch form.
+        words: of its task, by their numbers; the empty word is the first.
+        about: what is known of its training: record, model, data, settings, errors.
+        training: its name within the run: the number of a task, or "joint".
+    """
+
+    def __init__(self, model: MemoryNetwork, about: About, training: str, trained: Trained) -> None:
+        self.model, self.about, self.training, self.trained = model, about, training, trained
+        self.words = trained.facts.words
+        self.sizes = Sizes(*trained.facts.sizes)
+        self.unseen = torch.zeros(len(self.words), dtype=torch.bool)
+        self.unseen[trained.facts.unlearned] = True
+        tables = {name: torch.from_numpy(table).long() for name, table in trained.candidates.items()}
+        self.candidates = Candidates(**tables) if tables else None
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.about.title}, task {self.training}, {self.about.said_error(self.training)}"
+
+    @property
+    def name(self) -> str:
+        return self.about.model
+
+    @cached_property
+    def answers(self) -> list[str]:
+        """The text of each answer, by its number."""
+        if self.candidates is None:
+            return self.words
+        return [" ".join(self.words[word] for word in reply if word) for reply in self.candidates.words.tolist()]
+
+    def listen(self) -> "Memory":
+        """Return an empty memory of this network, to be told a story and asked about it."""
+        return Memory(self)
+
+    def answer(self, story: str | Iterable[str], question: str) -> Reply:
+        """Answer a question about a story.
+
+        Args:
+            story: its sentences, or a text with one sentence per line.
+            question: ends with a question mark or not.
+        """
+        memory = self.listen()
+        memory.tell(*(story.splitlines() if isinstance(story, str) else story))
+        return memory.ask(question)
+
+    def read(self, text: str) -> list[int]:
+        """Turn the words of a sentence into their numbers; an unknown word is refused with the nearest known one."""
+        spoken = words_of(text)
+        for word in spoken:
+            if word not in self._number:
+                known = spoken_words(self.words)
+                listed = f"it has {', '.join(known)}" if len(known) <= KNOWN else f"it has {len(known):,} words"
+                raise UserError(f"'{word}' is no word of this task{nearest(word, known)} ({listed})")
+        if len(spoken) > self.sizes.sentence_length:
+            raise UserError(f"{len(spoken)} words: expected at most {self.sizes.sentence_length} ({text.strip()})")
+        return [self._number[word] for word in spoken]
+
+    def text(self, sentence: Tensor) -> str:
+        """Spell a sentence, (J,) word ids."""
+        return " ".join(self.words[word] for word in sentence.tolist() if word)
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
+
+    @cached_property
+    def _rows(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def row(self, text: str) -> np.ndarray:
+        """Word ids of a sentence, (J,); texts that come again are read once."""
+        found = self._rows.get(text)
+        if found is None:
+            found = np.zeros(self.sizes.sentence_length, np.int64)
+            numbers = self.read(text)
+            found[: len(numbers)] = numbers
+            if len(self._rows) < 100_000:
+                self._rows[text] = found
+        return found
+
+
+class Memory:
+    """What a network keeps of a story. It is told sentences and asked questions, in any order.
+
+    A sentence costs the same however many were told before. An answer is that of the batch form.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._listener = Listener(network.model, network.sizes.sentence_length, network.unseen, network.candidates)
+
+    def __len__(self) -> int:
+        """The number of sentences that were told."""
+        return self._listener.count
+
+    def tell(self, *sentences: str | np.ndarray) -> "Memory":
+        """Tell sentences, the oldest first.
+
+        Args:
+            sentences: texts; or one array of word ids, (T, J) or shorter rows, with 0 behind the last word of a
+                sentence, which is much faster for many.
+        """
+        length = self.network.sizes.sentence_length
+        if len(sentences) == 1 and not isinstance(sentences[0], str):
+            self._listener.tell(checked(sentences[0], length, len(self.network.words)))
+            return self
+        rows = [self.network.row(one) for one in sentences if isinstance(one, str) and one.strip()]
+        if len(rows):
+            self._listener.tell(np.stack(rows))
+        return self
+
+    def ask(self, question: str | np.ndarray) -> Reply:
+        """Answer a question about all that was told so far; the question itself is not remembered."""
+        network = self.network
+        if not len(self):
+            raise UserError("a question before any sentence: tell a story first, a sentence a line")
+        if isinstance(question, str):
+            row = network.row(question)
+        else:
+            row = checked(np.asarray(question)[None], network.sizes.sentence_length, len(network.words))[0]
+        found = self._listener.ask(row)
+        return reply_of(network, row, found, len(self))
+
+
+def reply_of(network: Network, question: np.ndarray, found: Found, told: int) -> Reply:
+    """Put an answer into words."""
+
+    def story() -> list[str]:
+        texts = {row: network.text(found.table[row]) for row in found.told.unique().tolist()}
+        return [texts[row] for row in found.told.tolist()]
+
+    return Reply(
+        network.name, network.text(torch.from_numpy(question)), network.answers, found.scores.numpy(), told, story,
+        lambda: found.look().numpy(), network.model.traces,
+    )  # fmt: skip
+
+
+def checked(sentences: np.ndarray, length: int, vocabulary: int) -> np.ndarray:
+    """Check an array of sentences, and fill it up to (T, J)."""
+    rows = np.asarray(sentences)
+    if rows.ndim != 2 or rows.dtype.kind not in "iu" or rows.shape[1] > length:
+        raise UserError(f"an array of {rows.dtype}, {rows.shape}: expected whole numbers, (sentences, up to {length})")
+    if rows.size and (rows.min() < 0 or rows.max() >= vocabulary):
+        raise UserError(f"word ids from {rows.min()} to {rows.max()}: expected 0 to {vocabulary - 1}")
+    filled = np.zeros((len(rows), length), np.int64)
+    filled[:, : rows.shape[1]] = rows
+    return filled

@@ -1,0 +1,89 @@
+"""Story networks as ONNX: a story of word ids and a question go in, scores and attention come out."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tasks.batch import NONE, PAD, Questions
+from tasks.errors import UserError
+from tasks.files import write_atomically
+from zoo import kernels
+from zoo.pretrained.network import Network
+
+OPSET = 18
+NAMES = ("story", "told", "question"), ("scores", "attention")
+
+
+class Asking(nn.Module):
+    """A network as a function of one story.
+
+    It takes `story` (T, J), word ids with PAD behind each sentence and rows of PAD behind the last; `told` (1,), the
+    number of sentences; and `question` (J,). It returns scores (V,) and attention (K, T).
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network, self.unseen, self.candidates = network.model, network.unseen, network.candidates
+
+    def forward(self, story: Tensor, told: Tensor, question: Tensor) -> tuple[Tensor, Tensor]:
+        nothing = torch.zeros_like(question)
+        place = torch.arange(1, story.shape[0] + 1, device=story.device)
+        zero = torch.zeros_like(told)
+        batch = Questions(
+            torch.cat([nothing[None], story, question[None]]), torch.where(place <= told, place, PAD)[None], zero, told,
+            zero + story.shape[0] + 1, zero + 1, torch.full((1, 1), NONE),
+            candidates=self.candidates, unseen=self.unseen,
+        )  # fmt: skip
+        answer = self.network(batch)
+        return answer.scores[0], answer.trace.attention[0]
+
+
+def longest(network: Network) -> int:
+    """The number of sentences that the graph takes: the window, or the longest story of training."""
+    return network.model.window
+
+
+def export_onnx(network: Network, file: Path) -> Path:
+    """Write a network as ONNX."""
+    try:
+        import onnxscript  # noqa: F401  # which torch needs
+    except ImportError:
+        raise UserError("ONNX needs onnx and onnxscript: pip install memory-zoo[onnx]") from None
+    length = network.sizes.sentence_length
+    story = torch.zeros(longest(network), length, dtype=torch.long)
+    story[0, 0] = 1
+    example = (story, torch.tensor([1]), story[0].clone())
+    with kernels.switched(False), torch.no_grad():
+        program = torch.onnx.export(
+            Asking(network).eval(), example, dynamo=True, opset_version=OPSET, verbose=False,
+            input_names=list(NAMES[0]), output_names=list(NAMES[1]), optimize=True,
+        )  # fmt: skip
+    assert program is not None
+    data = program.model_proto.SerializeToString()
+    write_atomically(file, lambda stream: stream.write(data))
+    return file
+
+
+class Session:
+    """A network in onnxruntime, asked about stories of word ids."""
+
+    def __init__(self, file: Path) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise UserError("to run ONNX: pip install memory-zoo[onnx]") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self.slots, self.length = self.session.get_inputs()[0].shape
+
+    def ask(self, story: np.ndarray, question: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Answer a question, (J,), about the last sentences of a story, (T, J): scores and attention."""
+        kept = story[-self.slots :]
+        table = np.zeros((self.slots, self.length), np.int64)
+        table[: len(kept)] = kept
+        inputs = {"story": table, "told": np.array([len(kept)]), "question": question.astype(np.int64)}
+        scores, attention = self.session.run(list(NAMES[1]), inputs)
+        return scores, attention[:, : len(kept)]
