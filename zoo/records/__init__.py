@@ -8,7 +8,19 @@ from zoo.records.arrays import CURVES, Look, arrays, looks_of
 from zoo.records.environment import commit_of_code, cores, environment, versions
 from zoo.records.identity import NEUTRAL, SCHEMA, SELECTIONS, changed, identity_of, settings_of, without_neutral
 from zoo.records.record import FormFigures, Part, Record, TaskFigures, Training, Validation
-from zoo.records.store import dump, file_of, files, find, find_identity, read, readable, store, weights_of, write
+from zoo.records.store import (
+    dump,
+    file_of,
+    files,
+    find,
+    find_identity,
+    read,
+    readable,
+    remove_unrecorded,
+    store,
+    weights_of,
+    write,
+)  # fmt: skip
 
 # by kind of data: the figures that a record of it holds, joined and compared
 KINDS = {"stories": stories, "sequences": sequences}
@@ -17,6 +29,6 @@ __all__ = [
     "CURVES", "KINDS", "NEUTRAL", "SCHEMA", "SELECTIONS",
     "FormFigures", "Look", "Part", "Record", "TaskFigures", "Training", "Validation",
     "arrays", "changed", "commit_of_code", "cores", "dump", "environment", "file_of", "files", "find",
-    "find_identity", "identity_of", "looks_of", "read", "readable", "settings_of", "store", "versions", "weights_of",
-    "without_neutral", "write",
+    "find_identity", "identity_of", "looks_of", "read", "readable", "remove_unrecorded", "settings_of", "store",
+    "versions", "weights_of", "without_neutral", "write",
 ]  # fmt: skip
