@@ -5,12 +5,11 @@ import errno
 import fcntl
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-LEFT_AFTER = 3600  # seconds, after which a temporary file is taken for one that a killed process has left
+TEMPORARY = ".unfinished"  # ends the names of files that are being written
 
 
 @contextlib.contextmanager
@@ -36,33 +35,38 @@ def write_atomically(file: Path, write: Callable[[IO[bytes]], object]) -> None:
         write: is called with a stream that takes the bytes.
     """
     make_folder(file.parent)
-    remove_temporaries(file.parent, file.name, LEFT_AFTER)
+    _remove_left(file.parent)
     with _permitted(file.parent):
-        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
+        stream, temporary = _temporary(file)
+    with stream:
+        try:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, file)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, file)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
 
 
-def remove_temporaries(folder: Path, beginning: str, older_than: float = 0.0) -> None:
-    """Remove temporary files that killed processes have left.
+def _temporary(file: Path) -> tuple[IO[bytes], str]:
+    """Open a new file beside another, and lock it as long as it is open: its writer lives."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=TEMPORARY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return os.fdopen(handle, "wb"), name
+        os.close(handle)  # another process has found it before it was locked, and removed it
 
-    Args:
-        folder: holds them.
-        beginning: of the names of the files that they were to become.
-        older_than: seconds.
-    """
-    for left in folder.glob(f".{beginning}*.????????"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime >= older_than:
-                left.unlink()
+
+def _remove_left(folder: Path) -> None:
+    """Remove the temporary files that killed processes have left in a folder."""
+    for left in folder.glob(f".*{TEMPORARY}"):
+        with contextlib.suppress(OSError), left.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while somebody writes it
+            left.unlink()
 
 
 class Held(Exception):  # noqa: N818

@@ -176,7 +176,7 @@ MUTANTS = (
     ),
     Mutant(
         "R14", "tasks/files.py",
-        'tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")',
+        'tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=TEMPORARY)',
         "os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC), str(file)",
         "test_files.py",
     ),

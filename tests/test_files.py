@@ -1,13 +1,13 @@
 """Files are on the disk whole or not at all, and a lock is held by one process at a time."""
 
+import fcntl
 import os
-import time
 
 import pytest
 import torch
 
 from tasks import tensors
-from tasks.files import Held, exclusive, remove_temporaries, write_atomically
+from tasks.files import Held, exclusive, write_atomically
 
 
 def test_a_file_is_replaced_in_one_step(tmp_path):
@@ -42,17 +42,34 @@ def test_what_was_there_stays_where_writing_fails(tmp_path, stop):
     assert os.listdir(tmp_path) == ["a.json"]
 
 
-def test_temporary_files_of_killed_processes_are_removed(tmp_path):
-    file = tmp_path / "a.json"
-    young, old = tmp_path / ".a.json.abcdefgh", tmp_path / ".a.json.ABCDEFGH"
-    for left in (young, old, tmp_path / ".b.json.abcdefgh", tmp_path / "a.json.abcdefgh"):
-        left.touch()
-    os.utime(old, times=(time.time() - 86_400,) * 2)
-    write_atomically(file, lambda stream: stream.write(b"x"))
-    assert young.exists()  # another process may be writing it
-    assert not old.exists()
-    remove_temporaries(tmp_path, "a")
-    assert sorted(os.listdir(tmp_path)) == [".b.json.abcdefgh", "a.json", "a.json.abcdefgh"]
+def test_temporary_files_of_killed_processes_are_removed_and_those_of_others_are_not(tmp_path):
+    left, mine = tmp_path / ".a.json.abcdefgh.unfinished", tmp_path / ".a.json.abcdefgh"
+    left.touch()
+    mine.touch()
+
+    def write_another(stream) -> None:  # while the first is being written
+        assert not left.exists()
+        write_atomically(tmp_path / "b.json", lambda other: other.write(b"b"))
+        stream.write(b"a")
+
+    write_atomically(tmp_path / "a.json", write_another)
+    assert sorted(os.listdir(tmp_path)) == [mine.name, "a.json", "b.json"]
+    assert (tmp_path / "a.json").read_bytes() == b"a"
+
+
+def test_a_temporary_file_that_is_taken_for_one_left_behind_is_made_again(tmp_path, monkeypatch):
+    lock, removed = fcntl.flock, []
+
+    def removed_before(handle: int, how: int) -> None:  # by a process that looks between its making and its lock
+        if how == fcntl.LOCK_EX and not removed:
+            removed.extend(tmp_path.iterdir())
+            removed[0].unlink()
+        lock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_before)
+    write_atomically(tmp_path / "a.json", lambda stream: stream.write(b"a"))
+    assert removed
+    assert os.listdir(tmp_path) == ["a.json"]
 
 
 def test_a_lock_is_held_once_and_leaves_nothing(tmp_path):

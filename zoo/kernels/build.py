@@ -62,7 +62,9 @@ def _whole(file: Path) -> bool:
 
 
 def _compile(program: str, source: Path, file: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=file.parent) as scratch:
+    for left in file.parent.glob(f".{file.name}.*"):  # by a process that was killed; who calls holds the lock
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as scratch:
         made = Path(scratch) / file.name
         done = subprocess.run(
             [program, *FLAGS, "-o", str(made), str(source)], capture_output=True, text=True, check=False

@@ -17,6 +17,7 @@ from zoo.records.store import (
     find_identity,
     read,
     readable,
+    remove_unrecorded,
     store,
     weights_of,
     write,
@@ -29,6 +30,6 @@ __all__ = [
     "CURVES", "KINDS", "NEUTRAL", "SCHEMA", "SELECTIONS",
     "FormFigures", "Look", "Part", "Record", "TaskFigures", "Training", "Validation",
     "about_of", "arrays", "changed", "commit_of_code", "cores", "dump", "environment", "file_of", "files", "find",
-    "find_identity", "identity_of", "looks_of", "read", "readable", "settings_of", "store", "versions", "weights_of",
-    "without_neutral", "write",
+    "find_identity", "identity_of", "looks_of", "read", "readable", "remove_unrecorded", "settings_of", "store",
+    "versions", "weights_of", "without_neutral", "write",
 ]  # fmt: skip

@@ -186,6 +186,19 @@ def _free_name(runs: Path, title: str, record: dict) -> Path:
     return file
 
 
+def remove_unrecorded(results_dir: Path, beginning: str) -> None:
+    """Remove arrays and weights without a record: a run was killed while it wrote them.
+
+    Args:
+        results_dir: holds them.
+        beginning: of their names: title and identity of the run.
+    """
+    for folder, suffix in (("runs", ".npz"), ("weights", ".pt")):
+        for left in (results_dir / folder).glob(f"{beginning}-*{suffix}"):
+            if not (results_dir / "runs" / f"{left.stem}.json").exists():
+                left.unlink()
+
+
 def file_of(record: Record, part: Part) -> Path:
     """Name the record that one of the runs of a joined record had before it was joined."""
     moment = re.sub(r"\D", "", part.environment.finished)

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -26,7 +27,12 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, e
 
 @contextlib.contextmanager
 def ends_with_message(arguments: list[str]) -> Iterator[None]:
-    """End the program with a message, and without a traceback, for errors that the command line has caused."""
+    """End the program with a message, and without a traceback, for errors that the command line has caused.
+
+    SIGTERM ends it as an interrupt from the keyboard does. Lightning alone would go on to the end of its batch, or of
+    the compiling of a kernel.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
@@ -38,6 +44,8 @@ def ends_with_message(arguments: list[str]) -> Iterator[None]:
         if (message := message_of(error, arguments)) is None:
             raise
         sys.exit(message)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

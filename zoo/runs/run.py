@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from tasks.errors import UserError
-from tasks.files import Held, exclusive, make_folder, remove_temporaries, write_atomically
+from tasks.files import Held, exclusive, make_folder, write_atomically
 from zoo import records
 from zoo.clock import clock
 from zoo.families import family_of
@@ -43,8 +43,7 @@ def run(plan: Plan) -> Path:
     make_folder(home.parent)
     with _alone(home):
         earlier = plan.recorded()
-        for folder in ("runs", "weights"):  # of an attempt that was killed while it wrote
-            remove_temporaries(results / folder, home.name)
+        records.remove_unrecorded(results, home.name)
         if earlier and not config["rerun"]:
             shutil.rmtree(home, ignore_errors=True)  # an attempt may have been killed behind its record
             show(records.read(earlier[-1]))
