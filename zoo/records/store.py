@@ -193,7 +193,7 @@ def remove_unrecorded(results_dir: Path, beginning: str) -> None:
         results_dir: holds them.
         beginning: of their names: title and identity of the run.
     """
-    for folder, suffix in (("runs", ".npz"), ("weights", ".pt")):
+    for folder, suffix in (("runs", ".npz"), ("weights", ".safetensors")):
         for left in (results_dir / folder).glob(f"{beginning}-*{suffix}"):
             if not (results_dir / "runs" / f"{left.stem}.json").exists():
                 left.unlink()
