@@ -128,11 +128,6 @@ class Schedule(nn.Module):
         self.steps += 1
         return (self.steps / self.recipe.warmup_steps).clamp(max=1.0)
 
-    def warm_up(self) -> Tensor:
-        """Begin another step, and return the share of its rate that every restart has in it, ()."""
-        self.steps += 1
-        return (self.steps / self.recipe.warmup_steps).clamp(max=1.0)
-
     def finished(self) -> Tensor:
         out_of_patience = self.stalled >= (self.recipe.patience or math.inf)
         solved = self.perfect >= (self.recipe.perfect_epochs or math.inf)
