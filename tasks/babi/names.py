@@ -51,7 +51,8 @@ def exchange_names(corpus: Corpus, task: int) -> Corpus:
     train, empty = corpus.train, torch.zeros(1, dtype=torch.long)
     told, column = torch.cat([empty, train.facts, train.question]).unique(return_inverse=True)
     said, answer = torch.cat([empty, train.answer]).unique(return_inverse=True)
-    word_of, row_of = ({one: place for place, one in enumerate(of)} for of in (corpus.words, _rows(corpus.sentences)))
+    word_of = {word: place for place, word in enumerate(corpus.words)}
+    row_of = {row: place for place, row in enumerate(_rows(corpus.sentences))}
     sentences = [tuple(corpus.words[word] for word in row) for row in _rows(corpus.sentences[told])]
     answers = [tuple(corpus.words[word].replace(COMMA, f" {COMMA} ").split()) for word in said.tolist()]
     names = Names(task, sentences)

@@ -122,7 +122,8 @@ class QuestionBatches(ShuffledBatches):
             return cut.transpose(0, 1).contiguous()  # (batches, R, size, ...)
 
         train = self.corpus.train
-        index, names = (None if table is None else apart(table.to(train.question.device)) for table in (order, renamed))
+        index = apart(order.to(train.question.device))
+        names = None if renamed is None else apart(renamed.to(train.question.device))
         together = self.corpus.by_question(train, index, max(longest), windows, names)
         if noise is not None:  # views: most models read little of it
             together = together._replace(noise=noise.unflatten(1, (-1, size)).transpose(0, 1))
