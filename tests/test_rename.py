@@ -17,7 +17,7 @@ from tasks.corpus import Corpus
 from tasks.errors import UserError
 from tests.configs import config
 from tests.records import PUBLISHED, add, raw, rewrite, rows_of, settings_of
-from tests.runs import made
+from tests.runs import again, made
 from tests.tiny_babi import corpora_of, load_babi
 from zoo import records
 from zoo.families import FAMILIES
@@ -338,7 +338,9 @@ class TestRuns:
             "task.generator.test=40", "restarts=2", "trainer.max_epochs=2", "model.dim=6", "logger=none",
             "trainer.workers=1",
         )  # fmt: skip
-        plain, renamed = (records.read(made(tmp_path, *given, f"task.rename={rename}")) for rename in ("false", "true"))
+        files = [made(tmp_path, *given, f"task.rename={rename}") for rename in ("false", "true")]
+        plain, renamed = map(records.read, files)
+        again(tmp_path, f"run={files[1]}")  # to the last figure
         assert "rename" not in plain.settings["task"]
         assert renamed.settings["task"]["rename"] is True
         assert plain.identity != renamed.identity
