@@ -75,25 +75,15 @@ class Renaming:
     answers: Tensor  # (P, columns) word ids; column 0 is "no answer asked"
     leaks: Tensor  # (N, P) whether the renamed question stands, with its story, in the test set
 
-    def __call__(self, drawn: Tensor, stories: Tensor, question: Tensor, answer: Tensor) -> tuple[Tensor, ...]:
-        """Rename stories, (..., B, T), and their questions and answers, (..., N).
+    def ask(self, drawn: Tensor, question: Tensor, answer: Tensor) -> tuple[Tensor, Tensor]:
+        """Rename questions and answers, (..., N).
 
         Args:
-            drawn: the renaming of each story, (..., B).
-            stories: columns of `sentences`.
-            question: columns of `sentences`; each story has equally many.
+            drawn: the renaming of each, (..., N).
+            question: columns of `sentences`.
             answer: columns of `answers`.
         """
-        of_question = drawn.repeat_interleave(question.shape[-1] // drawn.shape[-1], dim=-1)
-
-        def look_up(table: Tensor, row: Tensor, column: Tensor) -> Tensor:
-            return table.take(column.add(row, alpha=table.shape[1]))
-
-        return (
-            look_up(self.sentences, drawn[..., None], stories),
-            look_up(self.sentences, of_question, question),
-            look_up(self.answers, of_question, answer),
-        )
+        return self.sentences[drawn, question], self.answers[drawn, answer]
 
 
 @dataclass(frozen=True)
@@ -183,13 +173,16 @@ class Corpus:
         """
         story, told = split.story[index], split.told[index]
         kept = told.clamp(max=window)
-        source = split if renamed is None or self.renaming is None else self.renaming
-        stories = (windows or window_of)(source.facts, split.begin[story] + told - kept, kept, window)
+        start = split.begin[story] + told - kept
+        question, answer = split.question[index], split.answer[index]
+        if renamed is None or self.renaming is None:
+            stories = (windows or window_of)(split.facts, start, kept, window)
+        else:
+            names = self.renaming
+            stories = (windows or window_of)(names.facts, start, kept, window, names.sentences, renamed)
+            question, answer = names.ask(renamed, names.question[index], names.answer[index])
         support = _shift(split.support[index], (told - kept)[..., None])
         rows = torch.arange(index.shape[-1], device=index.device).expand(index.shape)
-        question, answer = source.question[index], source.answer[index]
-        if isinstance(source, Renaming) and renamed is not None:
-            stories, question, answer = source(renamed, stories, question, answer)
         golds = None if split.golds is None else split.golds[index]
         return Questions(
             self.sentences, stories, rows, kept, question, answer, support,
@@ -214,19 +207,22 @@ class Corpus:
         number = torch.where(real, first[index][..., None] + place, 0)
         length = split.lengths[index]
         rows = torch.arange(index.shape[-1], device=index.device)[:, None].expand(number.shape)
-        source = split if renamed is None or self.renaming is None else self.renaming
-        stories = window_of(source.facts, split.begin[index], length, int(length.max()))
-        question = torch.where(real, source.question[number], PAD).flatten(-2)
-        answer = torch.where(real, source.answer[number], PAD).flatten(-2)
-        if isinstance(source, Renaming) and renamed is not None:
-            stories, question, answer = source(renamed, stories, question, answer)
+        begin, longest = split.begin[index], int(length.max())
+        question, answer = split.question[number], split.answer[number]
+        if renamed is None or self.renaming is None:
+            stories = window_of(split.facts, begin, length, longest)
+        else:
+            names = self.renaming
+            stories = window_of(names.facts, begin, length, longest, names.sentences, renamed)
+            each = renamed[..., None].expand(number.shape)
+            question, answer = names.ask(each, names.question[number], names.answer[number])
         return Questions(
             self.sentences,
             stories,
             rows.flatten(-2),
             torch.where(real, split.told[number], 0).flatten(-2),
-            question,
-            answer,
+            torch.where(real, question, PAD).flatten(-2),
+            torch.where(real, answer, PAD).flatten(-2),
             torch.where(real[..., None], split.support[number], NONE).flatten(-3, -2),
             candidates=self.candidates,
             unseen=self.unseen,
@@ -263,11 +259,30 @@ class Data:
     recall: dict[str, float] = field(default_factory=dict)  # percent of questions with an answer in reach, by part
 
 
-def window_of(facts: Tensor, start: Tensor, kept: Tensor, window: int) -> Tensor:
-    """Gather `kept` facts from `start` on, padded to `window`: (...) to (..., window)."""
+def window_of(
+    facts: Tensor,
+    start: Tensor,
+    kept: Tensor,
+    window: int,
+    names: Tensor | None = None,
+    renamed: Tensor | None = None,
+) -> Tensor:
+    """Gather `kept` facts from `start` on, padded to `window`: (...) to (..., window).
+
+    Args:
+        facts: (M,)
+        start: (...)
+        kept: (...)
+        window: T.
+        names: (P, columns) what a fact, which is a column, becomes under each renaming.
+        renamed: (...) the renaming of each window.
+    """
     place = torch.arange(window, device=start.device)
     inside = place < kept[..., None]
-    return torch.where(inside, facts[torch.where(inside, start[..., None] + place, 0)], PAD)
+    gathered = facts[torch.where(inside, start[..., None] + place, 0)]
+    if names is not None and renamed is not None:
+        gathered = names[renamed[..., None], gathered]
+    return torch.where(inside, gathered, PAD)
 
 
 def _shift(support: Tensor, by: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from tests.configs import config
 from tests.records import PUBLISHED, add, raw, rewrite, rows_of, settings_of
 from tests.runs import again, made
 from tests.tiny_babi import corpora_of, load_babi
-from zoo import records
+from zoo import kernels, records
 from zoo.families import FAMILIES
 from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.leaderboard.table_csv import as_csv
@@ -172,6 +172,15 @@ class TestDrawing:
             assert (before.answer == PAD).equal(after.answer == PAD)
             changed += int((before.stories != after.stories).sum())
         assert changed
+
+    @pytest.mark.skipif(not kernels.available(), reason="there is no C++ compiler")
+    def test_the_kernel_renames_like_the_plain_form(self, cache):
+        (corpus,) = corpora(cache, 17, rename=True).values()
+        drawn = []
+        for switch in (True, False):
+            with kernels.switched(switch):
+                drawn.append(batches(corpus, "memn2n", [3, 4]))
+        assert same(*drawn)
 
     def test_stories_and_questions_are_drawn_under_one_renaming(self, cache):
         """Every story of a batch is one that the oracle can answer, with supporting facts that say the answer."""

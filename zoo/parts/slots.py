@@ -45,21 +45,31 @@ def share_bucket(said: Tensor, has: Tensor, batch: Questions) -> Tensor:
     return found | ~found.any(1, keepdim=True)
 
 
-def windows(facts: Tensor, start: Tensor, kept: Tensor, window: int) -> Tensor:
+def windows(
+    facts: Tensor,
+    start: Tensor,
+    kept: Tensor,
+    window: int,
+    names: Tensor | None = None,
+    renamed: Tensor | None = None,
+) -> Tensor:
     """`kept` facts from `start` on, (..., window), and PAD behind them.
 
     Args:
-        facts: (M,) rows of the sentence table.
+        facts: (M,) rows of the sentence table, or columns of `names`.
         start: (...) places among the facts.
         kept: (...) at most `window`.
         window: T.
+        names: (P, columns) rows of the sentence table that a fact becomes under each renaming.
+        renamed: (...) the renaming of each window.
     """
     if kernels.usable() and facts.device.type == "cpu":
         table = facts.new_empty(*start.shape, window)
         flat = [start.flatten(), kept.flatten(), table.view(-1, window)]
-        kernels.call("slots", "windows", None, [facts, *flat], [1, 1, 1, 2])
+        each = None if renamed is None else renamed.flatten()
+        kernels.call("slots", "windows", None, [facts, *flat, names, each], [1, 1, 1, 2, 2, 1])
         return table
-    return window_of(facts, start, kept, window)
+    return window_of(facts, start, kept, window, names, renamed)
 
 
 def time_index(told: Tensor, slots: int) -> Tensor:
