@@ -174,9 +174,9 @@ class Corpus:
         story, told = split.story[index], split.told[index]
         kept = told.clamp(max=window)
         start = split.begin[story] + told - kept
-        question, answer = split.question[index], split.answer[index]
         if renamed is None or self.renaming is None:
             stories = (windows or window_of)(split.facts, start, kept, window)
+            question, answer = split.question[index], split.answer[index]
         else:
             names = self.renaming
             stories = (windows or window_of)(names.facts, start, kept, window, names.sentences, renamed)
@@ -208,9 +208,9 @@ class Corpus:
         length = split.lengths[index]
         rows = torch.arange(index.shape[-1], device=index.device)[:, None].expand(number.shape)
         begin, longest = split.begin[index], int(length.max())
-        question, answer = split.question[number], split.answer[number]
         if renamed is None or self.renaming is None:
             stories = window_of(split.facts, begin, length, longest)
+            question, answer = split.question[number], split.answer[number]
         else:
             names = self.renaming
             stories = window_of(names.facts, begin, length, longest, names.sentences, renamed)
