@@ -28,13 +28,15 @@ def test_name_says_model_and_size(name):
 @pytest.mark.parametrize("name", [name for name in ALL if name.startswith("tuned/")])
 def test_a_tuned_experiment_differs_from_the_paper_in_its_model_only(name):
     given = config(f"experiment={name}")
-    model = name.removeprefix("tuned/").removesuffix("_10k").removesuffix("_joint")
-    assert name.endswith("_10k") == (given["task"]["size"] == "10k")
-    assert ("_joint" in name) == (given["protocol"] == "joint")
+    stem = name.removeprefix("tuned/")
+    model = max((model for model in MODELS if f"{stem}_".startswith(f"{model}_")), key=len)
+    assert stem.endswith("_10k") == (given["task"]["size"] == "10k")
+    assert ("_joint" in stem) == (given["protocol"] == "joint")
+    assert ("_renamed" in stem) == given["task"]["rename"]
     papers = [config(f"experiment={paper}") for paper in EXPERIMENTS if NAME.fullmatch(paper)["model"] == model]
     papers = [paper | {"published": None, "model": None} for paper in papers]
     assert given["published"] is None  # what stands beside it are the figures of the model as it is
-    assert given | {"model": None} in papers
+    assert given | {"model": None, "task": given["task"] | {"rename": False}} in papers
     assert given["model"] not in [config(f"model={model}")["model"], *(paper["model"] for paper in papers)]
     assert given["model"]["_target_"].split(".")[2] == model
 
