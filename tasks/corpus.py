@@ -53,6 +53,28 @@ class Split:
         rest = (getattr(self, name)[here] for name in ("told", "question", "answer", "support", "task"))
         return Split(facts, begin, story, *rest)
 
+    def followed_by(self, other: "Split") -> "Split":
+        """Return the split of all stories of both, those of the other last."""
+
+        def together(name: str, empty: int) -> Tensor | None:
+            tables = [getattr(split, name) for split in (self, other)]
+            if tables[0] is None:
+                return None
+            width = max(table.shape[1] for table in tables)
+            pad = torch.nn.functional.pad
+            return torch.cat([pad(table, (0, width - table.shape[1]), value=empty) for table in tables])
+
+        def both(name: str, add: int = 0) -> Tensor:
+            return torch.cat([getattr(self, name), getattr(other, name) + add])
+
+        support = together("support", NONE)
+        assert support is not None
+        return Split(
+            both("facts"), torch.cat([self.begin[:-1], other.begin + len(self.facts)]),
+            both("story", len(self.lengths)), both("told"), both("question"), both("answer"), support, both("task"),
+            together("golds", PAD),
+        )  # fmt: skip
+
     def hold_out(self, share: float) -> tuple["Split", "Split"]:
         """Cut off the last stories, as many as hold nearest to `share` of the questions; return both parts."""
         questions = torch.bincount(self.story, minlength=len(self.begin) - 1)  # of each story

@@ -16,7 +16,7 @@ from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.training.batches import Blocks
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
-from zoo.training.module import Best, EnsembleTraining
+from zoo.training.module import Best, EnsembleTraining, Mean
 from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
 
 
@@ -42,7 +42,7 @@ def test_restart_k_is_the_single_run_with_its_seed(name, corpus):
     # 100 steps, with all that differs between restarts: shuffle, noise, clip, the end of the linear start
     recipe = Recipe(
         learning_rate=0.01, batch_size=12, epochs=6, anneal_every=2, clip=2.0, linear_start_epochs=4,
-        linear_start_patience=1, warmup_steps=25,
+        linear_start_patience=1, warmup_steps=25, average=0.9, l2=1e-4,
     )  # fmt: skip
     together = trained(name, corpus, [3, 4, 5], recipe)
     for k, seed in enumerate([3, 4, 5]):
@@ -284,6 +284,64 @@ def test_the_rate_of_a_warm_up_rises_from_step_to_step(optimizer, wish, corpus):
     shares = torch.stack(moved[4]) / torch.stack(moved[0])
     expected = torch.tensor([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])[:, None].expand(-1, 2)
     torch.testing.assert_close(shares, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_l2_is_part_of_the_mean_loss(optimizer, corpus):
+    """By hand: the gradient gets 2 l2 w for each question of the batch."""
+    recipe = Recipe(optimizer=optimizer, learning_rate=0.01, batch_size=16, epochs=1, clip=1e9, l2=0.01)
+    ensemble = Ensemble([build(config("model=memn2n", "model.dim=4")["model"], corpus.sizes, seed) for seed in (1, 2)])
+    (batch, *_) = training_batches(corpus, ensemble.network, [1, 2], recipe.batch_size)
+    training = EnsembleTraining(ensemble, recipe)
+    training.on_train_epoch_start()
+    start = ensemble.weights.detach().clone()
+    training.step(batch, training.configure_optimizers())
+    got = ensemble.weights.detach().clone()
+    with torch.no_grad():
+        ensemble.weights.copy_(start)
+    ensemble.differentiate(batch)
+    gradient = ensemble.weights.grad + 2 * 0.01 * 16 * start
+    if optimizer == "adam":
+        gradient = gradient / (gradient.abs() + 1e-8)  # its first step
+    torch.testing.assert_close(got, start - 0.01 * gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_the_mean_is_of_all_steps_alike_and_then_exponential(corpus):
+    steps = torch.randn(40, 2, 3)
+    mean = Mean(torch.zeros(2, 3), decay=0.9)
+    for number, weights in enumerate(steps, start=1):
+        mean.add(weights)
+        if number <= 10:
+            torch.testing.assert_close(mean.weights, steps[:number].mean(0))
+    expected = steps[:10].mean(0)
+    for weights in steps[10:]:
+        expected = 0.9 * expected + 0.1 * weights
+    torch.testing.assert_close(mean.weights, expected)
+    mean.begin_anew(torch.tensor([False, True]))
+    mean.add(steps[0])
+    torch.testing.assert_close(mean.weights[0], 0.9 * expected[0] + 0.1 * steps[0, 0])
+    torch.testing.assert_close(mean.weights[1], steps[0, 1])
+
+
+def test_the_mean_of_the_weights_is_validated_and_selected_and_trained_on_are_the_weights(corpus):
+    recipe = Recipe(learning_rate=0.01, batch_size=12, epochs=3, linear_start_epochs=2, linear_start_rate=0.01)
+    plain, averaged = (
+        trained("memn2n", corpus, [3, 4], dataclasses.replace(recipe, average=share)) for share in (0.0, 0.99)
+    )
+    assert averaged.ensemble.weights.equal(plain.ensemble.weights)  # as if there were no mean
+    assert averaged.train_loss_curve.equal(plain.train_loss_curve)
+    assert averaged.valid_loss_curve[:2].equal(plain.valid_loss_curve[:2])  # of the linear start there is none
+    assert not averaged.valid_loss_curve[2:].allclose(plain.valid_loss_curve[2:])
+    steps = 3 * 10  # of which the mean is the plain one
+    assert averaged.mean.steps.flatten().tolist() == [steps] * 2
+    for k, seed in enumerate((3, 4)):  # the mean's own figures
+        network = build(config("model=memn2n")["model"], corpus.sizes, seed).double()
+        whole = Ensemble([network])
+        with torch.no_grad():
+            whole.weights.copy_(averaged.mean.weights[k : k + 1])
+        batch = corpus.by_question(corpus.valid, torch.arange(len(corpus.valid)), network.window)
+        mean = sum(whole(batch)[1].values()) / len(corpus.valid)
+        assert float(averaged.valid_loss_curve[-1, k]) == pytest.approx(float(mean), rel=1e-5)
 
 
 def test_a_gradient_that_overflows_is_passed_over(corpus, monkeypatch):

@@ -16,6 +16,7 @@ from zoo.paths import PUBLISHED
 from zoo.records import Record, TaskFigures
 
 UNCOMMITTED, UNKNOWN = "uncommitted code", "unknown commit"  # marks
+REFIT = "trained once more, with the questions of validation"
 SIGNS = {"verified": "", "quoted": "‡", "recalled": "†"}  # behind a published figure: how it is known
 SIGNED = "‡: seen only where others quote the paper. †: known from memory of the paper only."
 NO_FIGURE = "–"
@@ -443,10 +444,13 @@ def titled(record: Record) -> str:
 
 
 def marks_of(record: Record) -> list[str]:
-    """Mark a figure that cannot be made again."""
+    """Mark a figure that cannot be made again, and one of networks that have learned more than others."""
+    marks = []
     if record.dirty or record.dirty is None:
-        return [UNCOMMITTED if record.dirty else UNKNOWN]
-    return []
+        marks.append(UNCOMMITTED if record.dirty else UNKNOWN)
+    if record.refit:
+        marks.append(REFIT)
+    return marks
 
 
 def data_named(record: Record) -> str:

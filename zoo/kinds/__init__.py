@@ -40,8 +40,18 @@ class Kind(Protocol):
     def evaluation_batches(self, corpus: Any, split: Any, network: MemoryNetwork) -> EvaluationBatches:
         """Cut a split, such as `corpus.valid`, into batches that are the same for all restarts."""
 
-    def figures(self, ensemble: Ensemble, corpus: Any, selected: int) -> dict:
-        """Test every restart, and take examples from the selected one; tensors and numbers only."""
+    def with_validation(self, corpus: Any) -> Any:
+        """Return the data with the questions of validation among those of training."""
+
+    def figures(self, ensemble: Ensemble, corpus: Any, selected: int, judged: Ensemble | None = None) -> dict:
+        """Test every restart, and take examples from the selected one; tensors and numbers only.
+
+        Args:
+            ensemble: is tested.
+            corpus: has the questions.
+            selected: of the restarts.
+            judged: the networks that validation has seen, if the ensemble has learned its questions since.
+        """
 
     def answers_alike(self, ensemble: Ensemble, corpus: Any, figures: dict) -> bool:
         """Tell whether a single network answers every test question as the selected restart did."""

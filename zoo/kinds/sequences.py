@@ -8,6 +8,7 @@ from torch import Tensor
 from tasks.algorithmic.task import FixedSequences, SequenceTask
 from tasks.batch import Sequences, Sizes, Widths
 from tasks.corpus import Data
+from tasks.errors import UserError
 from zoo.interface import MemoryNetwork, bits, wrong_bits
 from zoo.training.batches import EvaluationBatches, TrainingBatches
 from zoo.training.ensemble import Ensemble
@@ -61,8 +62,13 @@ def evaluation_batches(
     return EvaluationBatches(list(split))
 
 
+def with_validation(corpus: SequenceTask) -> SequenceTask:
+    """Refuse to: sequences of training are drawn without end."""
+    raise UserError("model.recipe.refit=true: expected false; sequences of training are drawn without end")
+
+
 @torch.inference_mode()
-def figures(ensemble: Ensemble, corpus: SequenceTask, selected: int) -> dict:
+def figures(ensemble: Ensemble, corpus: SequenceTask, selected: int, judged: Ensemble | None = None) -> dict:
     """Compute bits and wrong bits per form, and the tape of the selected restart for one sequence of each form."""
     valid, test = corpus.valid, corpus.test
     forms = range(len(test.forms))

@@ -1,5 +1,6 @@
 """Questions about stories, as of task=babi: shuffled for training, answered with a word, scored in percent."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import cast
 
@@ -245,11 +246,23 @@ def predict(ensemble: Ensemble, batches: EvaluationBatches[Questions]) -> tuple[
     return torch.cat(answers, dim=1)[:, place], torch.cat(found, dim=1)[:, place] if found else None
 
 
-def figures(ensemble: Ensemble, corpus: Corpus, selected: int) -> dict:
+def with_validation(corpus: Corpus) -> Corpus:
+    """Return the data with the questions of validation among those of training."""
+    if corpus.renaming is not None:
+        raise UserError(
+            "model.recipe.refit=true: expected false where task.rename=true; the names of validation are not exchanged"
+        )
+    return dataclasses.replace(corpus, train=corpus.train.followed_by(corpus.valid))
+
+
+def figures(ensemble: Ensemble, corpus: Corpus, selected: int, judged: Ensemble | None = None) -> dict:
     """Compute errors per task, the answers behind them, and examples of the selected restart's attention."""
     splits = {part: split for part, split in corpus.splits.items() if part != "train"}
     predicted = {
-        part: predict(ensemble, evaluation_batches(corpus, split, ensemble.network)) for part, split in splits.items()
+        part: predict(
+            (judged or ensemble) if part == "valid" else ensemble, evaluation_batches(corpus, split, ensemble.network)
+        )
+        for part, split in splits.items()
     }
     errors, dialog_errors = {}, {}
     for part, split in splits.items():

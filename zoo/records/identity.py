@@ -32,8 +32,16 @@ NEUTRAL: dict[str, object] = {
     "model.recipe.anneal_by": 0.5,
     "model.recipe.mixed": False,
     "model.recipe.batched_by": "",
+    "model.recipe.l2": 0.0,
+    "model.recipe.average": 0.0,
+    "model.recipe.refit": False,
     "model.head_init": "stacked",
     "model.forget_bias": 0.0,
+    "model.sees_question": False,
+    "model.word_masks": False,
+    "model.answers_from": "question",
+    "model.dropped": 0.0,
+    "model.dropout_of": "dimensions",
     "task.rename": False,
 }
 

@@ -188,6 +188,11 @@ class Record(Checked):
         return str(self.settings["protocol"])
 
     @property
+    def refit(self) -> bool:
+        """Whether its networks have learned the questions of validation, too, after these had chosen."""
+        return bool(self.settings["model"].get("recipe", {}).get("refit"))
+
+    @property
     def renamed(self) -> bool:
         """Tell whether the names in the stories of training were exchanged for each other."""
         return bool(self.settings["task"].get("rename"))

@@ -88,6 +88,8 @@ def plan(config: dict, labels: dict) -> Plan:
     order = sorted(data.trainings, key=lambda training: -weights[training])
     corpora = {training: data.trainings[training] for training in order}
     packs = pack(corpora, networks, recipe.batch_size, config["trainer"]["together"], recipe.batched_by)
+    if recipe.refit:
+        check_refit(kind, data, packs)
     settings = records.settings_of(config, labels["experiment"], data, packs)
     identity = records.identity_of(settings, kind.RECORDED)
     title = f"{labels['model']}-{data.label}-{config['protocol']}"
@@ -95,6 +97,14 @@ def plan(config: dict, labels: dict) -> Plan:
         raise UserError(f"the name of a model or task holds a slash: {title}")
     config = config | {"run": {"name": title, "identity": identity}}
     return Plan(config, labels, data, recipe, settings, title, identity, facts, kind, family, weights, packs)
+
+
+def check_refit(kind: Kind, data: Data, packs: list[list[str]]) -> None:
+    """Refuse to train once more what cannot be."""
+    for corpus in data.trainings.values():
+        kind.with_validation(corpus)
+    if any(len(names) > 1 for names in packs):
+        raise UserError("model.recipe.refit=true: expected trainings that share no program; type trainer.together=1")
 
 
 def check(config: dict) -> None:

@@ -56,10 +56,41 @@ class Best(nn.Module):
         return min(range(len(error)), key=lambda k: (error[k], loss[k], k))
 
 
+class Mean(nn.Module):
+    """A mean of each restart's weights over the steps behind it: of all alike at first, then an exponential one.
+
+    Args:
+        weights: (R, P) of all restarts.
+        decay: what the exponential mean keeps of itself in a step.
+    """
+
+    weights: Tensor
+    steps: Tensor
+
+    def __init__(self, weights: Tensor, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("weights", weights.detach().clone())
+        self.register_buffer("steps", torch.zeros(len(weights), 1, dtype=torch.long))
+
+    def begin_anew(self, which: Tensor) -> None:
+        """Forget all steps of some restarts, (R,)."""
+        self.steps.masked_fill_(which[:, None], 0)
+
+    def add(self, weights: Tensor) -> None:
+        """Count the weights after another step."""
+        self.steps += 1
+        share = (1 / self.steps).clamp(min=1 - self.decay).to(weights)
+        self.weights.lerp_(weights.detach(), share)
+
+
 class EnsembleTraining(pl.LightningModule):
     """R restarts in training, of one task or of several.
 
     All that a killed run needs to go on as if nothing had happened is a parameter or a buffer of this module.
+
+    A training with a `model` repeats its course with other questions. Its schedule hears the errors of the model's
+    validation, and of each restart it keeps the epoch that the model has kept.
     """
 
     train_loss_curve: Tensor
@@ -68,12 +99,19 @@ class EnsembleTraining(pl.LightningModule):
     epochs: Tensor
     seconds: Tensor
 
-    def __init__(self, ensemble: Ensemble, recipe: Recipe, tasks: Sequence[str] = ("",)) -> None:
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        recipe: Recipe,
+        tasks: Sequence[str] = ("",),
+        model: "EnsembleTraining | None" = None,
+    ) -> None:
         """
         Args:
             ensemble: the restarts of each task, one task after another.
             recipe: how they are trained.
             tasks: prefixes of the restarts in the loggers, one per task.
+            model: a training that has ended, whose course this one repeats.
         """
         super().__init__()
         self.names = [f"{task}{k}" for task in tasks for k in range(len(ensemble) // len(tasks))]
@@ -82,10 +120,19 @@ class EnsembleTraining(pl.LightningModule):
         restarts = len(ensemble)
         self.schedule = Schedule(recipe, restarts, has_linear_start=ensemble.linear is not None)
         self.best = Best(ensemble.weights)
+        self.mean = Mean(ensemble.weights, recipe.average) if recipe.average else None
         for name in CURVES:  # a row an epoch; losses are means over questions
             self.register_buffer(f"{name}_curve", torch.full((recipe.all_epochs, restarts), torch.nan))
+        if model is not None:
+            for name in CURVES:
+                getattr(self, f"{name}_curve").copy_(getattr(model, f"{name}_curve"))
+        self.kept = None if model is None else model.best.epoch.clone()  # the epoch of each restart
         self.register_buffer("epochs", torch.zeros((), dtype=torch.long))  # that are behind it
         self.register_buffer("seconds", torch.zeros((), dtype=torch.float64))  # of training, over all attempts
+
+    @property
+    def most_epochs(self) -> int:
+        return self.recipe.all_epochs if self.kept is None else int(self.kept.max()) + 1
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         kind = OPTIMIZERS[self.recipe.optimizer]
@@ -100,6 +147,8 @@ class EnsembleTraining(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         if self.ensemble.linear is not None:
             self.ensemble.linear.copy_(self.schedule.linear)
+        if self.mean is not None:  # weights of the linear start are of another model
+            self.mean.begin_anew(self.schedule.linear | (self.schedule.epoch == 0))
         self._rates = self.schedule.rates()[:, None].to(self.ensemble.weights)
         self._clip = torch.tensor(self.recipe.clip)
         self._loss = torch.zeros(len(self.ensemble), device=self.device)
@@ -116,7 +165,13 @@ class EnsembleTraining(pl.LightningModule):
 
     def step(self, batch: Batch, optimizer: torch.optim.Optimizer) -> None:
         loss = self.ensemble.differentiate(batch)
+        weights = self.ensemble.weights
+        if self.recipe.l2:
+            assert weights.grad is not None
+            weights.grad.addcmul_(weights.detach(), batch.asked[:, None].to(weights), value=2 * self.recipe.l2)
         self._descend(optimizer)
+        if self.mean is not None:
+            self.mean.add(weights)
         self._loss += loss
         self._asked += batch.asked
 
@@ -146,11 +201,16 @@ class EnsembleTraining(pl.LightningModule):
                 weights.copy_(before.lerp(weights, rates))
 
     def on_validation_epoch_start(self) -> None:
+        if self.mean is not None:
+            self._trained = self.ensemble.weights.detach().clone()
+            self._replace(torch.where(self.schedule.linear[:, None], self._trained, self.mean.weights))
         self._evaluated = torch.zeros((), dtype=torch.long, device=self.device)
         self._valid_loss = torch.zeros(len(self.ensemble), device=self.device)
         self._valid_cost = torch.zeros(len(self.ensemble), device=self.device)
 
     def validation_step(self, batch: Batch) -> None:
+        if self.kept is not None:  # it has learned these questions
+            return
         answer, terms = self.ensemble(batch)
         # of a batch without questions, which evens out tasks of one program, nothing: not the weight decay either
         self._valid_loss += torch.where(batch.asked > 0, total(terms), 0.0)
@@ -158,15 +218,20 @@ class EnsembleTraining(pl.LightningModule):
         self._evaluated = self._evaluated + batch.asked  # of each network, where their tasks are not the same
 
     def on_validation_epoch_end(self) -> None:
-        loss, error = self._valid_loss / self._evaluated, self._valid_cost / self._evaluated
         epoch = self.current_epoch
         self.epochs.fill_(epoch + 1)
-        self._loss /= self._asked
-        self.train_loss_curve[epoch] = self._loss
-        self.valid_loss_curve[epoch], self.valid_error_curve[epoch] = loss, error
-        running = ~self.schedule.finished()
-        # nor is an epoch of the linear start eligible: the model of the paper has its softmax
-        self.best.update(self.ensemble.weights, error, loss, epoch, running & ~self.schedule.linear)
+        if self.kept is None:
+            self.train_loss_curve[epoch] = self._loss / self._asked
+            self.valid_loss_curve[epoch] = self._valid_loss / self._evaluated
+            self.valid_error_curve[epoch] = self._valid_cost / self._evaluated
+            # an epoch of the linear start is not eligible: the model of the paper has its softmax
+            eligible = ~self.schedule.finished() & ~self.schedule.linear
+        else:
+            eligible = self.kept.to(self.device) == epoch
+        loss, error = self.valid_loss_curve[epoch], self.valid_error_curve[epoch]
+        self.best.update(self.ensemble.weights, error, loss, epoch, eligible)
+        if self.mean is not None:
+            self._replace(self._trained)
         self.schedule.end_epoch(loss, error)
         if bool(self.schedule.finished().all()):
             self.trainer.should_stop = True
@@ -175,6 +240,10 @@ class EnsembleTraining(pl.LightningModule):
         self._since = now
         for logger in self.loggers:
             logger.log_metrics(self.metrics(epoch), step=epoch)
+
+    @torch.no_grad()
+    def _replace(self, weights: Tensor) -> None:
+        self.ensemble.weights.copy_(weights)
 
     def metrics(self, epoch: int) -> dict[str, float]:
         """The points of all curves at an epoch, by the names that loggers give them."""

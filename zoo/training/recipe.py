@@ -49,6 +49,10 @@ class Recipe:
     patience: int = 0
     perfect_epochs: int = 0  # epochs without a validation error, one after another, that end a restart; 0: they do not
     clip: float = 40.0  # largest norm of a restart's gradient
+    l2: float = 0.0  # weight of all squared weights in the mean loss; losses are told without it
+    # what a mean of the weights keeps of itself in each step, validated and tested in their place; 0: there is none
+    average: float = 0.0
+    refit: bool = False  # whether to train once more, with the questions of validation, to the epoch that it chose
     linear_start_epochs: int = 0  # at most; without softmax in the memory, not counted among `epochs`
     linear_start_rate: float = 0.005
     linear_start_patience: int = 0  # epochs without a better validation loss that end the linear start; 0: never
@@ -70,6 +74,8 @@ class Recipe:
             least = 1 if name in ("batch_size", "epochs", "anneal_every") else 0
             if value < least:
                 raise UserError(f"model.recipe.{name}={value}: expected at least {least}")
+            if name == "average" and value >= 1:
+                raise UserError(f"model.recipe.{name}={value}: expected less than 1")
         return cls(**given)
 
     @property

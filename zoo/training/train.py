@@ -62,14 +62,20 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
     options, figures = config["trainer"], {}
     with kernels.switched(options["kernels"]) as used:
         corpora = _fit(training, kind, config, corpora, seeds, folder / "last.ckpt", report)
+        again = None
+        if recipe.refit:
+            again = EnsembleTraining(Ensemble(networks()), recipe, model=training)
+            _fit_again(again, kind, config, corpora, seeds, folder / "refit.ckpt")
+            training.seconds += again.seconds
         # a pack's epochs are those of its last network; each training has an equal share of its time
         for number, (name, corpus) in enumerate(corpora.items()):
             mine = slice(number * len(seeds), (number + 1) * len(seeds))
+            ensembles = [Ensemble(networks()).to(training.device) for _ in range(2 if recipe.refit else 1)]
             figures[name] = {
                 "kernels": used and training.device.type == "cpu",
                 "sizes": list(sizes),
                 "seconds": float(training.seconds) / len(corpora),
-                **_test(training, Ensemble(networks()).to(training.device), mine, kind, corpus),
+                **_test(training, ensembles, mine, kind, corpus, again),
             }
             alone = Ensemble(networks()[:1]).to(training.device)
             figures[name]["half"] = _in_half(alone, figures[name], kind, corpus)
@@ -96,7 +102,7 @@ def _fit(
         trainer = pl.Trainer(
             accelerator=trainer_options["accelerator"],
             devices=1,
-            max_epochs=recipe.all_epochs,
+            max_epochs=training.most_epochs,
             logger=opened or False,
             plugins=[AtomicCheckpoints()],
             callbacks=[
@@ -120,6 +126,16 @@ def _fit(
         loggers.close(opened)
     training.to(device)
     return corpora
+
+
+def _fit_again(
+    training: EnsembleTraining, kind: Kind, config: dict, corpora: dict[str, Any], seeds: list[int], checkpoint: Path
+) -> None:
+    """Repeat a course with the questions of validation among those that are learned; nothing is told of it."""
+    if training.most_epochs:  # else no restart has an epoch to repeat
+        learned = {name: kind.with_validation(corpus) for name, corpus in corpora.items()}
+        silent = config | {"logger": {"targets": {}}}
+        _fit(training, kind, silent, learned, seeds, checkpoint, lambda name, state: None)
 
 
 def _logs(config: dict) -> Path:
@@ -152,15 +168,23 @@ def _in_half(alone: Ensemble, figures: dict, kind: Kind, corpus: Any) -> bool:
     return kind.answers_alike(alone, corpus, figures)
 
 
-def _test(training: EnsembleTraining, ensemble: Ensemble, mine: slice, kind: Kind, corpus: Any) -> dict:
+def _test(
+    training: EnsembleTraining,
+    ensembles: list[Ensemble],
+    mine: slice,
+    kind: Kind,
+    corpus: Any,
+    again: EnsembleTraining | None,
+) -> dict:
     """Read the test splits, once, with the best epoch of every restart.
 
     Args:
         training: of all networks of the pack.
-        ensemble: gets the weights of the networks that have learned the task.
+        ensembles: get the weights of the networks that have learned the task, those of each training one.
         mine: the places of these networks in the pack.
         kind: scores them.
         corpus: the task.
+        again: the training that has repeated the first with all questions, and is tested in its place.
     """
     best = training.best
     if bool((best.epoch[mine] < 0).all()):
@@ -168,12 +192,17 @@ def _test(training: EnsembleTraining, ensemble: Ensemble, mine: slice, kind: Kin
             f"after no epoch was the loss on validation a finite number, in any restart; type a smaller rate than "
             f"model.recipe.learning_rate={training.recipe.learning_rate}"
         )
-    with torch.no_grad():
-        ensemble.weights.copy_(best.weights[mine])
-        if ensemble.linear is not None:
-            ensemble.linear.fill_(False)
+    examples = int(training.epochs) * len(corpus.train)
+    if again is not None:
+        examples += int(again.epochs) * len(kind.with_validation(corpus).train)
+    for of, ensemble in zip([training] if again is None else [again, training], ensembles, strict=True):
+        with torch.no_grad():
+            ensemble.weights.copy_(of.best.weights[mine])
+            if ensemble.linear is not None:
+                ensemble.linear.fill_(False)
+    ensemble, *judged = ensembles
     epochs, selected = int(training.epochs), best.restart(mine)
-    return kind.figures(ensemble, corpus, selected) | {
+    return kind.figures(ensemble, corpus, selected, *judged) | {
         "selected": selected,
         "best_epoch": best.epoch[mine].cpu(),
         "curves": {
@@ -182,5 +211,5 @@ def _test(training: EnsembleTraining, ensemble: Ensemble, mine: slice, kind: Kin
         },
         "weights": ensemble.of(selected),
         "parameters": ensemble.weights.shape[1],
-        "examples": epochs * len(corpus.train) * len(ensemble),
+        "examples": examples * len(ensemble),
     }
