@@ -22,7 +22,7 @@ from zoo.training.ensemble import Ensemble
 
 WORDS, WORDS_A_SENTENCE, SENTENCES = 40, 6, 200  # of the vocabulary; different ones that stories are told with
 # what an axis is called among the options of a model
-OPTIONS = {"slots": ("memory_size", "slots"), "hops": ("hops", "passes", "reads", "layers")}
+OPTIONS = {"slots": ("memory_size", "slots"), "hops": ("hops", "passes", "reads", "layers", "steps")}
 
 
 class Scene(NamedTuple):
@@ -54,7 +54,7 @@ AXES = {
     ),
     "hops": Axis(
         (1, 2, 4, 8, 16, 32),
-        "Answering 32 questions about stories of 100 sentences; hops, passes, reads or layers.",
+        "Answering 32 questions about stories of 100 sentences; hops, passes, reads, layers or steps.",
         lambda x, _: Scene(False, 100, 32),
     ),
     "restarts": Axis(
@@ -96,6 +96,8 @@ def multiplications(name: str, network: MemoryNetwork, T: int, option: dict) -> 
         "wmn": lambda: 6 * T * J * d**2 + K * option["heads"] * T * d**2 + 2 * K**2 * option["relation"] ** 2,
         "ntm": lambda: T * ((8 * K - 4) * d**2 + network.heads * option["slots"] * option["width"]),
         "transformer": lambda: K * (T**2 * d + 8 * T * d**2),
+        "universal_transformer": lambda: K * T * (4 * d**2 + 2 * d * option["feed_forward"] + 2 * T * d),
+        "qrn": lambda: 2 * K * T * d**2,
         "lstm": lambda: 8 * T * J * d**2,
     }[name]()  # fmt: skip
 

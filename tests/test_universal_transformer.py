@@ -123,7 +123,9 @@ def test_one_step_is_a_layer_and_tied_steps_add_their_gradients(uneven):
     d = network.words.shape[1]
     s = torch.cat([network.write(features, batch), features[1][batch.question][:, None]], dim=1)
     seen = torch.cat([batch.stories != PAD, torch.ones(len(s), 1, dtype=torch.bool)], dim=1)
-    P = torch.tensor([reference.coordinate(i, d) for i in range(network.window + 1)], dtype=s.dtype)
+    P = torch.tensor(
+        [reference.coordinate(i, d) for i in (*range(batch.stories.shape[1]), network.index)], dtype=s.dtype
+    )
     for step, own in enumerate(copies):
         y = s + P + network.of_step[step] * d**0.5
         s, _ = transform(y, seen, Layer(network.gain[:2], network.shift[:2], *own), network.heads)
@@ -182,6 +184,7 @@ def test_options_that_do_not_fit(uneven):
     for options, said in (
         ({"dim": 10}, r"model.dim=10: expected a multiple of model.heads=4"),
         ({"dropout": 1.0}, r"model.dropout=1\.0: expected less than 1"),
+        ({"halting_prior": 0.0}, r"model.halting_prior=0\.0: expected a number between 0 and 1"),
         ({"halting": "never"}, r"model.halting=never: expected none or act or ponder"),
     ):
         with pytest.raises(ValueError, match=said):

@@ -33,7 +33,7 @@ def tell(network, story: list[list[int]], question: list[int], kept: list[list[T
     story = story[-network.window :]
     tokens = [encode(sentence, words, network.story_mask) for sentence in story]
     tokens.append(encode(question, words, network.question_mask))
-    places = [*range(len(story)), network.window]
+    places = [*range(len(story)), network.index]
     P = [torch.tensor(coordinate(place, d), dtype=words.dtype) for place in places]
     looks, scores, means = [], [], []
     out = [torch.zeros_like(x) for x in tokens]  # ACT: of each token

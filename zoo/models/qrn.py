@@ -5,11 +5,12 @@ Numbers of equations are the paper's.
 Symbols: x_t sentence, q_t the question as it stands at sentence t, z_t update gate, c_t candidate, r_t reset gate, h_t
 reduced question, K layers.
 Deviations:
-- What the authors' code does and the equations do not say is done: all layers and both directions share their weights; a
-  reset gate for each direction, none in the last layer; the update gate's bias stands beside a constant of -2.5, so that
+- What the authors' code does and the equations do not say is done: layers and directions share their weights; a reset
+  gate for each direction, and none in the last layer; a constant of -2.5 beside the bias of the update gate, so that
   gates begin nearly closed; L2 counts a matrix once for each layer that uses it.
-- Weights begin as in the paper, from normal distributions; in the code those of the gates and words are so much larger
-  that most gates begin open or closed at random (init: code).
+- Weights begin as in the paper, from normal distributions. In the code those of words and gates are so much larger that
+  most gates begin open or closed at random (init: code).
+- AdaGrad begins with nothing accumulated; that of the code, TensorFlow's, with 0.1.
 - Position encoding is half of that of MemN2N's authors' code, which is the formula of the paper but for terms of order
   1/d and 1/J.
 - The answer is one word of the vocabulary; the empty word scores 0.

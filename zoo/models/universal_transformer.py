@@ -9,13 +9,14 @@ Deviations:
 - The code's order is kept where the paper prints another: normalisation comes before a sublayer, and once more at the
   end; the coordinates of a step are learned. The code once had a convolution over neighbouring tokens as its second
   sublayer by default; here it is two maps.
-- Tokens that are not there are neither seen nor averaged; in the code they are not seen, yet part of the mean.
-- Dropout keeps or drops a dimension for all tokens of a question at once, as the code can do; inside of the attention and
-  between the two maps nothing is dropped.
-- No smoothing of labels.
-- 130 sentences at most for all tasks; 70 in the code but for task 3. The index of the question is that of the longest story.
+- Tokens that are not there are neither seen nor averaged. In the code they are not seen, yet part of the mean.
+- Dropout keeps or drops a dimension for all tokens of a question at once, as the code can do. Inside the attention, and
+  between the two maps, nothing is dropped.
+- No smoothing of labels. Batches of 32 questions, not 4,096, and a simpler course of the learning rate.
+- 130 sentences at most for all tasks; 70 in the code but for task 3. The index of the question is that
+  number; in the code it is the length of the task's longest story.
 - The empty word has no vector, and scores 0 as an answer.
-- PonderNet samples the step that answers; here all steps answer, each with its probability.
+- PonderNet's answer comes from a step that is drawn; here every step answers, each with its probability.
 """
 
 import math
@@ -86,14 +87,15 @@ class UniversalTransformer(MemoryNetwork):
     ) -> None:
         super().__init__()
         at_least(1, memory_size=memory_size, dim=dim, feed_forward=feed_forward, heads=heads, steps=steps)
-        at_least(0, halting_cost=halting_cost, halting_prior=halting_prior, dropout=dropout)
+        at_least(0, halting_cost=halting_cost, dropout=dropout)
         one_of(("none", "act", "ponder"), halting=halting)
-        for name, share in (("halting_prior", halting_prior), ("dropout", dropout)):
-            if share >= 1:
-                raise ValueError(f"model.{name}={share}: expected less than 1")
+        if dropout >= 1:
+            raise ValueError(f"model.dropout={dropout}: expected less than 1")
+        if not 0 < halting_prior < 1:
+            raise ValueError(f"model.halting_prior={halting_prior}: expected a number between 0 and 1")
         if dim % heads:
             raise ValueError(f"model.dim={dim}: expected a multiple of model.heads={heads}")
-        self.window = min(memory_size, story_length)
+        self.window, self.index = min(memory_size, story_length), memory_size  # the question's, for all tasks
         self.heads, self.steps, self.halting, self.dropout = heads, steps, halting, dropout
         self.halting_cost, self.halting_prior = halting_cost, halting_prior
 
@@ -137,8 +139,8 @@ class UniversalTransformer(MemoryNetwork):
         slots, d = batch.stories.shape[1], self.words.shape[1]
         s = torch.cat([memory, rows(features[1], batch.question)[:, None]], dim=1)
         seen = F.pad(batch.stories != PAD, (0, 1), value=True)
-        P = coordinates(self.window + 1, d, s)
-        P = torch.cat([P[:slots], P[-1:]])  # the question has the last index, whatever the batch
+        index = torch.arange(slots + 1, dtype=s.dtype, device=s.device)
+        P = coordinates(torch.where(index < slots, index, self.index), d)
         kept = None
         if batch.noise is not None:
             noise = batch.noise.to(s.dtype) / (1 - self.dropout)
@@ -180,9 +182,11 @@ class UniversalTransformer(MemoryNetwork):
     def respond(self, recall: Tensor) -> Tensor:
         """R: the answer; with `ponder` the log-probability of each word, whatever the step that answers."""
         if self.halting == "ponder":
-            scores = F.pad(recall[..., :-1] @ self.answers.T + self.b_answer, (1, 0))
-            return (recall[..., -1:] + scores.log_softmax(-1)).logsumexp(1)
-        return F.pad(recall @ self.answers.T + self.b_answer, (1, 0))
+            return (recall[..., -1:] + self.scores(recall[..., :-1]).log_softmax(-1)).logsumexp(1)
+        return self.scores(recall)
+
+    def scores(self, pooled: Tensor) -> Tensor:
+        return F.pad(pooled @ self.answers.T + self.b_answer, (1, 0))
 
     def learn(self, batch: Questions) -> dict[str, Tensor]:
         """The loss, and what halting adds to it.
@@ -194,10 +198,9 @@ class UniversalTransformer(MemoryNetwork):
         course = self.walk(self.write(features, batch), features, batch)
         recall, asked = self.recall(course), batch.answer != PAD
         if self.halting == "ponder":
-            log_p, steps = recall[..., -1], self.steps
-            scores = F.pad(recall[..., :-1] @ self.answers.T + self.b_answer, (1, 0))
-            answers = batch.answer[:, None].expand(-1, steps)
-            of_each = F.cross_entropy(scores.transpose(1, 2), answers, ignore_index=PAD, reduction="none")
+            log_p, answers = recall[..., -1], batch.answer[:, None].expand(-1, self.steps)
+            scores = self.scores(recall[..., :-1]).transpose(1, 2)
+            of_each = F.cross_entropy(scores, answers, ignore_index=PAD, reduction="none")
             prior = stops(torch.full_like(log_p, math.log(self.halting_prior / (1 - self.halting_prior))))
             cost = (log_p.exp() * (log_p - prior)).sum(-1)
             terms = {"answer": (log_p.exp() * of_each).sum()}
@@ -220,11 +223,11 @@ class UniversalTransformer(MemoryNetwork):
         return min(story_length, self.window) * self.words.shape[1]
 
 
-def coordinates(count: int, dim: int, like: Tensor) -> Tensor:
-    """Sinusoids of the index of each token, (count, d): sines, then cosines, of wavelengths from 2 pi to 20,000 pi."""
+def coordinates(index: Tensor, dim: int) -> Tensor:
+    """Sinusoids of indices, (n, d): sines, then cosines, of wavelengths from 2 pi to 20,000 pi."""
     half = -(-dim // 2)
-    waves = torch.arange(half, dtype=like.dtype, device=like.device) * (-math.log(10_000) / max(1, half - 1))
-    angle = torch.arange(count, dtype=like.dtype, device=like.device)[:, None] * waves.exp()
+    waves = torch.arange(half, dtype=index.dtype, device=index.device) * (-math.log(10_000) / max(1, half - 1))
+    angle = index[:, None] * waves.exp()
     return torch.cat([angle.sin(), angle.cos()], dim=1)[:, :dim]
 
 
@@ -252,6 +255,9 @@ def act_weights(p: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def stops(log_odds: Tensor) -> Tensor:
-    """Compute the log-probability that each step is the last, (..., K), from the log-odds to halt at it; the K-th is."""
+    """Compute the log-probability that each step is the last, (..., K), from the log-odds to halt at it.
+
+    At the K-th step halting is certain.
+    """
     goes_on = F.logsigmoid(-log_odds[..., :-1]).cumsum(-1)
     return F.pad(goes_on, (1, 0)) + F.pad(F.logsigmoid(log_odds[..., :-1]), (0, 1))

@@ -24,9 +24,7 @@ class Layer(NamedTuple):
     b_2: Tensor  # (d,)
 
 
-def transform(
-    x: Tensor, seen: Tensor, layer: Layer, heads: int, kept: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def transform(x: Tensor, seen: Tensor, layer: Layer, heads: int, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """A layer: attention, then two maps; both read normalised tokens, and their output is added to the tokens.
 
     Args:

@@ -1,8 +1,8 @@
 """Query reduction: questions that sentences turn into easier ones, by recurrences without a loop over time.
 
-In h_t = a_t h_{t-1} + b_t from zero, b_i reaches h_t shrunk by all a_j, i < j <= t. With a number a_t for all dimensions
-that is a product with a matrix of T by T. With a vector a_t it is a scan by doubling: after round k each place holds
-the last 2^k terms. A kernel has the loop.
+In h_t = a_t h_{t-1} + b_t from zero, b_i reaches h_t shrunk by all a_j, i < j <= t. Where a_t is one number for all
+dimensions, that is a product with a matrix of T by T. Where it is a vector, it is a scan by doubling: after round k
+each place holds the last 2^k terms. The kernel has the loop.
 """
 
 from typing import NamedTuple
