@@ -377,6 +377,26 @@ MUTANTS = (
         "test_transformer.py",
     ),
     Mutant(
+        "model-universal-transformer-remainder", "zoo/models/universal_transformer.py",
+        "rest = torch.where(stop, 1 - spent, 0.0)", "rest = torch.where(stop, of_step, 0.0)",
+        "test_universal_transformer.py",
+    ),
+    Mutant(
+        "model-universal-transformer-prior", "zoo/models/universal_transformer.py",
+        "(log_p.exp() * (log_p - prior))", "(log_p.exp() * (prior - log_p))",
+        "test_universal_transformer.py",
+    ),
+    Mutant(
+        "model-qrn-backwards", "zoo/parts/queries.py",
+        "scan_back(keep, backwards * new)", "scan(keep, backwards * new)",
+        "test_qrn.py",
+    ),
+    Mutant(
+        "model-qrn-closed", "zoo/models/qrn.py",
+        "CLOSED = -2.5", "CLOSED = 2.5",
+        "test_qrn.py",
+    ),
+    Mutant(
         "model-memnn-margin", "zoo/models/memnn.py",
         "costs = (self.margin - wins).relu()", "costs = (-wins).relu()",
         "test_memnn.py",
