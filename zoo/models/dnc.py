@@ -1,0 +1,378 @@
+"""Differentiable neural computer.
+
+Paper: Graves et al., 2016, "Hybrid computing using a neural network with dynamic external memory" (Nature 538,
+nature20101), with the authors' code, and, for bAbI, Franke, Niehues and Waibel, 2018, "Robust and Scalable
+Differentiable Neural Computer for Question Answering" (arXiv:1807.02658), with theirs. Equations bear no numbers there.
+Symbols: M memory of N rows of width W, u usage of the rows, w^w weighting of the write head, w^r of a read head, p
+precedence (how lately a row was written), L links (L_ij: row i was written next after row j), h controller output, a
+allocation, c look-up by content, psi what is retained, f free gates, g^a and g^w gates of allocation and of writing, pi
+modes of reading, e erase and v write vector, r what is read.
+What the authors' code does and the equations do not say is done: no gradient flows from usage into the weighting that
+was written with; usage is 1e-6 at least where rows are allocated; 1e-6 is added to squared lengths and to their product
+in the look-up; all of the state begins at zero, and the forget gate open.
+Of Franke et al. are `links=false` (rows are found by content only), `normalise` (layer norm of what the controller says
+to the memory, of its gates and of its cell) and `dropout` (of the controller's output on its way around the memory: to
+the answer and back to the controller). Their controller that also hears the story backwards is not, because a question
+would hear what was told after it.
+Deviations:
+- The controller is one layer, and nothing is clipped but the gradient, as a whole; Adam trains it, not RMSProp.
+- `DNC` hears stories sentence by sentence (a sum of word vectors with position encoding, as in MemN2N), and a question,
+  by a map of its own, in one step; the paper hears words. An answer is one word or one list, scored from the
+  controller's output and the reads of that step. Questions leave nothing in the memory that later questions see.
+- The mask of `dropout` is drawn once for a story, not for each step.
+- `SequenceDNC` reads the algorithmic tasks of the NTM's paper, for which the paper gives no settings.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from tasks.batch import Questions, Sequences
+from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least
+from zoo.parts.cells import rows
+from zoo.parts.encoders import position_encoding
+from zoo.parts.layers import normalise
+
+EPSILON = 1e-6
+
+
+class State(NamedTuple):
+    """All that the machine holds between two steps; without links, `precedence` and `links` hold nothing."""
+
+    h: Tensor  # (B, d) as it goes back to the controller and on to the answer
+    c: Tensor  # (B, d) the controller's cell
+    memory: Tensor  # (B, W, N) a row is a column here, so that the longer axis is the inner one, which is faster
+    usage: Tensor  # (B, N)
+    writing: Tensor  # (B, N)
+    precedence: Tensor  # (B, N)
+    links: Tensor  # (B, N, N)
+    reading: Tensor  # (B, R, N)
+    reads: Tensor  # (B, R, W)
+
+
+class Said(NamedTuple):
+    """What the controller says to the memory; `modes` holds nothing without links."""
+
+    read_keys: Tensor  # (..., R, W)
+    read_strengths: Tensor  # (..., R)
+    write_key: Tensor  # (..., 1, W)
+    write_strength: Tensor  # (..., 1)
+    erase: Tensor  # (..., W)
+    add: Tensor  # (..., W)
+    free: Tensor  # (..., R)
+    allocate: Tensor  # (..., 1)
+    write: Tensor  # (..., 1)
+    modes: Tensor  # (..., R, 3) backward, by content, forward
+
+
+class Machine(MemoryNetwork):
+    """An LSTM that writes to rows found by content or not in use, and reads rows by content or in order of writing.
+
+    The classes below say what it hears in a step, and what becomes of its output.
+
+    Args:
+        hears: width of the vectors that it hears.
+        slots: N.
+        width: W.
+        dim: d of the controller.
+        read_heads: R.
+        links: whether it remembers in which order rows were written.
+        normalise: whether layer norm stands where Franke et al. have it.
+    """
+
+    paper = Paper(
+        "Graves et al.",
+        2016,
+        "Hybrid computing using a neural network with dynamic external memory",
+        "https://www.nature.com/articles/nature20101",
+    )
+    memory = "dynamic"
+
+    def __init__(
+        self, hears: int, slots: int, width: int, dim: int, read_heads: int, links: bool, normalise: bool
+    ) -> None:
+        super().__init__()
+        at_least(1, slots=slots, width=width, dim=dim, read_heads=read_heads)
+        self.slots, self.width, self.dim, self.read_heads, self.links = slots, width, dim, read_heads, links
+        R, W = read_heads, width
+        self.sizes = [R * W, R, W, 1, W, W, R, 1, 1, 3 * R if links else 0]
+        self.W_x, self.W_r, self.U = uniform(4 * dim, hears), uniform(4 * dim, R * W), uniform(4 * dim, dim)
+        self.b = nn.Parameter(torch.cat([torch.zeros(dim), torch.ones(dim), torch.zeros(2 * dim)]))
+        self.W_said, self.b_said = uniform(sum(self.sizes), dim), nn.Parameter(torch.zeros(sum(self.sizes)))
+        self.gate_gain = nn.Parameter(torch.ones(4 * dim)) if normalise else None
+        self.cell_gain = nn.Parameter(torch.ones(dim)) if normalise else None
+        self.cell_shift = nn.Parameter(torch.zeros(dim)) if normalise else None
+        self.said_gain = nn.Parameter(torch.ones(sum(self.sizes))) if normalise else None
+        self.said_shift = nn.Parameter(torch.zeros(sum(self.sizes))) if normalise else None
+
+    def begin(self, count: int) -> State:
+        N, W, R, linked = self.slots, self.width, self.read_heads, self.slots if self.links else 0
+        shapes = (self.dim,), (self.dim,), (W, N), (N,), (N,), (linked,), (linked, linked), (R, N), (R, W)
+        return State(*(self.b.new_zeros(count, *shape) for shape in shapes))
+
+    def step(self, x: Tensor, kept: Tensor | None, state: State) -> State:
+        """Hear `x`, (B, 4d), write, then read.
+
+        Args:
+            x: the controller's input, without what comes from the state.
+            kept: (B, d) what dropout makes of the controller's output; None: it stays as it is.
+            state: after the step before.
+        """
+        h, c = self.control(x, state)
+        said = self.say(h)
+        usage = self.use(said.free, state)
+        by_content = look_up(said.write_key, said.write_strength, state.memory)[:, 0]
+        a = allocation(usage)
+        w = said.write * (said.allocate * a + (1 - said.allocate) * by_content)
+        M = state.memory * (1 - said.erase[:, :, None] * w[:, None]) + said.add[:, :, None] * w[:, None]
+        reading = look_up(said.read_keys, said.read_strengths, M)
+        p, L = state.precedence, state.links
+        if self.links:
+            L = link(w, p, L)
+            p = (1 - w.sum(-1, keepdim=True)) * p + w
+            backward, content, forward = said.modes.unbind(-1)
+            reading = (
+                backward[:, :, None] * (state.reading @ L)  # L^T w^r
+                + content[:, :, None] * reading
+                + forward[:, :, None] * (state.reading @ L.mT)  # L w^r
+            )
+        return State(h if kept is None else h * kept, c, M, usage, w, p, L, reading, reading @ M.mT)
+
+    def control(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        """Compute the output of the LSTM and its cell."""
+        x = x + state.reads.flatten(1) @ self.W_r.T + state.h @ self.U.T
+        x = x + self.b if self.gate_gain is None else normalise(x, self.gate_gain, self.b)
+        i, f, o, candidate = x.chunk(4, dim=-1)
+        c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(candidate)
+        shown = c
+        if self.cell_gain is not None and self.cell_shift is not None:
+            shown = normalise(c, self.cell_gain, self.cell_shift)
+        return torch.sigmoid(o) * torch.tanh(shown), c
+
+    def say(self, h: Tensor) -> Said:
+        """Compute keys, gates and vectors of the controller's output, (..., d)."""
+        xi = h @ self.W_said.T + self.b_said
+        if self.said_gain is not None and self.said_shift is not None:
+            xi = normalise(xi, self.said_gain, self.said_shift)
+        keys, strengths, key, strength, erase, add, free, allocate, write, modes = xi.split(self.sizes, dim=-1)
+        return Said(
+            keys.unflatten(-1, (self.read_heads, self.width)),
+            1 + F.softplus(strengths),
+            key[..., None, :],
+            1 + F.softplus(strength),
+            torch.sigmoid(erase),
+            add,
+            torch.sigmoid(free),
+            torch.sigmoid(allocate),
+            torch.sigmoid(write),
+            modes.unflatten(-1, (self.read_heads, -1)).softmax(dim=-1) if self.links else modes,
+        )
+
+    def use(self, free: Tensor, state: State) -> Tensor:
+        """Compute the usage of the rows: what was in use or was written to, and was not freed when it was read."""
+        retained = torch.ones_like(state.usage)  # psi
+        for f, w in zip(free.unbind(1), state.reading.unbind(1), strict=True):
+            retained = retained * (1 - f[:, None] * w)
+        written = state.writing.detach()
+        return (state.usage + written - state.usage * written) * retained
+
+    def run(
+        self, x: Tensor, heard: Tensor, kept: Tensor | None, state: State, asked: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
+        """Step after step: outputs, weightings of the read heads and of the write head, reads, (B, T, ...), and states.
+
+        Args:
+            x: (V, 4d) what can be heard.
+            heard: (B, T) the row of x that is heard in each step.
+            kept: (B, d) or None.
+            state: before the first step.
+            asked: (N,) after which steps states are asked for, each a number b T + t; none are kept if nobody asks.
+        """
+        states = []
+        for some in heard.unbind(1):
+            state = self.step(rows(x, some), kept, state)
+            states.append(state)
+        parts = dict(zip(State._fields, zip(*states, strict=True), strict=True))
+        h, reading, writing, reads = (torch.stack(parts[name], dim=1) for name in ("h", "reading", "writing", "reads"))
+        if len(asked):
+            every = (torch.stack(part, dim=1) for part in parts.values())
+            state = State(
+                *(rows(part.flatten(2).flatten(0, 1), asked).view(len(asked), *part.shape[2:]) for part in every)
+            )
+        return h, reading, writing, reads, state
+
+    def state_size(self, story_length: int) -> int:
+        """The rows of the memory, and their links; the controller and the weightings come on top."""
+        return self.slots * (self.width + (self.slots if self.links else 0))
+
+
+def look_up(keys: Tensor, strengths: Tensor, memory: Tensor) -> Tensor:
+    """Compute c = softmax(beta cos(k, M_i)) over the rows, (B, heads, N).
+
+    Args:
+        keys: (B, heads, W)
+        strengths: beta, (B, heads).
+        memory: (B, W, N)
+    """
+    lengths = ((memory * memory).sum(1, keepdim=True) + EPSILON).sqrt()
+    of_keys = ((keys * keys).sum(-1, keepdim=True) + EPSILON).sqrt()
+    return (strengths[:, :, None] * (keys @ memory) / (of_keys * lengths + EPSILON)).softmax(dim=-1)
+
+
+def allocation(usage: Tensor) -> Tensor:
+    """Compute a: the rows by rising usage, phi, each get (1 - u) of what is left of those before, (B, N)."""
+    u, phi = (EPSILON + (1 - EPSILON) * usage).sort(dim=-1, stable=True)
+    each = u.log()
+    a = (1 - u) * (each.cumsum(-1) - each).exp()  # the product of those before, whose gradient is fast under vmap
+    return torch.zeros_like(a).scatter(-1, phi, a)
+
+
+def link(w: Tensor, p: Tensor, links: Tensor) -> Tensor:
+    """Compute L_ij = (1 - w_i - w_j) L_ij + w_i p_j, (B, N, N), with nothing on the diagonal."""
+    off_diagonal = 1 - torch.eye(w.shape[1], dtype=w.dtype, device=w.device)
+    return off_diagonal * ((1 - w[:, :, None] - w[:, None]) * links + w[:, :, None] * p[:, None])
+
+
+class SequenceDNC(Machine, SequenceNetwork):
+    """The machine of the paper: a vector in, bits out, in every step.
+
+    Args:
+        inputs: width of the vectors of the task.
+        outputs: bits that it asks for.
+        slots: N.
+        width: W.
+        dim: d of the controller.
+        read_heads: R.
+        links: whether it remembers in which order rows were written.
+        normalise: whether layer norm stands where Franke et al. have it.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        slots: int = 32,
+        width: int = 20,
+        dim: int = 100,
+        read_heads: int = 1,
+        links: bool = True,
+        normalise: bool = False,
+    ) -> None:
+        super().__init__(inputs, slots, width, dim, read_heads, links, normalise)
+        self.answers = uniform(outputs, dim + read_heads * width)
+        self.b_answers = nn.Parameter(torch.zeros(outputs))
+
+    def encode(self, batch: Sequences) -> Tensor:
+        """I: the controller's input in every step, (B, T, 4d)."""
+        return batch.inputs @ self.W_x.T
+
+    def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """G: output, weightings and reads of every step, (B, T, ...); the memory itself is not kept."""
+        count, steps = features.shape[:2]
+        heard = torch.arange(count * steps, device=features.device).view(count, steps)
+        h, reading, writing, reads, _ = self.run(features.flatten(0, 1), heard, None, self.begin(count), heard[:0, 0])
+        return h, reading, writing, reads
+
+    def read(
+        self, memory: tuple[Tensor, Tensor, Tensor, Tensor], features: Tensor, batch: Sequences
+    ) -> tuple[Tensor, Tape]:
+        """O: the controller's output and the vectors that were read, in every step."""
+        h, reading, writing, reads = memory
+        return torch.cat([h, reads.flatten(2)], dim=-1), Tape(
+            reading, writing[:, :, None], reads.sum(2), self.say(h).add
+        )
+
+    def respond(self, recall: Tensor) -> Tensor:
+        """R: W_y h + W_r [r^1; ...; r^R], as one map."""
+        return recall @ self.answers.T + self.b_answers
+
+
+class DNC(Machine):
+    """A machine that hears a story, then a question.
+
+    Args:
+        vocabulary: V of the task.
+        sentence_length: words of its longest sentence.
+        story_length: sentences of its longest story.
+        slots: N.
+        width: W.
+        dim: d of the controller.
+        embedding: width of word vectors.
+        read_heads: R.
+        links: whether it remembers in which order rows were written.
+        normalise: whether layer norm stands where Franke et al. have it.
+        dropout: share of the controller's output that is left out on its way around the memory in training.
+    """
+
+    batched_by = "story"
+    traces = "writing"
+
+    def __init__(
+        self,
+        vocabulary: int,
+        sentence_length: int,
+        story_length: int,
+        slots: int = 64,
+        width: int = 32,
+        dim: int = 128,
+        embedding: int = 64,
+        read_heads: int = 4,
+        links: bool = False,
+        normalise: bool = True,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(embedding, slots, width, dim, read_heads, links, normalise)
+        at_least(1, embedding=embedding)
+        at_least(0, dropout=dropout)
+        if dropout >= 1:
+            raise ValueError(f"model.dropout={dropout}: expected less than 1")
+        self.window, self.dropout = story_length, dropout
+        self.words = nn.Parameter(torch.randn(vocabulary, embedding) * 0.1)
+        self.W_q = uniform(*self.W_x.shape)
+        self.answers = uniform(vocabulary - 1, dim + read_heads * width)
+
+    def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
+        """I: the controller's input for every distinct sentence and for every distinct question."""
+        sentences = position_encoding(batch.sentences, self.words)
+        return sentences @ self.W_x.T, sentences @ self.W_q.T
+
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[State, Tensor, Tensor | None]:
+        """G: all that the machine holds when each question is asked, where each sentence was written, (B, T, N), and
+        the mask of each story, (B, d)."""
+        count, length = batch.stories.shape
+        kept = None
+        if batch.noise is not None:  # a story has the mask of its first question
+            first = (batch.story == torch.arange(count, device=batch.story.device)[:, None]).int().argmax(1)
+            kept = rows(batch.noise, first)
+        asked = batch.story * length + batch.told.clamp(min=1) - 1
+        _, _, writing, _, state = self.run(features[0], batch.stories, kept, self.begin(count), asked)
+        return state, writing, kept
+
+    def read(
+        self, memory: tuple[State, Tensor, Tensor | None], features: tuple[Tensor, Tensor], batch: Questions
+    ) -> tuple[Tensor, Trace]:
+        """O: one more step, with the question; the controller's output and what it reads."""
+        state, writing, kept = memory
+        x = rows(features[1], batch.question)
+        after = self.step(x, None if kept is None else rows(kept, batch.story), state)
+        # what a sentence has written to the rows that are read
+        wrote = rows(writing.flatten(1), batch.story).view(-1, *writing.shape[1:])
+        heard = torch.arange(writing.shape[1], device=batch.told.device) < batch.told[:, None]
+        trace = torch.where(heard[:, None], after.reading @ wrote.mT, 0.0)
+        return torch.cat([after.h, after.reads.flatten(1)], dim=1), Trace(trace)
+
+    def respond(self, recall: Tensor) -> Tensor:
+        return F.pad(recall @ self.answers.T, (1, 0))
+
+    def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
+        """Draw what dropout multiplies the controller's output with, (N, d)."""
+        if not self.dropout:
+            return None
+        draws = torch.rand(len(told), self.dim, generator=generator, device=generator.device)
+        return ((draws >= self.dropout) / (1 - self.dropout)).to(told.device)
+
+
+def uniform(*shape: int) -> nn.Parameter:
+    return nn.Parameter((torch.rand(*shape) * 2 - 1) * shape[-1] ** -0.5)
