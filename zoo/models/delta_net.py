@@ -22,8 +22,8 @@ Deviations:
 - A story is heard whole, once; the authors draw questions, each with its last 70 sentences (130 in task 3, or joint).
   Batches hold stories of like length with all their questions.
 - The trace leaves out what sentences took away from what was read.
-- Adam for Nadam, as in another reimplementation; the rate is halved at given epochs, not when the validation loss
-  falls below 0.1.
+- Adam for Nadam, as in another reimplementation; the rate rises over the first 50 steps, where the authors' is a tenth,
+  and is halved at given epochs, not when the validation loss falls below 0.1.
 - `rule=delta` is no layer among others, as it is in language models: it takes the place of the rule of TPR-RNN, between
   the same sentences and the same hops.
 """
