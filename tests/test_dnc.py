@@ -1,12 +1,15 @@
 """Differentiable neural computer against its equations, in value and in gradient, and what holds of its parts."""
 
+from itertools import accumulate
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from tests.reference import dnc as reference
 from tests.reference.compare import compare
-from zoo.models.dnc import DNC, SequenceDNC, State, allocation
+from zoo.models.dnc import DNC, SequenceDNC, State
+from zoo.parts.linked import Said, allocation, sizes, use
 
 
 def small(uneven, **options) -> DNC:
@@ -78,18 +81,18 @@ def test_every_step_is_that_of_the_transcription():
     for heard in x:
         state = network.step((network.W_x @ heard)[None], None, state)
         slow.hear(network.W_x @ heard)
-        torch.testing.assert_close(state.usage[0], torch.stack(slow.usage))
-        torch.testing.assert_close(state.writing[0], torch.stack(slow.writing))
-        torch.testing.assert_close(state.memory[0].T, torch.stack(slow.rows))
-        torch.testing.assert_close(state.links[0], torch.stack([torch.stack(row) for row in slow.links]))
-        torch.testing.assert_close(state.precedence[0], torch.stack(slow.precedence))
-        torch.testing.assert_close(state.reading[0], torch.stack([torch.stack(w) for w in slow.reading]))
-        torch.testing.assert_close(state.reads[0], torch.stack(slow.reads))
+        torch.testing.assert_close(state.rows.usage[0], torch.stack(slow.usage))
+        torch.testing.assert_close(state.rows.writing[0], torch.stack(slow.writing))
+        torch.testing.assert_close(state.rows.memory[0].T, torch.stack(slow.rows))
+        torch.testing.assert_close(state.rows.links[0], torch.stack([torch.stack(row) for row in slow.links]))
+        torch.testing.assert_close(state.rows.precedence[0], torch.stack(slow.precedence))
+        torch.testing.assert_close(state.rows.reading[0], torch.stack([torch.stack(w) for w in slow.reading]))
+        torch.testing.assert_close(state.rows.reads[0], torch.stack(slow.reads))
 
 
 def test_weights_are_never_more_than_all():
-    for state in states(machine(std=3.0), 12):
-        tiny = 1e-9
+    tiny = 1e-9
+    for state in (state.rows for state in states(machine(std=3.0), 12)):
         assert (state.usage >= -tiny).all()
         assert (state.usage <= 1 + tiny).all()
         for weights in (state.writing, state.precedence, *state.reading.unbind(1)):
@@ -127,22 +130,13 @@ def hard(slots: int = 6, free: float = -40.0) -> SequenceDNC:
         d = network.dim
         network.b[:d], network.b[d : 2 * d], network.b[2 * d : 3 * d] = 40.0, -40.0, 40.0  # h = tanh(tanh(x)): no past
         network.W_x[3 * d : 3 * d + 3] = torch.eye(3)
-        starts = dict(zip(network_parts(network), torch.tensor([0, *network.sizes]).cumsum(0).tolist(), strict=False))
+        starts = dict(zip(Said._fields, [0, *accumulate(sizes(1, 3, links=True))], strict=False))
         network.W_said[starts["add"] : starts["add"] + 3, :3] = torch.eye(3)
         network.b_said[starts["erase"] : starts["erase"] + 3] = 40.0
         network.b_said[starts["allocate"]], network.b_said[starts["write"]] = 40.0, 40.0
         network.b_said[starts["free"]] = free
         network.b_said[starts["modes"] + 2] = 40.0
     return network
-
-
-def network_parts(network: SequenceDNC) -> tuple[str, ...]:
-    parts = (
-        "read_keys", "read_strengths", "write_key", "write_strength", "erase", "add", "free", "allocate", "write",
-        "modes",
-    )  # fmt: skip
-    assert len(parts) == len(network.sizes)
-    return parts
 
 
 def told(network: SequenceDNC, steps: int, state: State | None = None) -> list[State]:
@@ -156,23 +150,23 @@ def told(network: SequenceDNC, steps: int, state: State | None = None) -> list[S
 
 def test_every_step_writes_to_a_row_that_is_not_in_use():
     found = told(hard(), 6)
-    written = [int(state.writing.argmax()) for state in found]
+    written = [int(state.rows.writing.argmax()) for state in found]
     assert sorted(written) == [0, 1, 2, 3, 4, 5]
-    assert all(state.writing.max() > 0.99 for state in found)
+    assert all(state.rows.writing.max() > 0.99 for state in found)
     # what a row holds is what was told when it was written
     for step, row in enumerate(written):
         expected = torch.zeros(3, dtype=torch.double)
         expected[step % 3] = torch.tanh(torch.tanh(torch.tensor(1.0 + step)))
-        torch.testing.assert_close(found[-1].memory[0, :, row], expected, atol=1e-3, rtol=0)
+        torch.testing.assert_close(found[-1].rows.memory[0, :, row], expected, atol=1e-3, rtol=0)
 
 
 def test_links_read_rows_in_the_order_of_writing():
     network = hard()
     found = told(network, 5)
-    written = [int(state.writing.argmax()) for state in found]
+    written = [int(state.rows.writing.argmax()) for state in found]
     reading = F.one_hot(torch.tensor([[written[0]]]), network.slots).double()
     for row in written[1:]:
-        reading = reading @ found[-1].links.mT
+        reading = reading @ found[-1].rows.links.mT
         assert int(reading.argmax()) == row
         assert reading.max() > 0.98
 
@@ -181,16 +175,18 @@ def test_a_row_that_is_freed_is_written_next():
     network = hard(free=40.0)
     state = told(network, 5)[-1]
     row = 2
-    state = state._replace(reading=F.one_hot(torch.tensor([[row]]), network.slots).double())
-    assert int(network.step(network.b.new_zeros(1, 4 * network.dim), None, state).writing.argmax()) == row
+    read = F.one_hot(torch.tensor([[row]]), network.slots).double()
+    state = state._replace(rows=state.rows._replace(reading=read))
+    after = network.step(network.b.new_zeros(1, 4 * network.dim), None, state)
+    assert int(after.rows.writing.argmax()) == row
 
 
 def test_no_gradient_flows_from_usage_into_what_was_written_with():
-    network = machine()
-    state = states(network, 3)[-1]
-    writing = state.writing.detach().requires_grad_()
-    usage = network.use(torch.full((2, 2), 0.5, dtype=torch.double), state._replace(writing=writing))
-    assert not torch.autograd.grad(usage.sum(), writing, allow_unused=True)[0]
+    memory = states(machine(), 3)[-1].rows
+    writing = memory.writing.detach().requires_grad_()
+    usage = use(torch.full((2, 2), 0.5, dtype=torch.double, requires_grad=True), memory._replace(writing=writing))
+    assert usage.requires_grad
+    assert torch.autograd.grad(usage.sum(), writing, allow_unused=True)[0] is None
 
 
 def test_more_rows_at_test_copy_as_well():
@@ -198,8 +194,8 @@ def test_more_rows_at_test_copy_as_well():
     few, many = hard(slots=6), hard(slots=24)
     many.load_state_dict(few.state_dict())
     for one, other in zip(told(few, 5), told(many, 5), strict=True):
-        assert sorted(one.memory.abs().sum(1)[0].tolist())[-5:] == pytest.approx(
-            sorted(other.memory.abs().sum(1)[0].tolist())[-5:], abs=1e-3
+        assert sorted(one.rows.memory.abs().sum(1)[0].tolist())[-5:] == pytest.approx(
+            sorted(other.rows.memory.abs().sum(1)[0].tolist())[-5:], abs=1e-3
         )
 
 
@@ -208,6 +204,6 @@ def test_gradients_are_finite_from_an_empty_memory_and_after_many_saturated_step
     for steps in (1, 60):
         state = states(network, steps)[-1]
         gradients = torch.autograd.grad(
-            sum(part.sum() for part in state), list(network.parameters()), allow_unused=True
+            sum(part.sum() for part in (state.h, state.c, *state.rows)), list(network.parameters()), allow_unused=True
         )
         assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)

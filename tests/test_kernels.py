@@ -97,6 +97,8 @@ def test_kernels_are_the_plain_form_at_odd_sizes(name: str, uneven: Corpus):
         ("entnet", ["model.keys=tied"]),
         ("dmn", ["model.episode=gru", "model.hears=sentences"]),
         ("ntm", ["model.controller=feedforward"]),
+        ("dnc", ["model.links=true", "model.slots=5", "model.width=3", "model.normalise=false"]),
+        ("dnc", ["model.links=true", "model.slots=19", "model.read_heads=1"]),
         ("qrn", ["model.gates=vector", "model.layers=3"]),
         ("qrn", ["model.layers=1"]),
         ("universal_transformer", ["model.halting=act", "model.dim=12", "model.steps=3"]),

@@ -34,37 +34,15 @@ from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at
 from zoo.parts.cells import rows
 from zoo.parts.encoders import position_encoding
 from zoo.parts.layers import normalise
-
-EPSILON = 1e-6
+from zoo.parts.linked import Rows, heard, sizes, turn
 
 
 class State(NamedTuple):
-    """All that the machine holds between two steps; without links, `precedence` and `links` hold nothing."""
+    """All that a machine holds between two steps."""
 
-    h: Tensor  # (B, d) as it goes back to the controller and on to the answer
+    h: Tensor  # (B, d) the controller's output as it goes back to it and on to the answer
     c: Tensor  # (B, d) the controller's cell
-    memory: Tensor  # (B, W, N) a row is a column here, so that the longer axis is the inner one, which is faster
-    usage: Tensor  # (B, N)
-    writing: Tensor  # (B, N)
-    precedence: Tensor  # (B, N)
-    links: Tensor  # (B, N, N)
-    reading: Tensor  # (B, R, N)
-    reads: Tensor  # (B, R, W)
-
-
-class Said(NamedTuple):
-    """What the controller says to the memory; `modes` holds nothing without links."""
-
-    read_keys: Tensor  # (..., R, W)
-    read_strengths: Tensor  # (..., R)
-    write_key: Tensor  # (..., 1, W)
-    write_strength: Tensor  # (..., 1)
-    erase: Tensor  # (..., W)
-    add: Tensor  # (..., W)
-    free: Tensor  # (..., R)
-    allocate: Tensor  # (..., 1)
-    write: Tensor  # (..., 1)
-    modes: Tensor  # (..., R, 3) backward, by content, forward
+    rows: Rows
 
 
 class Machine(MemoryNetwork):
@@ -96,21 +74,22 @@ class Machine(MemoryNetwork):
         super().__init__()
         at_least(1, slots=slots, width=width, dim=dim, read_heads=read_heads)
         self.slots, self.width, self.dim, self.read_heads, self.links = slots, width, dim, read_heads, links
-        R, W = read_heads, width
-        self.sizes = [R * W, R, W, 1, W, W, R, 1, 1, 3 * R if links else 0]
-        self.W_x, self.W_r, self.U = uniform(4 * dim, hears), uniform(4 * dim, R * W), uniform(4 * dim, dim)
+        said = sum(sizes(read_heads, width, links))
+        self.W_x, self.W_r = uniform(4 * dim, hears), uniform(4 * dim, read_heads * width)
+        self.U = uniform(4 * dim, dim)
         self.b = nn.Parameter(torch.cat([torch.zeros(dim), torch.ones(dim), torch.zeros(2 * dim)]))
-        self.W_said, self.b_said = uniform(sum(self.sizes), dim), nn.Parameter(torch.zeros(sum(self.sizes)))
+        self.W_said, self.b_said = uniform(said, dim), nn.Parameter(torch.zeros(said))
         self.gate_gain = nn.Parameter(torch.ones(4 * dim)) if normalise else None
         self.cell_gain = nn.Parameter(torch.ones(dim)) if normalise else None
         self.cell_shift = nn.Parameter(torch.zeros(dim)) if normalise else None
-        self.said_gain = nn.Parameter(torch.ones(sum(self.sizes))) if normalise else None
-        self.said_shift = nn.Parameter(torch.zeros(sum(self.sizes))) if normalise else None
+        self.said_gain = nn.Parameter(torch.ones(said)) if normalise else None
+        self.said_shift = nn.Parameter(torch.zeros(said)) if normalise else None
 
     def begin(self, count: int) -> State:
         N, W, R, linked = self.slots, self.width, self.read_heads, self.slots if self.links else 0
-        shapes = (self.dim,), (self.dim,), (W, N), (N,), (N,), (linked,), (linked, linked), (R, N), (R, W)
-        return State(*(self.b.new_zeros(count, *shape) for shape in shapes))
+        shapes = (W, N), (N,), (N,), (linked,), (linked, linked), (R, N), (R, W)
+        nothing = Rows(*(self.b.new_zeros(count, *shape) for shape in shapes))
+        return State(self.b.new_zeros(count, self.dim), self.b.new_zeros(count, self.dim), nothing)
 
     def step(self, x: Tensor, kept: Tensor | None, state: State) -> State:
         """Hear `x`, (B, 4d), write, then read.
@@ -121,28 +100,11 @@ class Machine(MemoryNetwork):
             state: after the step before.
         """
         h, c = self.control(x, state)
-        said = self.say(h)
-        usage = self.use(said.free, state)
-        by_content = look_up(said.write_key, said.write_strength, state.memory)[:, 0]
-        a = allocation(usage)
-        w = said.write * (said.allocate * a + (1 - said.allocate) * by_content)
-        M = state.memory * (1 - said.erase[:, :, None] * w[:, None]) + said.add[:, :, None] * w[:, None]
-        reading = look_up(said.read_keys, said.read_strengths, M)
-        p, L = state.precedence, state.links
-        if self.links:
-            L = link(w, p, L)
-            p = (1 - w.sum(-1, keepdim=True)) * p + w
-            backward, content, forward = said.modes.unbind(-1)
-            reading = (
-                backward[:, :, None] * (state.reading @ L)  # L^T w^r
-                + content[:, :, None] * reading
-                + forward[:, :, None] * (state.reading @ L.mT)  # L w^r
-            )
-        return State(h if kept is None else h * kept, c, M, usage, w, p, L, reading, reading @ M.mT)
+        return State(h if kept is None else h * kept, c, turn(self.say(h), state.rows))
 
     def control(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
         """Compute the output of the LSTM and its cell."""
-        x = x + state.reads.flatten(1) @ self.W_r.T + state.h @ self.U.T
+        x = x + state.rows.reads.flatten(1) @ self.W_r.T + state.h @ self.U.T
         x = x + self.b if self.gate_gain is None else normalise(x, self.gate_gain, self.b)
         i, f, o, candidate = x.chunk(4, dim=-1)
         c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(candidate)
@@ -151,88 +113,47 @@ class Machine(MemoryNetwork):
             shown = normalise(c, self.cell_gain, self.cell_shift)
         return torch.sigmoid(o) * torch.tanh(shown), c
 
-    def say(self, h: Tensor) -> Said:
-        """Compute keys, gates and vectors of the controller's output, (..., d)."""
+    def say(self, h: Tensor) -> Tensor:
+        """Compute xi, all that the controller says to the memory, (..., P), of its output."""
         xi = h @ self.W_said.T + self.b_said
-        if self.said_gain is not None and self.said_shift is not None:
-            xi = normalise(xi, self.said_gain, self.said_shift)
-        keys, strengths, key, strength, erase, add, free, allocate, write, modes = xi.split(self.sizes, dim=-1)
-        return Said(
-            keys.unflatten(-1, (self.read_heads, self.width)),
-            1 + F.softplus(strengths),
-            key[..., None, :],
-            1 + F.softplus(strength),
-            torch.sigmoid(erase),
-            add,
-            torch.sigmoid(free),
-            torch.sigmoid(allocate),
-            torch.sigmoid(write),
-            modes.unflatten(-1, (self.read_heads, -1)).softmax(dim=-1) if self.links else modes,
-        )
-
-    def use(self, free: Tensor, state: State) -> Tensor:
-        """Compute the usage of the rows: what was in use or was written to, and was not freed when it was read."""
-        retained = torch.ones_like(state.usage)  # psi
-        for f, w in zip(free.unbind(1), state.reading.unbind(1), strict=True):
-            retained = retained * (1 - f[:, None] * w)
-        written = state.writing.detach()
-        return (state.usage + written - state.usage * written) * retained
+        if self.said_gain is None or self.said_shift is None:
+            return xi
+        return normalise(xi, self.said_gain, self.said_shift)
 
     def run(
-        self, x: Tensor, heard: Tensor, kept: Tensor | None, state: State, asked: Tensor
+        self, x: Tensor, told: Tensor, kept: Tensor | None, state: State, asked: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
         """Step after step: outputs, weightings of the read heads and of the write head, reads, (B, T, ...), and states.
 
         Args:
             x: (V, 4d) what can be heard.
-            heard: (B, T) the row of x that is heard in each step.
+            told: (B, T) the row of x that is heard in each step.
             kept: (B, d) or None.
             state: before the first step.
             asked: (N,) after which steps states are asked for, each a number b T + t; none are kept if nobody asks.
         """
         states = []
-        for some in heard.unbind(1):
+        for some in told.unbind(1):
             state = self.step(rows(x, some), kept, state)
             states.append(state)
-        parts = dict(zip(State._fields, zip(*states, strict=True), strict=True))
-        h, reading, writing, reads = (torch.stack(parts[name], dim=1) for name in ("h", "reading", "writing", "reads"))
+
+        def after(*steps: Tensor) -> Tensor:
+            each = torch.stack(steps, dim=1)
+            return rows(each.flatten(2).flatten(0, 1), asked).view(len(asked), *each.shape[2:])
+
         if len(asked):
-            every = (torch.stack(part, dim=1) for part in parts.values())
-            state = State(
-                *(rows(part.flatten(2).flatten(0, 1), asked).view(len(asked), *part.shape[2:]) for part in every)
-            )
+            memory = Rows(*map(after, *(state.rows for state in states)))
+            state = State(after(*(state.h for state in states)), after(*(state.c for state in states)), memory)
+        outputs = (
+            torch.stack(each, dim=1)
+            for each in zip(*((s.h, s.rows.reading, s.rows.writing, s.rows.reads) for s in states), strict=True)
+        )
+        h, reading, writing, reads = outputs
         return h, reading, writing, reads, state
 
     def state_size(self, story_length: int) -> int:
         """The rows of the memory, and their links; the controller and the weightings come on top."""
         return self.slots * (self.width + (self.slots if self.links else 0))
-
-
-def look_up(keys: Tensor, strengths: Tensor, memory: Tensor) -> Tensor:
-    """Compute c = softmax(beta cos(k, M_i)) over the rows, (B, heads, N).
-
-    Args:
-        keys: (B, heads, W)
-        strengths: beta, (B, heads).
-        memory: (B, W, N)
-    """
-    lengths = ((memory * memory).sum(1, keepdim=True) + EPSILON).sqrt()
-    of_keys = ((keys * keys).sum(-1, keepdim=True) + EPSILON).sqrt()
-    return (strengths[:, :, None] * (keys @ memory) / (of_keys * lengths + EPSILON)).softmax(dim=-1)
-
-
-def allocation(usage: Tensor) -> Tensor:
-    """Compute a: the rows by rising usage, phi, each get (1 - u) of what is left of those before, (B, N)."""
-    u, phi = (EPSILON + (1 - EPSILON) * usage).sort(dim=-1, stable=True)
-    each = u.log()
-    a = (1 - u) * (each.cumsum(-1) - each).exp()  # the product of those before, whose gradient is fast under vmap
-    return torch.zeros_like(a).scatter(-1, phi, a)
-
-
-def link(w: Tensor, p: Tensor, links: Tensor) -> Tensor:
-    """Compute L_ij = (1 - w_i - w_j) L_ij + w_i p_j, (B, N, N), with nothing on the diagonal."""
-    off_diagonal = 1 - torch.eye(w.shape[1], dtype=w.dtype, device=w.device)
-    return off_diagonal * ((1 - w[:, :, None] - w[:, None]) * links + w[:, :, None] * p[:, None])
 
 
 class SequenceDNC(Machine, SequenceNetwork):
@@ -271,8 +192,8 @@ class SequenceDNC(Machine, SequenceNetwork):
     def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """G: output, weightings and reads of every step, (B, T, ...); the memory itself is not kept."""
         count, steps = features.shape[:2]
-        heard = torch.arange(count * steps, device=features.device).view(count, steps)
-        h, reading, writing, reads, _ = self.run(features.flatten(0, 1), heard, None, self.begin(count), heard[:0, 0])
+        told = torch.arange(count * steps, device=features.device).view(count, steps)
+        h, reading, writing, reads, _ = self.run(features.flatten(0, 1), told, None, self.begin(count), told[:0, 0])
         return h, reading, writing, reads
 
     def read(
@@ -281,7 +202,7 @@ class SequenceDNC(Machine, SequenceNetwork):
         """O: the controller's output and the vectors that were read, in every step."""
         h, reading, writing, reads = memory
         return torch.cat([h, reads.flatten(2)], dim=-1), Tape(
-            reading, writing[:, :, None], reads.sum(2), self.say(h).add
+            reading, writing[:, :, None], reads.sum(2), heard(self.say(h), self.read_heads, self.width).add
         )
 
     def respond(self, recall: Tensor) -> Tensor:
@@ -359,9 +280,9 @@ class DNC(Machine):
         after = self.step(x, None if kept is None else rows(kept, batch.story), state)
         # what a sentence has written to the rows that are read
         wrote = rows(writing.flatten(1), batch.story).view(-1, *writing.shape[1:])
-        heard = torch.arange(writing.shape[1], device=batch.told.device) < batch.told[:, None]
-        trace = torch.where(heard[:, None], after.reading @ wrote.mT, 0.0)
-        return torch.cat([after.h, after.reads.flatten(1)], dim=1), Trace(trace)
+        told = torch.arange(writing.shape[1], device=batch.told.device) < batch.told[:, None]
+        trace = torch.where(told[:, None], after.rows.reading @ wrote.mT, 0.0)
+        return torch.cat([after.h, after.rows.reads.flatten(1)], dim=1), Trace(trace)
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))
