@@ -187,7 +187,7 @@ def as_sequences(file: Path) -> None:
 
 
 def put_weights(
-    file: Path, networks: dict[str, dict[str, np.ndarray]], sizes=(10, 5, 5), words=("", "a"), unlearned=()
+    file: Path, networks: dict[str, dict[str, np.ndarray]], sizes=(10, 5, 5), words=("", "a"), unlearned=(), label="1k"
 ) -> Path:
     """Weights beside a record, as a run leaves them; `networks` has parameters by the names of trainings."""
     record = raw(file)
@@ -202,7 +202,7 @@ def put_weights(
         for name, parameters in networks.items()
     }  # fmt: skip
     about = About(
-        format=1, record=file.stem, label="1k", protocol="per_task", licence="of a test",
+        format=1, record=file.stem, label=label, protocol="per_task", licence="of a test",
         trainings={name: of.facts for name, of in trained.items()},
         **{name: record[name] for name in ("model", "experiment", "family", "source", "supervision", "settings")},
     )  # fmt: skip

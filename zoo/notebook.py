@@ -145,6 +145,7 @@ def train(*overrides: str, **options: Any) -> Run:
         options: by their names: model, task, experiment, restarts, seed, results_dir …; options of the task (ids, size,
             source …) and of the model (hops, dim …) need no prefix.
     """
+    from zoo.pretrained.load import IN_THIS_PROCESS
     from zoo.runs.plan import plan_of
     from zoo.runs.run import run
 
@@ -165,7 +166,7 @@ def train(*overrides: str, **options: Any) -> Run:
         typed = f"[{','.join(map(shown, value))}]" if isinstance(value, list | tuple | range) else shown(value)
         arguments.append(f"{'' if name in OPTIONS else places[0]}{name}={typed}")
     if not any(override.startswith("trainer.workers=") for override in overrides):
-        arguments.append("trainer.workers=1")  # others would import the script that calls this
+        arguments.append(IN_THIS_PROCESS)
     return Run(run(plan_of([*arguments, *overrides])))
 
 

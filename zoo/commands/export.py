@@ -1,9 +1,9 @@
 """zoo export RUN FOLDER [task=2] [results_dir=results] [--onnx]
 
 Write a trained network, or all networks of a run, into a folder that others can use: config.json, model.safetensors,
-README.md (a model card made from the record) and .eval_results, as a repository of the Hugging Face Hub has them. RUN is
-a file in results/runs, the beginning of its name, or its experiment. zoo.load(FOLDER) reads the folder, and zoo push
-FOLDER OWNER/NAME uploads it.
+README.md (a model card made from the record) and .eval_results, as a repository of the Hugging Face Hub has them.
+zoo.load(FOLDER) reads it, and zoo push FOLDER OWNER/NAME uploads it. RUN is a file in results/runs, the beginning of
+its name, or its experiment.
 
 With --onnx each network that reads stories is written as ONNX too, as TASK.onnx: story (sentences, words), told (1) and
 question (words) go in, as word ids; scores and attention come out.

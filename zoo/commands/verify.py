@@ -2,10 +2,11 @@
 
 Check every record, and end with status 1 if anything is wrong. Each record is held against its schema and its
 checksums, its identity against its settings, its errors against the stored predictions, the selected restart against
-validation, and the leaderboard against the records. Then `cells` trainings, drawn at random by `seed`, are made again
-and compared: to the bit on a machine that rounds alike, elsewhere within 2 points of the mean test error of all
-restarts. A machine rounds alike if processor, versions and all of `rounding` in the record agree; a record that does
-not say is held to 2 points. Only making a cell again finds a record whose predictions were forged with its errors.
+validation, and the leaderboard against the records. The test errors of the networks in results/weights are computed
+again, from the weights and the data, where the data are here. Then `cells` trainings, drawn at random by `seed`, are
+made again and compared: to the bit on a machine that rounds alike, elsewhere within 2 points of the mean test error of
+all restarts. A machine rounds alike if processor, versions and all of `rounding` in the record agree; a record that
+does not say is held to 2 points. Only making a cell again finds a record whose predictions were forged with its errors.
 cells=0 repeats none. Further name=value say where and how they are made, data_dir=FOLDER for example.
 
 What was verified, and when, goes to results/verified.csv, which the page shows.
@@ -28,11 +29,13 @@ from zoo.commands import Given, Grammar
 from zoo.commands.repeat import repeat
 from zoo.leaderboard.generate import check, write
 from zoo.leaderboard.provenance import read_verified
-from zoo.records import Record
+from zoo.records import Record, weights
 from zoo.records.record import Environment
+from zoo.runs.again import plan_again
 from zoo.runs.known import check_known
 
 GRAMMAR = Grammar(names=("results_dir", "cells", "seed"), passes_on=True)
+LEEWAY = 0.2  # points of a test error, or hundredths of many bits, that another rounding explains
 TOLERANCE = 2.0  # points of a restart's test error, where machines round differently
 
 
@@ -53,6 +56,10 @@ def main(given: Given) -> None:
     stale = check(folder)
     faults += [f"{name} does not follow from the records; zoo leaderboard makes it" for name in stale]
     print(f"{len(whole)} of {len(records.files(folder))} records agree with their predictions", file=sys.stderr)
+    for record in whole:
+        file = records.weights_of(record.file)
+        if file.exists():
+            faults += [f"{file.name}: {said}" for said in weights_differ(record, file, given.passed_on)]
     repeated = {}
     for record, task in drawn(whole, cells, seed):
         print(f"repeating {record.name}{f' task={task}' if task else ''}", file=sys.stderr)
@@ -80,6 +87,38 @@ def faults_of(record: Record) -> Iterator[str]:
     if record.name.split("-")[-2] != record.identity:
         yield "its name has another identity"
     yield from records.KINDS[record.kind].faults_of(record, arrays)
+
+
+def weights_differ(record: Record, file: Path, overrides: list[str], only: list[str] | None = None) -> list[str]:
+    """Say which test errors do not follow from the weights of a record.
+
+    Args:
+        record: names the errors.
+        file: the weights.
+        overrides: of the run, `data_dir=` for example.
+        only: trainings; None for all.
+    """
+    from zoo.kinds import kind_of
+    from zoo.pretrained.load import model_of
+    from zoo.training.ensemble import Ensemble
+
+    about, networks = weights.load(file, only)
+    ids = [int(training) for training in networks] if record.protocol == "per_task" else None
+    try:
+        corpora = plan_again(record, record.parts[0], overrides, ids, {}).data.trainings
+    except UserError as error:
+        print(f"{file.name} was not checked: {error}", file=sys.stderr)
+        return []
+    said = [] if about.record == record.name else [f"they are of {about.record}"]
+    for training, trained in networks.items():
+        corpus = corpora[training]
+        found = kind_of(corpus).errors(Ensemble([model_of(about, trained)]), corpus)
+        said += [
+            f"{part}: {trained.facts.test[part]:.2f} in the record, {now:.2f} by the weights"
+            for part, now in found.items()
+            if abs(now - trained.facts.test[part]) > LEEWAY * max(1.0, trained.facts.test[part] / 10)
+        ]
+    return said
 
 
 def drawn(whole: list[Record], cells: int, seed: int) -> list[tuple[Record, str | None]]:

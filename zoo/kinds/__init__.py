@@ -56,6 +56,9 @@ class Kind(Protocol):
     def answers_alike(self, ensemble: Ensemble, corpus: Any, figures: dict) -> bool:
         """Tell whether a single network answers every test question as the selected restart did."""
 
+    def errors(self, ensemble: Ensemble, corpus: Any) -> dict[str, float]:
+        """Compute the test error of a single network on each part of the test, as weights keep it."""
+
     def selected_figure(self, figures: dict) -> float:
         """Compute one number for the progress display, of the restart that validation selected."""
 

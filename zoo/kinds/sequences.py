@@ -109,6 +109,13 @@ def answers_alike(ensemble: Ensemble, corpus: SequenceTask, figures: dict) -> bo
     return False
 
 
+@torch.inference_mode()
+def errors(ensemble: Ensemble, corpus: SequenceTask) -> dict[str, float]:
+    """Compute the bits of a single network, per form."""
+    test = corpus.test
+    return {test.name(form): float(_costs(ensemble, test, [form])["bits"][0]) for form in range(len(test.forms))}
+
+
 def selected_figure(figures: dict) -> float:
     """Bits per sequence on validation."""
     return float(figures["valid"]["bits"][figures["selected"]])

@@ -312,6 +312,13 @@ def answers_alike(ensemble: Ensemble, corpus: Corpus, figures: dict) -> bool:
     )
 
 
+def errors(ensemble: Ensemble, corpus: Corpus) -> dict[str, float]:
+    """Compute the test error of a single network, per task, in percent."""
+    said, _ = predict(ensemble, evaluation_batches(corpus, corpus.test, ensemble.network))
+    of_tasks = _by_task(~corpus.test.right(said), corpus.test.task)
+    return {str(task): float(error[0]) for task, error in of_tasks.items()}
+
+
 def _ago(split: Split) -> Tensor:
     """Count the sentences since the oldest supporting fact of each question; 0 for a question without facts."""
     told = split.told[:, None]

@@ -89,7 +89,8 @@ def card(record: Record, about: About, networks: dict[str, Trained], parts: dict
         "## Figures",
         "",
         "On the test, which was read once, at the end. Validation has selected one of "
-        f"{plural(record.restarts, 'restart')}; its weights are here. With other test questions of this kind 95 % of the intervals would hold the true error.",
+        f"{plural(record.restarts, 'restart')}; its weights are here. An interval holds the error on all questions of "
+        "this kind with a probability of 95 %.",
         "",
         *figures(record, parts),
         "",

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -93,23 +93,18 @@ class Reply:
             places = np.sort(np.argsort(-most, kind="stable")[:SHOWN])
         return [self._look_at(int(place)) for place in places]
 
-    def __rich__(self) -> Table:
-        """A table for a terminal: a row per sentence, a column per hop, and the answer below."""
+    def __rich__(self) -> Group:
+        """For a terminal: a row per sentence, a column per hop, and the answer below."""
         hops = len(self.attention)
-        table = Table(
-            box=None, pad_edge=False, caption_justify="left", title_justify="left", title_style="dim",
-            title=TRACES[self.traces if hops else "nothing"], caption_style="",
-            caption=Text.assemble(
-                f"{self.question}?  ", (self.answer, "bold"), f"  {100 * self.probability:.1f} %"
-            ),
-        )  # fmt: skip
+        table = Table(box=None, pad_edge=False)
         table.add_column("story", overflow="fold")
         for hop in range(hops):
             table.add_column(f"{hop + 1}", justify="right", no_wrap=True)
         largest = self.attention.max(1) if hops and len(self.story) else np.ones(hops)
         for row in self.rows():
             table.add_row(Text(row.sentence), *map(cell, row.weights, largest))
-        return table
+        said = Text.assemble(f"{self.question}?  ", (self.answer, "bold"), f"  {100 * self.probability:.1f} %")
+        return Group(Text(TRACES[self.traces if hops else "nothing"], style="dim"), table, said)
 
     def __str__(self) -> str:
         console = Console(width=100, color_system=None, force_terminal=False)

@@ -20,7 +20,7 @@ from tasks.errors import UserError
 from tasks.files import write_atomically
 from zoo.records.record import Checked, Count, Name, Text, check_settings, check_text
 
-KEY = "memory_zoo"  # of the metadata
+KEY = "memory_zoo"  # of the metadata; one alone, since the library writes several in any order
 Part = Annotated[str, Field(pattern=r"^[\w= ./+-]{1,200}$")]  # of a test: a task, or a form of sequences
 LARGEST = 512 * 2**20  # bytes of a file
 CANDIDATES = "candidates."  # begins the names of tables that are no parameters
@@ -95,8 +95,8 @@ def save(file: Path, about: About, trained: dict[str, Trained]) -> None:
     for name, of in trained.items():
         tensors |= {f"{name}/{CANDIDATES}{key}": value for key, value in of.candidates.items()}
     tensors = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    said = about.model_dump_json()
-    data = as_bytes(tensors, {KEY: said, "sha256": _digest(said, tensors.items())})
+    said = about.model_dump(mode="json")
+    data = as_bytes(tensors, {KEY: json.dumps({"sha256": _digest(said, tensors.items()), "about": said})})
     write_atomically(file, lambda stream: stream.write(data))
 
 
@@ -112,8 +112,8 @@ def load(file: Path, trainings: Iterable[str] | None = None) -> tuple[About, dic
         found = _about(file, archive)
         names = list(archive.keys())
         tensors = {name: archive.get_tensor(name) for name in names}
-        metadata = archive.metadata()
-    if metadata.get("sha256") != _digest(metadata[KEY], sorted(tensors.items())):
+        said = json.loads(archive.metadata()[KEY])
+    if said.get("sha256") != _digest(said["about"], sorted(tensors.items())):
         raise UserError(f"{file} is damaged: its checksum is another one; restore it from git, or make it again")
     trained = {}
     for name in found.trainings if trainings is None else trainings:
@@ -134,11 +134,11 @@ def _opened(file: Path) -> Any:
 
 def _about(file: Path, archive: Any) -> About:
     try:
-        data = json.loads((archive.metadata() or {})[KEY])
+        data = json.loads((archive.metadata() or {})[KEY])["about"]
         check_text(data)
         found = About.model_validate(data)
         check_settings(found.settings)
-    except KeyError:
+    except (KeyError, TypeError):
         raise UserError(f"{file} holds no networks of the zoo: its metadata have no '{KEY}'") from None
     except ValidationError as error:
         first = error.errors()[0]
@@ -150,8 +150,8 @@ def _about(file: Path, archive: Any) -> About:
     return found
 
 
-def _digest(said: str, tensors: Iterable[tuple[str, np.ndarray]]) -> str:
-    digest = hashlib.sha256(said.encode())
+def _digest(said: dict, tensors: Iterable[tuple[str, np.ndarray]]) -> str:
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for name, table in tensors:
         digest.update(f"\n{name} {table.dtype.str} {table.shape}\n".encode())
         digest.update(np.ascontiguousarray(table).tobytes())

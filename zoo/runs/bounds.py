@@ -1,6 +1,6 @@
 """Sizes that no run can have, refused before anything is allocated; memory is estimated from below."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tasks.errors import check_whole
 from tasks.machine import check_memory
@@ -9,6 +9,7 @@ from zoo.interface import MemoryNetwork
 # options that count layers, heads or rounds, all of which every batch goes through
 LAYERS = ("hops", "layers", "passes", "reads", "heads", "read_heads", "write_heads")
 MOST_LAYERS = 1000
+SMALL = 3000  # the sum of a network's sizes; its weights then fit anywhere
 NUMBER = 4  # bytes
 KEPT = 3  # copies of all weights: themselves, their gradient, those of the best epoch
 
@@ -18,6 +19,11 @@ def check_layers(model: Mapping) -> None:
     for name in LAYERS:
         if type(model.get(name)) is int and model[name] > MOST_LAYERS:
             check_whole(f"model.{name}", model[name], 1, MOST_LAYERS)
+
+
+def is_small(model: Mapping, sizes: Iterable[int]) -> bool:
+    """Tell from its numbers that a network is too small to need `check_networks`, which loads much of torch."""
+    return sum(value for value in model.values() if type(value) is int and value > 0) + sum(sizes) <= SMALL
 
 
 def check_networks(network: MemoryNetwork, restarts: int, batch_size: int) -> None:

@@ -1,0 +1,455 @@
+"""Trained networks taken home: loaded, asked, exported; and the names of `import zoo`."""
+
+import ast
+import inspect
+import json
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import zoo
+from tasks.errors import UserError
+from tests.configs import MODELS, ROOT
+from tests.records import put_weights
+from tests.runs import QUICK, made
+from zoo import notebook, records
+from zoo.__main__ import main
+from zoo.commands.weights import answers_otherwise, wanted
+from zoo.pretrained.network import Network
+from zoo.pretrained.picture import Picture
+from zoo.records import weights
+
+STORY = ["Mary took the milk.", "Mary went to the kitchen.", "John moved to the garden."]
+QUESTION = "Where is the milk?"
+
+
+@pytest.fixture(scope="module")
+def net() -> Network:
+    """A network that comes with the zoo."""
+    return zoo.load("memn2n", task=2, size="1k")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A run of three tasks, hardly trained."""
+    folder = tmp_path_factory.mktemp("home")
+    made(folder, *QUICK)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Path:
+    """The folder that `zoo export` writes of task 2."""
+    out = tmp_path_factory.mktemp("export") / "milk"
+    main(["export", "sukhbaatar2015_memn2n_babi_1k", str(out), "task=2", f"results_dir={ROOT / 'results'}"])
+    return out
+
+
+class TestReply:
+    def test_says_how_sure_it_is_and_what_else_it_thought_of(self, net):
+        reply = net.answer(STORY, QUESTION)
+        assert reply.answer == "kitchen"
+        assert reply.probability > 0.5
+        (first, p), *others = reply.ranking(4)
+        assert (first, p) == (reply.answer, reply.probability)
+        assert len(others) == 3
+        assert sum(p for _, p in reply.ranking(len(net.words))) == pytest.approx(1)
+
+    def test_says_where_it_looked_most_first(self, net):
+        reply = net.answer(STORY, QUESTION)
+        look, *others = reply.looked_at
+        assert (look.sentence, look.place) == ("mary took the milk", 0)
+        assert len(look.weights) == len(reply.attention) == net.model.hops
+        assert all(max(other.weights) <= max(look.weights) for other in others)
+
+    def test_prints_as_a_table(self, net):
+        head, columns, *rows, last = str(net.answer(STORY, QUESTION)).splitlines()
+        assert head == "share of the attention at each hop"
+        assert columns.split() == ["story", "1", "2", "3"]
+        assert [row.partition("   ")[0].strip() for row in rows] == [said.lower().strip(".") for said in STORY]
+        assert last.startswith("where is the milk?  kitchen  ")
+
+    def test_shows_as_a_heat_map_in_a_notebook(self, net):
+        html = net.answer(STORY, QUESTION)._repr_html_()
+        assert html.count("background:rgb(") == len(STORY) * net.model.hops
+        assert "<b>kitchen</b>" in html
+        assert "rgb(80,160,255)" in html  # the largest weight of a hop
+
+    def test_of_a_long_story_shows_the_sentences_that_it_looked_at(self, net):
+        memory = net.listen().tell(*["John moved to the garden."] * 200, *STORY)
+        reply = memory.ask(QUESTION)
+        assert reply.looked_at[0].place == 200
+        assert len(reply.story) == net.model.window  # it sees its window
+        assert len(reply.rows()) <= 60
+
+    def test_is_drawn_beside_others(self, net, tmp_path):
+        reply = net.answer(STORY, QUESTION)
+        picture = reply.plot(net.answer(STORY, "Where is Mary?"))
+        assert isinstance(picture, Picture)
+        assert picture._repr_svg_().count(">memn2n<") == 2
+        assert picture.save(tmp_path / "a.svg").read_text() == picture
+
+    def test_shows_that_a_model_looks_nowhere(self, folder, tmp_path):
+        made(tmp_path, *[word.replace("memn2n", "lstm").replace("model.dim=6", "model.dim=4") for word in QUICK])
+        reply = zoo.load("lstm", task=1, results_dir=str(tmp_path / "results")).answer([STORY[2]], "Where is John?")
+        assert reply.looked_at == []
+        assert "does not say where it looks" in str(reply)
+        assert "does not say where it looks" in reply._repr_html_()
+
+
+class TestMemory:
+    def test_may_be_asked_at_any_time(self, net):
+        memory = net.listen().tell(*STORY)
+        assert memory.ask(QUESTION).answer == "kitchen"
+        memory.tell("Mary went to the garden.", "John went to the office.")
+        assert memory.ask(QUESTION).answer == "garden"
+        assert len(memory) == 5
+
+    def test_takes_arrays_of_word_ids(self, net):
+        ids = np.stack([net.row(said) for said in STORY])
+        replies = [net.listen().tell(given).ask(question) for given, question in ((ids, net.row(QUESTION)),)]
+        replies.append(net.listen().tell(ids[:, :6].astype(np.int32)).ask(QUESTION))
+        assert {reply.probability for reply in replies} == {net.answer(STORY, QUESTION).probability}
+
+    @pytest.mark.parametrize(
+        ("tell", "said"),
+        [
+            ("Mary went to the kitschen.", "'kitschen' is no word of this task; did you mean 'kitchen'"),
+            ("Mary went to the kitchen and to the garden.", "'and' is no word of this task"),
+            ("Mary went to the kitchen to the garden.", "8 words: expected at most 6"),
+            (np.zeros((2, 9), np.int64), "expected whole numbers, .sentences, up to 6"),
+            (np.zeros((2, 3)), "an array of float64"),
+            (np.full((1, 3), 99), "word ids from 99 to 99: expected 0 to 33"),
+        ],
+    )
+    def test_says_what_it_does_not_understand(self, net, tell, said):
+        with pytest.raises(UserError, match=said):
+            net.listen().tell(tell)
+
+    def test_wants_a_story_before_a_question(self, net):
+        with pytest.raises(UserError, match="a question before any sentence"):
+            net.listen().ask(QUESTION)
+
+
+class TestLoad:
+    def test_gives_the_errors_of_the_record(self, official, tmp_path):
+        """Errors on the official test, from the weights that come with the zoo."""
+        from zoo.commands.verify import weights_differ
+
+        record = records.read(records.find("sukhbaatar2015_memn2n_babi_1k", ROOT / "results"))
+        file = records.weights_of(record.file)
+        assert weights_differ(record, file, [f"data_dir={official}"], only=["15", "20"]) == []
+        about, networks = weights.load(file)
+        networks["15"].weights["words"][:] = 0
+        weights.save(tmp_path / "other.safetensors", about, networks)
+        (said,) = weights_differ(record, tmp_path / "other.safetensors", [f"data_dir={official}"], only=["15", "20"])
+        assert said.startswith("15: ")
+
+    @pytest.mark.parametrize("name", ["memn2n", "default", "record", "file", "whole record", "folder"])
+    def test_finds_a_network_by_each_of_its_names(self, folder, tmp_path, name, monkeypatch):
+        monkeypatch.setattr("zoo.pretrained.find.IS_CHECKOUT", False)  # which has weights too
+        results = str(folder / "results")
+        (file,) = (folder / "results/runs").glob("*.json")
+        if name == "folder":
+            main(["export", file.stem, str(tmp_path / "out"), f"results_dir={results}"])
+        names = {
+            "memn2n": "memn2n", "default": "memn2n-60", "record": file.stem, "file": str(file),
+            "whole record": file.stem[:20], "folder": str(tmp_path / "out"),
+        }  # fmt: skip
+        found = zoo.load(names[name], task=6, results_dir=results)
+        assert (found.about.record, found.training) == (file.stem, "6")
+
+    def test_prefers_official_data_then_more_of_them_then_less_error(self, folder, tmp_path):
+        from tests.records import add
+
+        for number, (source, size, valid) in enumerate(
+            [("generated", "10k", 0.0), ("official", "1k", 0.0), ("official", "10k", 9.0), ("official", "10k", 4.0)]
+        ):
+            file = add(tmp_path, tasks=(1,), source=source, size=size, valid=valid, identity=f"{number}" * 10)
+            put_weights(file, {"1": {"words": np.zeros((2, 2), np.float32)}}, label=size)
+        from zoo.pretrained.load import choose
+
+        assert "-3333333333-" in choose("memn2n", "1", None, False, tmp_path).record
+        assert "-1111111111-" in choose("memn2n", "1", "1k", False, tmp_path).record
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({"name": "memn3n", "task": 1}, r"no network and no record has this name; did you mean 'memnn'"),
+            ({"name": "memn2n", "task": 7}, r"zoo.load\('memn2n', task=7\): there are .*60: 1, 2, 6"),
+            ({"name": "memn2n-60"}, r"give task=; there are 60: 1, 2, 6"),
+        ],
+    )
+    def test_a_mistake_gets_one_clear_sentence(self, folder, arguments, said, monkeypatch):
+        monkeypatch.setattr("zoo.pretrained.find.IS_CHECKOUT", False)
+        with pytest.raises(UserError, match=said) as caught:
+            zoo.load(**arguments, results_dir=str(folder / "results"))
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.slow
+    def test_makes_what_is_missing_only_when_asked(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("zoo.pretrained.find.IS_CHECKOUT", False)
+        file = made(tmp_path, *QUICK)
+        whole = records.weights_of(file).read_bytes()
+        records.weights_of(file).unlink()
+        results = str(tmp_path / "results")
+        with pytest.raises(UserError, match=rf"zoo weights {file.stem} task=2 makes them, or zoo.load\(…, make=True\)"):
+            zoo.load("memn2n", task=2, results_dir=results)
+        monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+        found = zoo.load("memn2n", task=2, make=True, results_dir=results)
+        assert found.about.record == file.stem
+        assert list(weights.load(records.weights_of(file))[1]) == ["2"]
+        main(["weights", file.stem, f"results_dir={results}", "trainer.workers=1"])
+        assert records.weights_of(file).read_bytes() == whole
+
+    def test_damaged_weights_are_refused(self, folder, tmp_path):
+        (file,) = (folder / "results/weights").glob("*.safetensors")
+        data = bytearray(file.read_bytes())
+        data[-5] ^= 64
+        damaged = tmp_path / "model.safetensors"
+        damaged.write_bytes(data)
+        with pytest.raises(UserError, match="is damaged: its checksum is another one"):
+            zoo.load(str(tmp_path), task=1)
+        damaged.write_bytes(data[:1000])
+        with pytest.raises(UserError, match="cannot be read as safetensors"):
+            zoo.load(str(tmp_path), task=1)
+
+    def test_what_weights_name_is_not_imported(self, folder, tmp_path):
+        (file,) = (folder / "results/weights").glob("*.safetensors")
+        about, networks = weights.load(file)
+        settings = about.settings | {"model": about.settings["model"] | {"_target_": "os.system"}}
+        weights.save(tmp_path / "model.safetensors", about.model_copy(update={"settings": settings}), networks)
+        with pytest.raises(UserError, match=r"os\.system, which no yaml in conf/model/ registers"):
+            zoo.load(str(tmp_path), task=1)
+
+    def test_weights_of_other_sizes_are_refused(self, folder, tmp_path):
+        (file,) = (folder / "results/weights").glob("*.safetensors")
+        about, networks = weights.load(file)
+        settings = about.settings | {"model": about.settings["model"] | {"dim": 7}}
+        weights.save(tmp_path / "model.safetensors", about.model_copy(update={"settings": settings}), networks)
+        with pytest.raises(UserError, match="do not fit MemN2N of its settings"):
+            zoo.load(str(tmp_path), task=1)
+
+
+class TestWeights:
+    def test_hold_names_settings_words_and_the_licence(self):
+        (file,) = (ROOT / "results/weights").glob("memn2n-1k-per_task-943a8d22ce-*.safetensors")
+        about, networks = weights.load(file)
+        record = records.read(ROOT / "results/runs" / f"{about.record}.json")
+        assert about.settings == record.settings
+        assert "CC BY" in about.licence
+        assert list(networks) == list(record.trainings)
+        for task, of in networks.items():
+            assert set(of.weights) == {"words", "times"}
+            assert of.facts.test == {task: record.tasks[task].error}
+            assert len(of.facts.words) == of.weights["words"].shape[1] == of.facts.sizes[0]
+
+    def test_twenty_networks_take_less_than_half_a_megabyte(self):
+        assert all(file.stat().st_size < 500_000 for file in (ROOT / "results/weights").glob("memn2n-1k-*"))
+
+    def test_all_of_them_are_few_enough_for_the_repository(self):
+        assert sum(file.stat().st_size for file in (ROOT / "results/weights").glob("*.safetensors")) < 60_000_000
+
+    def test_half_precision_only_where_no_answer_changes(self, tmp_path, corpus):
+        from tests.configs import config
+        from zoo.kinds import stories
+        from zoo.training.build import build
+        from zoo.training.ensemble import Ensemble
+
+        ensemble = Ensemble([build(config("model=memn2n")["model"], corpus.sizes, seed=1)])
+        figures = stories.figures(ensemble, corpus, 0) | {"selected": 0}
+        assert stories.answers_alike(ensemble, corpus, figures)
+        ensemble.set(0, {name: table.flip(0) for name, table in ensemble.of(0).items()})
+        assert not stories.answers_alike(ensemble, corpus, figures)
+
+    def test_the_list_names_each_model_once_per_size_and_protocol(self):
+        chosen = [record for record in wanted(ROOT / "results") if record.family == "babi"]
+        keys = [(record.model, record.label, record.protocol) for record in chosen]
+        assert len(set(keys)) == len(keys)
+        assert {record.model for record in chosen if record.label == "10k"} >= set(MODELS) - {"open_memnn"}
+
+    def test_networks_that_answer_otherwise_are_not_those_of_the_record(self, folder):
+        (file,) = (folder / "results/runs").glob("*.json")
+        record = records.read(file)
+        assert answers_otherwise(record, record, "2") == []
+        other = record.model_copy(deep=True)
+        other.tasks["2"].__dict__["selected"] = 1 - record.tasks["2"].selected
+        (said,) = answers_otherwise(record, other, "2")
+        assert "answers differ" in said
+
+
+class TestExport:
+    def test_is_loaded_again(self, exported, net):
+        assert zoo.load(str(exported)).answer(STORY, QUESTION).probability == net.answer(STORY, QUESTION).probability
+
+    def test_has_a_card_with_restarts_intervals_conditions_and_limits(self, exported):
+        card = (exported / "README.md").read_text()
+        assert card.startswith("---\nlicense: mit\n")
+        assert "| 2 | 11.20 | 9.39 to 13.31 | 9.83 | 1.32 |" in card
+        assert "Validation has selected one of 10 restarts" in card
+        assert "CC BY 3.0" in card
+        assert "33 words, sentences of at most 6: apple, back" in card
+
+    def test_has_results_as_the_hub_reads_them(self, exported):
+        import yaml
+
+        (entry,) = yaml.safe_load((exported / ".eval_results/babi.yaml").read_text())
+        assert entry["dataset"] == {"id": "facebook/babi_qa", "task_id": "en-1k-qa2"}
+        assert entry["value"] == 88.8
+        hub = pytest.importorskip("huggingface_hub", reason="pip install memory-zoo[hub]")
+        (parsed,) = hub.parse_eval_result_entries([entry])
+        assert parsed.task_id == "en-1k-qa2"
+
+    def test_has_a_configuration_for_people(self, exported):
+        config = json.loads((exported / "config.json").read_text())
+        assert config["trainings"]["2"]["words"][1] == zoo.load(str(exported)).words[1]
+
+    def test_is_not_pushed_without_a_token(self, exported, monkeypatch):
+        pytest.importorskip("huggingface_hub", reason="pip install memory-zoo[hub]")
+        monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+        with pytest.raises(SystemExit, match="no token of the Hugging Face Hub is set; type hf auth login"):
+            main(["push", str(exported), "me/milk"])
+
+    def test_is_pushed_and_pulled(self, exported, monkeypatch):
+        pytest.importorskip("huggingface_hub", reason="pip install memory-zoo[hub]")
+        done = []
+
+        class Api:
+            def create_repo(self, name, exist_ok):
+                done.append(name)
+
+            def upload_folder(self, repo_id, folder_path, commit_message):
+                done.append(sorted(file.name for file in folder_path.iterdir()))
+
+            def hf_hub_download(self, name, file):
+                return str(exported / file)
+
+        monkeypatch.setattr("zoo.pretrained.export.hub", Api)
+        monkeypatch.setattr("huggingface_hub.get_token", lambda: "secret")
+        main(["push", str(exported), "me/milk"])
+        assert done == ["me/milk", [".eval_results", "README.md", "config.json", "model.safetensors"]]
+        assert zoo.load("hub:me/milk").training == "2"
+
+    @pytest.mark.parametrize("arguments", [["export", "x"], ["push", "x", "y"], ["push", "nowhere", "me/milk"]])
+    def test_a_mistake_gets_one_clear_message(self, arguments):
+        with pytest.raises(SystemExit, match=r"expected a (run|folder) and|holds no model.safetensors"):
+            main(arguments)
+
+    def test_torch_hub_loads_it(self):
+        net = torch.hub.load(str(ROOT), "memn2n", source="local", task=2, size="1k")
+        assert net.answer(STORY, QUESTION).answer == "kitchen"
+        hubconf = torch.hub._import_module("hubconf", str(ROOT / "hubconf.py"))
+        assert {name for name in dir(hubconf) if not name.startswith("_")} == {"dependencies", *MODELS}
+
+
+class TestNames:
+    def test_import_zoo_costs_nothing_and_lists_load_no_torch(self):
+        code = (
+            "import sys, zoo\n"
+            "assert not {'torch', 'numpy', 'hydra', 'pydantic', 'rich'} & set(sys.modules)\n"
+            "assert zoo.list_models('memn*') == ['memn2n', 'memnn']\n"
+            "assert any(one.model == 'memn2n' for one in zoo.list_pretrained())\n"
+            "assert 'torch' not in sys.modules\n"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+    def test_each_has_a_docstring_and_types(self):
+        for name in zoo.__all__:
+            function = getattr(notebook, name, None) or zoo.load
+            assert inspect.getdoc(function).splitlines()[0].endswith(".")
+            hints = {part for part in function.__annotations__ if part != "return"}
+            assert hints == set(inspect.signature(function).parameters)
+            assert typing.TYPE_CHECKING or "return" in function.__annotations__
+        assert set(zoo.__all__) <= set(dir(zoo))
+
+    def test_an_unknown_name_is_an_attribute_error(self):
+        with pytest.raises(AttributeError, match="has no attribute 'laod'"):
+            zoo.laod  # noqa: B018
+
+    def test_creates_a_plain_module(self):
+        model = zoo.create("memn2n", vocabulary=20, sentence_length=6, story_length=10, hops=2)
+        assert isinstance(model, torch.nn.Module)
+        assert model.hops == 2
+        assert zoo.create("memn2n", vocabulary=20, sentence_length=6, story_length=10, seed=1).words.shape == (
+            4,
+            20,
+            20,
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({"name": "memn3n"}, "model=memn3n is not known; did you mean 'memnn'"),
+            ({"name": "memn2n"}, "vocabulary and sentence_length and story_length missing"),
+            (
+                {"name": "memn2n", "vocabulary": 9, "sentence_length": 3, "story_length": 4, "hop": 2},
+                "model.hop is not an option of MemN2N; did you mean 'hops'",
+            ),
+        ],
+    )
+    def test_what_cannot_be_created_is_refused_in_one_sentence(self, arguments, said):
+        with pytest.raises(UserError, match=said):
+            zoo.create(**arguments)
+
+    @pytest.mark.slow
+    def test_trains_and_gives_figures_as_tables(self, tmp_path):
+        pytest.importorskip("pandas", reason="pip install memory-zoo[pandas]")
+        run = zoo.train(
+            "trainer.max_epochs=3", model="memn2n", task="babi", ids=[1, 2], restarts=2, source="generated", size=60,
+            dim=6, logger="none", results_dir=str(tmp_path / "results"), cache_dir=str(tmp_path / "cache"),
+        )  # fmt: skip
+        assert run.record.settings["model"]["dim"] == 6
+        assert len(run.errors) == 4
+        assert list(run.errors.columns) == ["part", "restart", "valid", "test", "selected"]
+        assert run.errors[run.errors.selected].test.mean() == pytest.approx(run.error)
+        assert len(run.curves) == 2 * 2 * 3
+        assert run.load(2).training == "2"
+        with pytest.raises(UserError, match="'hop' is no option of this run; did you mean 'hops'"):
+            zoo.train(model="memn2n", task="babi", hop=2)
+
+    def test_reads_the_leaderboard_as_a_table(self):
+        pytest.importorskip("pandas", reason="pip install memory-zoo[pandas]")
+        table = zoo.leaderboard("babi", size="1k", results_dir=str(ROOT / "results"))
+        assert set(table["size"]) == {"1k"}
+        assert "memn2n" in set(table["model"])
+        with pytest.raises(UserError, match="has no sizes"):
+            zoo.leaderboard("dialog", size="1k", results_dir=str(ROOT / "results"))
+
+    def test_without_pandas_it_says_how_to_get_it(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pandas", None)
+        with pytest.raises(UserError, match=r"pip install memory-zoo\[pandas\]"):
+            zoo.leaderboard("babi", results_dir=str(ROOT / "results"))
+
+
+@pytest.mark.parametrize("name", ["ask_a_memory", "compare_memories"])
+def test_notebooks_run(name, monkeypatch, capsys):
+    """Each cell in its order, in one namespace; what a cell ends with is shown as a notebook shows it."""
+    monkeypatch.chdir(ROOT / "examples")
+    cells = json.loads((ROOT / f"examples/{name}.ipynb").read_text())["cells"]
+    namespace: dict = {}
+    shown = []
+    for cell in cells:
+        assert not cell.get("outputs")  # a notebook is kept without what it once printed
+        if cell["cell_type"] != "code":
+            continue
+        tree = ast.parse("".join(cell["source"]))
+        *first, last = tree.body
+        exec(compile(ast.Module(first, []), name, "exec"), namespace)
+        if isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), name, "eval"), namespace)
+            shown.append(value._repr_html_() if hasattr(value, "_repr_html_") else repr(value))
+        else:
+            exec(compile(ast.Module([last], []), name, "exec"), namespace)
+    printed = capsys.readouterr().out
+    if name == "ask_a_memory":
+        assert printed.startswith("kitchen\ngarden\n'kitschen' is no word of this task; did you mean 'kitchen'")
+        assert any("<table>" in text for text in shown)
+    else:
+        assert "memn2n" in shown[0]
+        assert "<svg" in str(namespace["replies"][0].plot(*namespace["replies"][1:]))
+        assert printed.count("without: ") == 6
