@@ -7,20 +7,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from tasks.batch import Sizes
-from tests.configs import ROOT, config
-from tests.records import add, put_weights, raw, rewrite
+from tests.configs import ROOT
+from tests.homes import network_of
+from tests.records import raw, rewrite
 from tests.tiny_babi import write_release
 from zoo import records
 from zoo.__main__ import main
 from zoo.commands import explain, help_of, parse
-from zoo.pretrained.load import load
-from zoo.pretrained.network import Network
 from zoo.pretrained.storyfile import asked
 from zoo.records import weights
 from zoo.runs.plan import plan_of
 from zoo.runs.run import run
-from zoo.training.build import build
 
 pytestmark = pytest.mark.slow  # all look at runs that are made for them
 
@@ -143,17 +140,6 @@ def test_weights_that_come_with_the_project_answer(capsys, monkeypatch):
     )
     explains("run=sukhbaatar2015_memn2n_babi_1k", "task=1", "story=-", f"results_dir={ROOT / 'results'}")
     assert "where is mary?  garden" in capsys.readouterr().out
-
-
-def network_of(folder: Path, model: str, words: list[str], unlearned: list[str], *options: str) -> Network:
-    """A network of a record, not trained at all."""
-    sizes = Sizes(len(words), 5, 2)
-    settings = config(f"model={model}", *options)["model"]
-    file = add(folder, tasks=(1,), model=model)
-    rewrite(file, raw(file) | {"settings": raw(file)["settings"] | {"model": settings}})
-    parameters = {name: of.detach().numpy() for name, of in build(settings, sizes, seed=1).named_parameters()}
-    put_weights(file, {"1": parameters}, sizes, words, [words.index(word) for word in unlearned])
-    return load(str(file), task=1)
 
 
 def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path):

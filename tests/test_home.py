@@ -15,6 +15,7 @@ import torch
 import zoo
 from tasks.errors import UserError
 from tests.configs import MODELS, ROOT
+from tests.homes import network_of
 from tests.records import put_weights
 from tests.runs import QUICK, made
 from zoo import notebook, records
@@ -130,6 +131,20 @@ class TestMemory:
     def test_says_what_it_does_not_understand(self, net, tell, said):
         with pytest.raises(UserError, match=said):
             net.listen().tell(tell)
+
+    def test_reads_an_unknown_word_where_the_model_can(self, tmp_path):
+        words = ["", "ada", "ran", "to", "the", "attic", "where", "is"]
+        network = network_of(tmp_path, "open_memnn", words, [])
+        with torch.no_grad():  # what was read last is the answer, if it matches
+            network.model.worth.copy_(torch.arange(6.0))
+        memory = network.listen().tell("Zoe ran to the attic.")
+        known = memory.ask("Where is Ada?").ranking(20)
+        reply = memory.ask("Where is Zoe?")
+        assert {word for word, _ in reply.ranking(20)} == {*words, "zoe"}
+        assert reply.answer in ("zoe", "the", "to", "ran", "attic")
+        assert dict(known)["zoe"] > dict(known)["ada"]  # which was not told
+        with pytest.raises(UserError, match="'w50' is no word of this task"):
+            network.listen().tell(*(f"W{number}." for number in range(1, 60)))
 
     def test_wants_a_story_before_a_question(self, net):
         with pytest.raises(UserError, match="a question before any sentence"):

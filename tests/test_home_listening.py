@@ -101,6 +101,21 @@ def test_kernels_change_nothing_in_a_story_told_at_once(model, option):
     torch.testing.assert_close(one.look(), other.look(), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("option", ["", "hashing=words", "match=features", "nonlinear=false"])
+@torch.inference_mode()
+def test_room_for_new_words_changes_no_answer(option):
+    network, sentences = network_of("open_memnn", option), story()
+    wider = network.room_for(3)
+    more = Listener(wider, SIZES.sentence_length, torch.arange(SIZES.vocabulary + 3) >= SIZES.vocabulary)
+    listener = listener_of(network)
+    more.tell(sentences)
+    listener.tell(sentences)
+    found, expected = more.ask(QUESTION), listener.ask(QUESTION)
+    torch.testing.assert_close(found.scores[: SIZES.vocabulary], expected.scores, rtol=1e-4, atol=1e-5)
+    assert (found.scores[SIZES.vocabulary :] == 0).all()
+    torch.testing.assert_close(found.look(), expected.look())
+
+
 def test_an_answer_stays_what_it_was_when_more_is_told():
     network, sentences = network_of("entnet"), story()
     listener = listener_of(network)

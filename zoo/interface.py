@@ -142,6 +142,12 @@ class MemoryNetwork(nn.Module, ABC):
         """R: a score for each candidate reply, (N, C)."""
         return score_candidates(recall, self.answer_words(), batch)
 
+    def room_for(self, words: int) -> "MemoryNetwork | None":
+        """Copy a trained network, with numbers for so many words that nobody has met, behind those of its vocabulary.
+
+        None if the model cannot read a word that it has not learned."""
+        return None
+
     @abstractmethod
     def state_size(self, story_length: int) -> int:
         """Numbers held in the memory of a story of `story_length` sentences."""

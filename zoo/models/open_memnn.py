@@ -19,6 +19,7 @@ Deviations: those of memnn.py, and:
   answer a question, each step of training draws one of them, and leaves the others out of the memory.
 """
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -101,6 +102,24 @@ class OpenMemNN(MemNN):
         if not time:
             del self.times
             self.register_buffer("times", torch.zeros(3, dim))
+
+    def room_for(self, words: int) -> "OpenMemNN | None":
+        """Section 3.5: a word that comes later is represented by its neighbours, and by its matches."""
+        if not self.unseen or self.hashing == "clusters":  # which begin from words of the vocabulary
+            return None
+        wider, V = copy.deepcopy(self), self.vocabulary
+
+        def widened(table: Tensor, *ends: int) -> nn.Parameter:
+            """Insert rows of zeros behind each of some parts of a table."""
+            parts = table.detach().tensor_split(ends, dim=-2)
+            return nn.Parameter(torch.cat([F.pad(part, (0, 0, 0, words)) for part in parts[:-1]] + [parts[-1]], dim=-2))
+
+        wider.vocabulary += words
+        wider.U = nn.ParameterList(widened(table, V) for table in self.U)
+        wider.answers = widened(self.answers, V - 1)
+        wider.contexts = None if self.contexts is None else widened(self.contexts, V, 2 * V)
+        wider.M = None if self.M is None else widened(self.M, V)
+        return wider
 
     def encode(self, batch: Questions) -> Features:
         """I: phi of every distinct sentence; the neighbours of a new word stand in its place."""

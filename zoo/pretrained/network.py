@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tasks.babi.text import words_of
@@ -17,6 +18,7 @@ from zoo.records.weights import About, Trained
 from zoo.training.packing import spoken_words
 
 KNOWN = 60  # words of a task that a message lists
+ROOM = 50  # new words that a network can be told, if it can read words that it has not learned
 
 
 class Network:
@@ -31,10 +33,12 @@ class Network:
 
     def __init__(self, model: MemoryNetwork, about: About, training: str, trained: Trained) -> None:
         self.model, self.about, self.training, self.trained = model, about, training, trained
-        self.words = trained.facts.words
+        self.words = list(trained.facts.words)
         self.sizes = Sizes(*trained.facts.sizes)
         self.unseen = torch.zeros(len(self.words), dtype=torch.bool)
         self.unseen[trained.facts.unlearned] = True
+        self._number = {word: number for number, word in enumerate(self.words)}
+        self._rows: dict[str, np.ndarray] = {}  # of sentences that were read
         tables = {name: torch.from_numpy(table).long() for name, table in trained.candidates.items()}
         self.candidates = Candidates(**tables) if tables else None
 
@@ -68,10 +72,16 @@ class Network:
         return memory.ask(question)
 
     def read(self, text: str) -> list[int]:
-        """Turn the words of a sentence into their numbers; an unknown word is refused with the nearest known one."""
+        """Turn the words of a sentence into their numbers.
+
+        An unknown word is read as one where the model can, and otherwise refused with the nearest known one.
+        """
         spoken = words_of(text)
         for word in spoken:
-            if word not in self._number:
+            if word not in self._number and len(self.words) < len(self.listener[1]):
+                self._number[word] = len(self.words)
+                self.words.append(word)
+            elif word not in self._number:
                 known = spoken_words(self.words)
                 listed = f"it has {', '.join(known)}" if len(known) <= KNOWN else f"it has {len(known):,} words"
                 raise UserError(f"'{word}' is no word of this task{nearest(word, known)} ({listed})")
@@ -84,12 +94,12 @@ class Network:
         return " ".join(self.words[word] for word in sentence.tolist() if word)
 
     @cached_property
-    def _number(self) -> dict[str, int]:
-        return {word: number for number, word in enumerate(self.words)}
-
-    @cached_property
-    def _rows(self) -> dict[str, np.ndarray]:
-        return {}
+    def listener(self) -> tuple[MemoryNetwork, Tensor]:
+        """The network that listens, with room for new words if it can read them, and which words are unseen."""
+        wider = self.model.room_for(ROOM)
+        if wider is None:
+            return self.model, self.unseen
+        return wider.eval().requires_grad_(False), F.pad(self.unseen, (0, ROOM), value=True)
 
     def row(self, text: str) -> np.ndarray:
         """Word ids of a sentence, (J,); texts that come again are read once."""
@@ -111,7 +121,8 @@ class Memory:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._listener = Listener(network.model, network.sizes.sentence_length, network.unseen, network.candidates)
+        model, unseen = network.listener
+        self._listener = Listener(model, network.sizes.sentence_length, unseen, network.candidates)
 
     def __len__(self) -> int:
         """The number of sentences that were told."""
@@ -154,9 +165,15 @@ def reply_of(network: Network, question: np.ndarray, found: Found, told: int) ->
         return [texts[row] for row in found.told.tolist()]
 
     return Reply(
-        network.name, network.text(torch.from_numpy(question)), network.answers, found.scores.numpy(), told, story,
-        lambda: found.look().numpy(), network.model.traces,
-    )  # fmt: skip
+        network.name,
+        network.text(torch.from_numpy(question)),
+        network.answers,
+        found.scores[: len(network.answers)].numpy(),  # without room for words that nobody has said
+        told,
+        story,
+        lambda: found.look().numpy(),
+        network.model.traces,
+    )
 
 
 def checked(sentences: np.ndarray, length: int, vocabulary: int) -> np.ndarray:
