@@ -18,6 +18,7 @@ from tests.forks import children, forked
 from tests.kills import make
 from zoo.training.module import EnsembleTraining
 
+COMPILING = "compiling"  # a training whose kernels are being compiled
 LONGEST = 5  # seconds
 ENDLESS = (
     "task=babi", "task.ids=[2]", "task.source=generated", "task.size=500", "task.generator.test=100", "logger=csv",
@@ -51,7 +52,8 @@ def seconds_to_end(model: str, folder: Path, cache: str, compiling: bool = False
         nonlocal told
         deadline = time.monotonic() + 100
         while not (folder / "begun").exists() or (compiling and not is_compiling(process)):
-            assert time.monotonic() < deadline, f"{model}: no training has begun"
+            gone = os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            assert not gone and time.monotonic() < deadline, f"{model}: {(folder / 'said').read_text()}"
             time.sleep(0.02)
         time.sleep(random.uniform(0, 1))
         told = time.monotonic()
@@ -71,12 +73,13 @@ def main(models: list[str]) -> int:
     home, slow = Path(tempfile.mkdtemp()), []
     cache = str(Path(os.environ.get("ZOO_CACHE", "~/.cache/memory-zoo")).expanduser())
     try:
-        for model in models or [*MODELS, "entnet, its kernels being compiled"]:
-            compiling = model not in MODELS
-            folder = home / model
-            where = str(folder / "compiled") if compiling else cache
-            seconds = seconds_to_end(model.partition(",")[0], folder, where, compiling)
-            print(f"{model:36} {seconds:5.1f} s", flush=True)
+        for number, model in enumerate(models or [*MODELS, COMPILING]):
+            folder = home / str(number)
+            if model == COMPILING:
+                seconds = seconds_to_end("entnet", folder, str(folder / "compiled"), compiling=True)
+            else:
+                seconds = seconds_to_end(model, folder, cache)
+            print(f"{model:12} {seconds:5.1f} s", flush=True)
             slow += [model] if seconds > LONGEST else []
     finally:
         shutil.rmtree(home)

@@ -100,6 +100,22 @@ def test_few_predictions_that_were_changed_are_found_where_rounding_agrees(resul
         check(results, cells=1)
 
 
+@pytest.mark.parametrize("name", ["vectors", "matrices", "threads", "instructions", "kernels", "processor", "torch"])
+def test_a_machine_rounds_alike_only_if_all_that_decides_it_agrees(results, name):
+    def another(record):
+        environment = record["environment"]
+        if name == "processor":
+            environment[name] = "another"
+        else:
+            environment["versions" if name == "torch" else "rounding"][name] = "another"
+
+    (file,) = (results / "runs").glob("*.json")
+    assert verify.rounds_alike(records.read(file))
+    assert not verify.rounds_alike(records.read(forge(results, another)))
+    older = forge(results, lambda record: record["environment"].pop("rounding"))
+    assert not verify.rounds_alike(records.read(older))
+
+
 def test_another_restart_than_validation_selects_is_found(results):
     def other(record):
         got = record["tasks"]["1"]

@@ -1,11 +1,13 @@
 """The program as people use it: in processes of its own, on the little world, killed and mistyped."""
 
+import errno
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from zoo.runs.compose import compose_config
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
 from zoo.runs.run import begun, show
-from zoo.runs.run import run as make
+from zoo.runs.run import run as run_plan
 from zoo.training.build import build
 from zoo.training.train import train
 
@@ -62,6 +64,9 @@ class TestRun:
             assert len(task["test_errors"]) == 2
             assert task["valid_errors"][task["selected"]] == min(task["valid_errors"])
         assert record["settings"]["restarts"] == 2
+        rounding = record["environment"]["rounding"]
+        assert rounding.keys() == {"vectors", "matrices", "threads", "instructions", "kernels"}
+        assert rounding["threads"] == "1"  # those of a worker
         assert record["overrides"] == ["model.dim=6", *PATIENT, "restarts=2", "trainer.max_epochs=20"]
         assert "task 1" in done.stdout
         assert "record:" in done.stdout
@@ -361,7 +366,7 @@ def test_models_are_no_longer_compiled(world, tmp_path):
     plan = plan_of(["model=memn2n", "task=babi", f"data_dir={world}", f"cache_dir={tmp_path}",
                     f"results_dir={tmp_path}", "trainer.compile=true"])  # fmt: skip
     with pytest.raises(UserError, match=r"no longer compiles models; leave trainer\.compile out"):
-        make(plan)
+        run_plan(plan)
 
 
 def test_memory_is_compared_with_that_of_the_machine(monkeypatch, tmp_path):
@@ -479,6 +484,7 @@ def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, cap
     model, task = {"_target_": "zoo.models.memn2n.MemN2N"}, {"_target_": "tasks.babi.task.load"}
     config = {"model": model, "task": task, "logger": {}}
     assert not begun(work, config)
+    assert not capsys.readouterr().err  # nothing was interrupted
     (work / "1").mkdir()
     monkeypatch.setattr(records, "commit_of_code", lambda results: {"commit": "another", "dirty": True})
     assert begun(work, config)
@@ -488,9 +494,40 @@ def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, cap
     assert not (work / "1").exists()
     assert "the code, or a version of a library, has changed" in capsys.readouterr().err
     (work / "1").mkdir()
-    (work / "code.txt").unlink()  # as where throwing the old work away was interrupted
+    (work / "code.txt").unlink()  # killed before it was written, or while the old work was thrown away
     assert not begun(work, config)
     assert not (work / "1").exists()
+    assert not capsys.readouterr().err  # no code has changed
+    (work / "1").mkdir()
+    (work / "code.txt").write_bytes(b"")
+    assert not begun(work, config)
+    assert not (work / "1").exists()
+    assert capsys.readouterr().err == f"{work / 'code.txt'} is damaged: the run begins anew\n"
+
+
+def test_a_results_dir_that_takes_no_files_is_named_before_anything_is_trained(tmp_path, monkeypatch):
+    quick = (*QUICK[:3], "task.source=generated", "task.size=50", f"cache_dir={tmp_path / 'cache'}")
+    plan = plan_of([*quick, "results_dir=later"])
+    monkeypatch.setattr("zoo.runs.run.train_all", lambda *given: pytest.fail("it was trained"))
+
+    def said(home: Path) -> str:
+        with pytest.raises(SystemExit) as stop, ends_with_message([]):
+            run_plan(plan._replace(config=plan.config | {"results_dir": str(home)}))
+        return str(stop.value)
+
+    where = "results_dir=, data_dir= and cache_dir= say where things lie"
+    (tmp_path / "a file").touch()
+    assert said(tmp_path / "a file/results").endswith(f": Not a directory; {where}")
+    assert said(Path("/proc/zoo")) == f"/proc/zoo/unfinished: no file can be made here; {where}"
+    for refusal in (errno.EROFS, errno.EACCES, errno.ENOSPC):  # root may write where modes forbid it
+
+        def refuse(*given: object, refusal: int = refusal, **also: object) -> None:
+            raise OSError(refusal, os.strerror(refusal), str(also["dir"]))
+
+        monkeypatch.setattr(tempfile, "mkstemp", refuse)
+        home = tmp_path / "results"
+        assert said(home).startswith(f"{home}/unfinished/{plan.title}-{plan.identity}")
+        assert said(home).endswith(f": {os.strerror(refusal)}; {where}")
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 """Libraries of C++ kernels, compiled at first use into the cache folder and loaded by ctypes."""
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from functools import cache
@@ -36,6 +38,20 @@ def _target(program: str) -> bytes:
     return subprocess.run(asked, capture_output=True, check=False).stdout
 
 
+def digest() -> str:
+    """Digest what decides how kernels round: their sources, compiler, flags, and the processor's instructions."""
+    program = compiler()
+    if program is None:
+        return "none"
+    return _key(program, [file for file in sorted(HERE.iterdir()) if file.suffix in (".h", ".cpp")])[:12]
+
+
+def _key(program: str, sources: list[Path]) -> str:
+    """Digest a compiler, with what it compiles."""
+    contents = [source.read_bytes() for source in sources]
+    return hashlib.sha256(b"\0".join([*contents, _target(program), " ".join(FLAGS).encode()])).hexdigest()[:20]
+
+
 @cache
 def library(name: str) -> ctypes.CDLL:
     """The library of `NAME.cpp`, compiled if no process has done it before.
@@ -45,8 +61,7 @@ def library(name: str) -> ctypes.CDLL:
     program = compiler()
     if program is None:
         raise UserError("kernels are compiled with a C++ compiler (package g++, say), which was not found")
-    sources = [(HERE / file).read_bytes() for file in ("common.h", f"{name}.cpp")]
-    key = hashlib.sha256(b"\0".join([*sources, _target(program), " ".join(FLAGS).encode()])).hexdigest()[:20]
+    key = _key(program, [HERE / "common.h", HERE / f"{name}.cpp"])
     file = cache_dir() / "kernels" / f"{name}-{key}.so"
     file.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(Path(f"{file}.lock"), wait=True):
@@ -66,12 +81,24 @@ def _compile(program: str, source: Path, file: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as scratch:
         made = Path(scratch) / file.name
-        done = subprocess.run(
-            [program, *FLAGS, "-o", str(made), str(source)], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            says = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
+        status, said = _run([program, *FLAGS, "-o", str(made), str(source)])
+        if status:
+            says = next((line for line in said.splitlines() if "error" in line), "no message")
             raise UserError(f"{program} could not compile the kernels of {source.name}: {says}")
         with made.open("ab") as stream:
             stream.write(hashlib.sha256(made.read_bytes()).digest())
         os.replace(made, file)
+
+
+def _run(command: list[str]) -> tuple[int, str]:
+    """Run a compiler, which ends with all that it has started if this process is told to end; return what it says."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        try:
+            said = running.communicate()[1]
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            raise
+    return running.returncode, said

@@ -34,18 +34,22 @@ def environment() -> dict:
 def rounding() -> dict[str, str]:
     """Name what decides rounding, beside the versions: on machines that agree in it, equal runs have equal figures.
 
-    The name of a processor is not enough: torch and its library of matrix products choose their instructions by what
-    the processor offers, which differs between machines that give it the same name.
+    The name of a processor is not enough: torch, its library of matrix products and the compiler of the kernels choose
+    their instructions by what the processor offers, which differs between machines that give it the same name. Whether
+    kernels and compiled programs ran is said of every training.
     """
     torch = sys.modules.get("torch")  # a run has loaded it
     if torch is None:
         return {}
     matrices = re.search(r"Math Kernel Library Version (\S+)|OpenBLAS (\S+)", torch.__config__.show())
+    told = [f"{name}={os.environ[name]}" for name in ("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS") if name in os.environ]
+    build = sys.modules.get("zoo.kernels.build")  # and this one with it, where kernels may run
     return {
         "vectors": torch.backends.cpu.get_cpu_capability(),
-        "matrices": matrices[0] if matrices else "unknown",
+        "matrices": " ".join([matrices[0] if matrices else "unknown", *told]),
         "threads": str(torch.get_num_threads()),
         "instructions": _instructions(),
+        "kernels": build.digest() if build else "none",
     }
 
 

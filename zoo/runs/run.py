@@ -1,6 +1,7 @@
 """A run: planned, trained, recorded, shown."""
 
 import contextlib
+import re
 import shutil
 import sys
 import time
@@ -102,13 +103,13 @@ def begun(work: Path, config: dict) -> bool:
     loggers = config["logger"].get("targets", {}).values()
     targets = [config["model"]["_target_"], config["task"]["_target_"], *loggers]
     file, code = work / "code.txt", code_fingerprint(targets, str(records.versions())).encode()
-    if file.exists() and file.read_bytes() == code:
+    before = file.read_bytes() if file.exists() else None
+    if before == code:
         return True
-    if file.exists():
-        print(
-            "the code, or a version of a library, has changed since this run was interrupted: it begins anew",
-            file=sys.stderr,
-        )
+    if before is not None:
+        whole = re.fullmatch(rb"[0-9a-f]{64}", before)
+        why = "the code, or a version of a library, has changed since this run was interrupted"
+        print(f"{why if whole else f'{file} is damaged'}: the run begins anew", file=sys.stderr)
     shutil.rmtree(work, ignore_errors=True)
     write_atomically(file, lambda stream: stream.write(code))
     return False

@@ -46,8 +46,8 @@ def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, prog
         for name, of_training in got.items():
             progress.finish(name, kind.selected_figure(of_training))
 
+    torch.set_num_threads(threads)  # which the record says, of this process
     if workers == 1:
-        torch.set_num_threads(threads)
         for names in packs:
             finish(_train_some(config, names, work, progress.report))
         return figures
