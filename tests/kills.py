@@ -26,11 +26,11 @@ import tensorboard  # noqa: F401
 import wandb  # noqa: F401
 
 from tasks import tensors
-from tests.forks import Kill, forked
+from tests.forks import Ended, Kill, forked
 from tests.runs import QUICK, figures
 from zoo import records
 from zoo.commands import campaign, join, parse
-from zoo.leaderboard.generate import write
+from zoo.leaderboard.generate import check, write
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
 from zoo.runs.run import run
@@ -160,6 +160,16 @@ def prepared(folder: Path, parts: Path | None) -> Path:
     return folder
 
 
+def undisturbed(scene: Scene, folder: Path) -> tuple[Ended, list]:
+    """Act a scene to the end, and return what came of it."""
+    ended = forked(functools.partial(scene.act, folder), folder)
+    assert ended.status == 0, ended.said
+    assert not (left := leftovers(folder)), left
+    found = outcome(folder / "results")
+    shutil.rmtree(folder)
+    return ended, found
+
+
 def killed(scene: Scene, kill: Kill, folder: Path, expected: list) -> str:
     """Kill a scene, act it again to the end, and say who was killed; an AssertionError says what is wrong."""
     act = functools.partial(scene.act, folder)
@@ -170,6 +180,8 @@ def killed(scene: Scene, kill: Kill, folder: Path, expected: list) -> str:
     assert "Traceback" not in last.said, last.said
     assert not (said := difference(outcome(folder / "results"), expected)), said
     assert not (left := leftovers(folder)), left
+    if (folder / "results/leaderboard.md").exists():
+        assert not (stale := check(folder / "results")), f"{stale} do not follow from the records"
     return kill.who if first.status else "had ended before"
 
 
@@ -181,13 +193,9 @@ def campaign_of(home: Path, kills: int, seed: int, chosen: dict[str, Scene]) -> 
         forked(functools.partial(make, (*ONE, f"seed={first}"), parts), home / "scratch")
     whole: dict[str, list] = {}
     planned: list[tuple[str, Kill]] = []
-    for number, (name, scene) in enumerate(chosen.items()):
-        folder = prepared(home / f"whole {number}", parts if scene.has_parts else None)
-        ended = forked(functools.partial(scene.act, folder), folder)
-        assert ended.status == 0, ended.said
-        assert not leftovers(folder), leftovers(folder)
+    for name, scene in chosen.items():
+        ended, whole[name] = undisturbed(scene, prepared(home / "whole", parts if scene.has_parts else None))
         print(f"{name}: {ended.operations} file operations, {ended.seconds:.1f} s", flush=True)
-        whole[name] = outcome(folder / "results")
         operations = ended.operations if scene.is_counted else 0
         turns = [Kill("", at=at) for at in range(1, operations + 1)]
         turns += [Kill("", after=rng.uniform(0, ended.seconds)) for _ in range(MOMENTS)]
