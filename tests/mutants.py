@@ -182,7 +182,7 @@ MUTANTS = (
     ),
     Mutant(
         "R18", "tasks/release.py",
-        "if member.size > LARGEST:", "if False:",
+        "        if size > LARGEST:\n", "        if False:\n",
         "test_official.py::test_a_member_larger_than_any_file_of_the_release_is_not_read",
     ),
     Mutant(
@@ -192,7 +192,7 @@ MUTANTS = (
     ),
     Mutant(
         "R16", "tasks/release.py",
-        "tuple(parts) == folder and re.fullmatch", "re.fullmatch",
+        "place.parent.parts == folder and re.fullmatch", "re.fullmatch",
         "test_official.py::test_an_archive_writes_nothing_where_it_is_read",
     ),
     Mutant(
@@ -708,7 +708,7 @@ MUTANTS = (
     ),
     Mutant(
         "run-other-code", "zoo/runs/run.py",
-        "if file.exists() and file.read_bytes() == code:", "if file.exists():",
+        "    if before == code:\n", "    if before is not None:\n",
         "test_run.py::test_only_other_code_begins_interrupted_work_anew",
     ),
     Mutant(
@@ -717,7 +717,7 @@ MUTANTS = (
         "test_fingerprint.py",
     ),
     Mutant(
-        "run-imports", "zoo/runs/again.py",
+        "run-imports", "zoo/runs/known.py",
         "        if target not in known:\n", "        if False:\n",
         "test_repeat.py::test_a_record_that_names_code_of_its_own_is_refused_before_anything_is_imported",
     ),
@@ -761,6 +761,119 @@ MUTANTS = (
         "run-explain-right", "zoo/commands/explain.py",
         "right = f\", {shown['said']}, \" in f\", {shown['answer']}, \"", "right = shown['said'] in shown['answer']",
         "test_explain.py::test_any_of_several_answers_is_right",
+    ),
+    # --- kernels, neutral options, checksums, verifying and kills
+    Mutant(
+        "new-neutral-nested", "zoo/records/identity.py",
+        'without_neutral(value, f"{full}.")', "without_neutral(value)",
+        "test_records.py",
+    ),
+    Mutant(
+        "new-ids-order", "zoo/records/identity.py",
+        'task["ids"] = sorted(task["ids"])', "pass",
+        "test_records.py::test_where_and_how_a_run_is_made_does_not_decide_its_identity",
+    ),
+    Mutant(
+        "new-digest-without-tasks", "zoo/records/record.py",
+        'own = {name: value for name, value in record.items() if name != "sha256"}',
+        'own = {name: value for name, value in record.items() if name not in ("sha256", "workers")}',
+        "test_records.py",
+    ),
+    Mutant(
+        "new-arrays-sealed-empty", "zoo/records/record.py",
+        'hashlib.sha256(arrays).hexdigest()', 'hashlib.sha256(arrays[:64]).hexdigest()',
+        "test_records.py",
+    ),
+    Mutant(
+        "new-verify-alike", "zoo/commands/verify.py",
+        "== (now.rounding, now.versions,", "== (part.environment.rounding, now.versions,",
+        "test_forged.py",
+    ),
+    Mutant(
+        "new-verify-better", "zoo/commands/verify.py",
+        "abs(statistics.fmean(before) - statistics.fmean(after)) > TOLERANCE",
+        "statistics.fmean(before) - statistics.fmean(after) > TOLERANCE",
+        "test_forged.py",
+    ),
+    Mutant(
+        "new-verify-seed", "zoo/commands/verify.py",
+        "random.Random(seed).sample", "random.Random(0).sample",
+        "test_forged.py",
+    ),
+    Mutant(
+        "new-verify-name", "zoo/commands/verify.py",
+        'if record.name.split("-")[-2] != record.identity:', "if False:",
+        "test_forged.py",
+    ),
+    Mutant(
+        "new-verify-noted", "zoo/commands/verify.py",
+        "whole += [] if found else [record]", "whole += [record]",
+        "test_forged.py",
+    ),
+    Mutant(
+        "new-verify-repeated", "zoo/commands/verify.py",
+        '"no" if serious else "within 2 points" if differences else "to the bit"', '"to the bit"',
+        "test_forged.py",
+    ),
+    Mutant(
+        "new-orphans-all", "zoo/records/store.py",
+        'if not (results_dir / "runs" / f"{left.stem}.json").exists():', "if True:",
+        "test_records.py",
+    ),
+    Mutant(
+        "new-orphans-stay", "zoo/runs/run.py",
+        "        records.remove_unrecorded(results, home.name)\n", "",
+        "test_kills.py::test_a_run_that_was_killed_while_it_wrote_leaves_nothing",
+    ),
+    Mutant(
+        "new-temporary-unlocked", "tasks/files.py",
+        "        fcntl.flock(handle, fcntl.LOCK_EX)\n        if", "        if",
+        "test_files.py",
+    ),
+    Mutant(
+        "new-temporary-once", "tasks/files.py",
+        "if os.fstat(handle).st_nlink:", "if True:",
+        "test_files.py",
+    ),
+    Mutant(
+        "new-temporary-stays", "tasks/files.py",
+        "    _remove_left(file.parent)\n", "",
+        "test_files.py",
+    ),
+    Mutant(
+        "new-sigterm", "zoo/runs/messages.py",
+        "signal.signal(signal.SIGTERM, signal.default_int_handler)", "signal.getsignal(signal.SIGTERM)",
+        "test_run.py::test_sigterm_ends_a_program_as_an_interrupt_does",
+    ),
+    Mutant(
+        "new-worker-threads", "zoo/runs/workers.py",
+        "    torch.set_num_threads(threads)  # which the record says, of this process\n", "",
+        "test_run.py::TestRun::test_leaves_a_record_and_says_what_came_out",
+    ),
+    Mutant(
+        "new-kernel-header", "zoo/kernels/build.py",
+        'key = _key(program, [HERE / "common.h", HERE / f"{name}.cpp"])', 'key = _key(program, [HERE / f"{name}.cpp"])',
+        "test_kernels.py::test_another_header_makes_another_library_and_another_digest_in_records",
+    ),
+    Mutant(
+        "new-kernel-shared-gradient", "zoo/kernels/__init__.py",
+        "gradient.sum(0) if gradient.dim() > one.dim()", "gradient[0] if gradient.dim() > one.dim()",
+        "test_kernels.py",
+    ),
+    Mutant(
+        "new-kernel-switched", "zoo/kernels/__init__.py",
+        "        use(before)\n", "        pass\n",
+        "test_kernels.py",
+    ),
+    Mutant(
+        "new-kernel-scratch", "zoo/kernels/build.py",
+        "        shutil.rmtree(left, ignore_errors=True)\n", "        pass\n",
+        "test_kernels.py::test_what_a_process_that_was_killed_while_it_compiled_has_left_is_removed",
+    ),
+    Mutant(
+        "new-code-damaged", "zoo/runs/run.py",
+        "why if whole else", "why if True else",
+        "test_run.py::test_only_other_code_begins_interrupted_work_anew",
     ),
 )  # fmt: skip
 

@@ -85,6 +85,52 @@ def test_predictions_that_were_changed_with_it_are_found_by_making_the_cell_agai
         check(results, cells=1)
 
 
+def test_they_are_found_on_a_machine_that_rounds_otherwise_too(results, tmp_path):
+    def perfect(arrays):
+        arrays["1/predictions"] = np.repeat(arrays["1/answer"][None], 2, axis=0)
+
+    def forged(record):
+        record["tasks"]["1"].update(test_errors=[0.0, 0.0])
+        record["environment"]["processor"] = "another"
+
+    file = forge(results, forged, perfect)
+    with pytest.raises(UserError, match=rf"{file.stem}: 1: test_errors .* \(more than 2 points\)"):
+        check(results, cells=1)
+    ((_, row),) = read_verified(results).items()
+    assert row["repeated"] == "no"
+
+
+def test_a_record_with_a_fault_is_not_noted_as_verified(results):
+    forge(results, lambda record: record["tasks"]["1"].update(test_errors=[0.0, 0.0]))
+    with pytest.raises(UserError):
+        check(results)
+    assert not read_verified(results)
+
+
+def test_a_record_under_the_name_of_another_run_is_found(results):
+    for file in (results / "runs").iterdir():
+        *title, _, moment = file.name.split("-")
+        file.rename(file.with_name("-".join([*title, "0123456789", moment])))
+    write(results)
+    with pytest.raises(UserError, match="its name has another identity"):
+        check(results)
+
+
+def test_cells_are_drawn_by_the_seed_that_whoever_verifies_types(results):
+    (file,) = (results / "runs").glob("*.json")
+    for number in range(12):  # as if they were runs of their own
+        shutil.copy(file, file.with_name(f"{file.stem[:-14]}{20200101000000 + number}.json"))
+    whole = [records.read(file) for file in records.files(results)]
+
+    def names(seed: int) -> list[str]:
+        return [record.name for record, _ in verify.drawn(whole, 3, seed)]
+
+    assert len(set(names(0))) == 3
+    assert names(0) == names(0)
+    assert len({tuple(names(seed)) for seed in range(5)}) == 5
+    assert {name for seed in range(40) for name in names(seed)} == {record.name for record in whole}
+
+
 def test_few_predictions_that_were_changed_are_found_where_rounding_agrees(results):
     """Less than the tolerance between machines, and yet no rounding: this machine has made the record."""
 

@@ -223,6 +223,38 @@ def test_other_flags_make_another_library(fresh, monkeypatch):
     assert len(list(fresh.glob("descend-*.so"))) == 2
 
 
+@pytest.fixture
+def little(tmp_path, monkeypatch):
+    """The folder of a kernel that is compiled at once: little.cpp, and its header."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "common.h").write_text("#define NUMBER 1\n")
+    (folder / "little.cpp").write_text('#include "common.h"\nextern "C" int number() { return NUMBER; }\n')
+    monkeypatch.setattr(build, "HERE", folder)
+    return folder
+
+
+def test_another_header_makes_another_library_and_another_digest_in_records(fresh, little):
+    before = build.digest()
+    assert build.library("little").number() == 1
+    (little / "common.h").write_text("#define NUMBER 2\n")
+    build.library.cache_clear()
+    assert build.library("little").number() == 2
+    assert build.digest() != before
+
+
+def test_what_a_process_that_was_killed_while_it_compiled_has_left_is_removed(fresh, little):
+    build.library("little")
+    (file,) = fresh.iterdir()
+    file.unlink()
+    (fresh / f".{file.name}.abcdefgh").mkdir()
+    (fresh / f".{file.name}.abcdefgh" / file.name).touch()
+    (fresh / f"{file.name}.lock").touch()
+    build.library.cache_clear()
+    build.library("little")
+    assert list(fresh.iterdir()) == [file]
+
+
 @pytest.mark.parametrize("name", ["memn2n", "entnet", "dmn"])
 def test_none_is_called_where_they_are_switched_off(name: str, corpus: Corpus, monkeypatch):
     ensemble = perturbed(name, corpus)

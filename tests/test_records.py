@@ -167,6 +167,19 @@ def test_runs_that_end_in_the_same_second_get_names_of_their_own(tmp_path, monke
     assert records.files(tmp_path) == files
 
 
+def test_arrays_and_weights_without_a_record_are_removed_and_no_others(tmp_path):
+    kept = add(tmp_path, tasks=(1,))
+    title = kept.stem.rpartition("-")[0]
+    assert records.weights_of(kept).exists()
+    left = [tmp_path / "runs" / f"{title}-20000101000000.npz", tmp_path / "weights" / f"{title}-20000101000000.pt"]
+    others = [tmp_path / "runs/another-0123456789-20000101000000.npz", tmp_path / "weights/mine.pt"]
+    for file in (*left, *others):
+        file.touch()
+    before = set(tmp_path.rglob("*"))
+    records.remove_unrecorded(tmp_path, title)
+    assert before - set(tmp_path.rglob("*")) == set(left)
+
+
 # --- identities
 
 

@@ -392,6 +392,16 @@ def test_an_interrupted_program_ends_with_130(capsys):
     assert "the same command goes on from here" in capsys.readouterr().err
 
 
+def test_sigterm_ends_a_program_as_an_interrupt_does(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stop, ends_with_message([]):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+    assert stop.value.code == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_missing_and_damaged_data_are_named(tmp_path):
     empty, cache = tmp_path / "nowhere", f"cache_dir={tmp_path / 'cache'}"
     empty.mkdir()
