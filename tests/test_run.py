@@ -134,7 +134,8 @@ def test_a_training_that_stops_goes_on_as_an_undisturbed_one(corpus, tmp_path):
     """In one process: the best epochs and the schedule, with its warm-up, are part of the checkpoint."""
     given = config(
         "model=memn2n", "restarts=2", "trainer.max_epochs=20", "model.dim=6", *PATIENT, "logger=none",
-        "+model.recipe.warmup_steps=490", "+model.recipe.average=0.95", "trainer.checkpoint_seconds=0", "results_dir=nowhere",
+        "+model.recipe.warmup_steps=490", "+model.recipe.average=0.95", "trainer.checkpoint_seconds=0",
+        "results_dir=nowhere",
     )  # fmt: skip
     given |= {"run": {"name": "stopped", "identity": "x"}}
 

@@ -119,7 +119,8 @@ class UniversalTransformer(MemoryNetwork):
     def encode(self, batch: Questions) -> tuple[Tensor, Tensor]:
         """I: every distinct sentence as one of a story and as a question, (U, d) each."""
         words = self.words * math.sqrt(self.words.shape[1])
-        return tuple(masked_sum(batch.sentences, words, mask) for mask in (self.story_mask, self.question_mask))
+        told, asked = (masked_sum(batch.sentences, words, mask) for mask in (self.story_mask, self.question_mask))
+        return told, asked
 
     def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> Tensor:
         """G: a token for each sentence, (N, T, d)."""
