@@ -12,7 +12,7 @@ from tasks.errors import UserError
 from tests.configs import MODELS, config
 from zoo import kernels
 from zoo.kinds.attention import finds_facts
-from zoo.kinds.stories import evaluation_batches, training_batches
+from zoo.kinds.stories import evaluation_batches, training_batches, without_empty_places
 from zoo.training.batches import Blocks
 from zoo.training.build import build
 from zoo.training.ensemble import Ensemble
@@ -79,6 +79,29 @@ def test_cutting_the_sentence_table_changes_nothing(corpus):
     whole, cut = ensemble(batch)[0], ensemble(only_used(batch))[0]
     torch.testing.assert_close(whole.scores, cut.scores)
     torch.testing.assert_close(whole.trace.attention, cut.trace.attention)
+
+
+@pytest.mark.parametrize("name", ["entnet", "dnc"])
+def test_leaving_out_empty_places_changes_nothing(name, uneven):
+    ensemble = Ensemble([build(config(f"model={name}")["model"], uneven.sizes, seed).double() for seed in range(2)])
+    questions = torch.bincount(uneven.train.story)
+    one, two = (questions == 1).nonzero()[:, 0], (questions == 2).nonzero()[:, 0]
+    stories = torch.stack([one[[0, 1, 2, 0, 1]], torch.cat([one[:2], two[:1], one[:2]])])
+    batch = uneven.by_story(uneven.train, stories)
+    noise = ensemble.network.noise(batch.told.flatten(), torch.Generator().manual_seed(0))
+    if noise is not None:
+        noise = noise.view(2, -1, noise.shape[1]).double()
+    batch = batch._replace(noise=noise)
+    cut = without_empty_places(batch)
+    assert (batch.answer.shape[1], cut.answer.shape[1]) == (15, 6)
+    assert cut.asked.equal(batch.asked)
+    losses, gradients = [], []
+    for some in (batch, cut):
+        losses.append(ensemble.differentiate(some))
+        gradients.append(ensemble.weights.grad.clone())
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*gradients)
+    assert without_empty_places(cut) is cut
 
 
 @pytest.mark.parametrize(("name", "by_length"), [("memn2n", False), ("wmn", False), ("wmn", True)])

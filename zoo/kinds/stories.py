@@ -163,7 +163,26 @@ class StoryBatches(ShuffledBatches):
             ]
             batch = self.cut(batch)
             noise = _stacked(noises)
-            yield batch if noise is None else batch._replace(noise=noise)
+            yield without_empty_places(batch if noise is None else batch._replace(noise=noise))
+
+
+def without_empty_places(batch: Questions) -> Questions:
+    """Leave out places for questions that are not asked, if they are more than half of those of every restart.
+
+    They are where tasks whose stories have few questions are trained with others, and would be answered for nothing.
+    """
+    asked = batch.answer != PAD
+    most = int(asked.sum(1).max())
+    if 2 * most >= asked.shape[1]:
+        return batch
+    place = (~asked).sort(dim=1, stable=True).indices[:, :most]  # those that are asked, in their order
+
+    def kept(table: Tensor) -> Tensor:
+        return table.gather(1, place.view(*place.shape, *[1] * (table.dim() - 2)).expand(-1, -1, *table.shape[2:]))
+
+    of_questions = ("story", "told", "question", "answer", "support", "noise")
+    tables = {name: getattr(batch, name) for name in of_questions}
+    return batch._replace(**{name: kept(table) for name, table in tables.items() if table is not None})
 
 
 def _stacked(noises: list[Tensor | None]) -> Tensor | None:
