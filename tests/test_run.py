@@ -449,7 +449,7 @@ def test_a_sweep_goes_on_after_a_pair_that_does_not_fit(tmp_path):
     done = run(tmp_path, results, "-m", "model=memn2n,lstm", "task=copy", "restarts=1", *small)
     assert done.returncode == 1
     assert "model=memn2n task=copy" in done.stderr
-    assert "choose model=lstm or ntm" in done.stderr
+    assert "choose model=dnc, lstm or ntm" in done.stderr
     assert "not every run of the sweep was made" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert the_record(results)["model"] == "lstm"
