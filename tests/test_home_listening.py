@@ -14,6 +14,7 @@ from zoo.training.build import build
 SIZES = Sizes(vocabulary=19, sentence_length=5, story_length=8)
 TOLD = 30  # sentences, far more than a story of training has
 FURTHER = {  # forms of a model that keep something else of a story
+    "delta_net": ["rule=delta", "decaying"],
     "dmn": ["hears=sentences", "episode=gru"],
     "entnet": ["keys=tied"],
     "kv_memnn": ["memories=windows", "hashing=true", "time=false"],
@@ -28,7 +29,8 @@ FORMS = [(model, "") for model in MODELS] + [(model, of) for model in MODELS for
 
 
 def network_of(model: str, option: str = "") -> MemoryNetwork:
-    given = [f"model={model}", *([f"model.{option}"] if option else [])]
+    options = ["rule=delta", "decay=true"] if option == "decaying" else [option] if option else []
+    given = [f"model={model}", *(f"model.{one}" for one in options)]
     return build(config(*given)["model"], SIZES, seed=3).eval().requires_grad_(False)
 
 
@@ -47,7 +49,7 @@ QUESTION = np.array([4, 7, 2, 0, 0])
 
 def batch_of(network: MemoryNetwork, told: np.ndarray) -> Questions:
     """The batch form: the whole story, or the window that a question of this model sees."""
-    kept = told if network.goes_on or network.unbounded else told[-network.window :]
+    kept = told if network.unbounded or network.batched_by == "story" else told[-network.window :]
     slots = network.window if network.counts_empty else len(kept)
     stories = torch.zeros(1, slots, dtype=torch.long)
     stories[0, : len(kept)] = torch.arange(1, len(kept) + 1)
@@ -152,7 +154,7 @@ def test_rows_that_were_read_do_not_change_and_room_grows_in_doublings():
     assert len(rows._room) == 128
 
 
-@pytest.mark.parametrize("model", ["lstm", "entnet", "ntm"])
+@pytest.mark.parametrize("model", ["lstm", "entnet", "ntm", "delta_net"])
 def test_what_a_state_costs_does_not_grow(model):
     """Neither what is kept for an answer nor the tensors that a sentence touches depend on what was told before."""
     listener = listener_of(network_of(model))

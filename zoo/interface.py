@@ -124,6 +124,10 @@ class MemoryNetwork(nn.Module, ABC):
     def write(self, features: Any, batch: AnyBatch) -> Any:
         """G: the memory after the stories."""
 
+    def first_memory(self) -> "Told | None":
+        """The memory before the first sentence of a story that is told bit by bit; None if `write` needs none."""
+        return None
+
     @abstractmethod
     def read(self, memory: Any, features: Any, batch: AnyBatch) -> tuple[Tensor, Trace | Tape | None]:
         """O: the memory's content on each question, (N, d), and where it was found; None if the model looks nowhere."""

@@ -33,10 +33,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.batch import Questions
-from zoo.interface import MemoryNetwork, Paper, Trace, at_least, one_of
+from zoo.interface import MemoryNetwork, Paper, Told, Trace, at_least, one_of
 from zoo.parts.cells import rows
 from zoo.parts.encoders import masked_sum
-from zoo.parts.fast_weights import correct, find
+from zoo.parts.fast_weights import add_up, correct, find, held_at
 
 TPR_WRITES = 3
 
@@ -67,6 +67,7 @@ class DeltaNet(MemoryNetwork):
     memory = "dynamic"
     batched_by = "story"
     traces = "writing"
+    goes_on = True
 
     def __init__(
         self,
@@ -131,31 +132,40 @@ class DeltaNet(MemoryNetwork):
         entity, relations = self.of_question(s)
         return torch.cat(keys, dim=1), torch.cat(wanted, dim=1), fades, entity[0], relations.transpose(0, 1).flatten(1)
 
+    def first_memory(self) -> Told:
+        """F itself, (1, E, Q, E): a story that is told bit by bit is kept as the paper keeps it."""
+        return Told(self.Z.new_zeros(1, self.entity, self.relation, self.entity), None)
+
     def write(
-        self, features: tuple[Tensor, Tensor, Tensor, Tensor, Tensor], batch: Questions
-    ) -> tuple[Tensor, Tensor | None]:
-        """G: D of every write, (B, T writes, E), and log of what is left of the memory, (B, T)."""
+        self, features: tuple[Tensor, Tensor, Tensor, Tensor, Tensor], batch: Questions, before: Told | None = None
+    ) -> tuple[Tensor, Tensor | None] | Told:
+        """G: D of every write, (B, T writes, E), and log of what is left of the memory, (B, T); or F, if F is given."""
         keys, wanted, fades, _, _ = features
         faded = None if self.w_alpha is None else rows(fades, batch.stories)[..., 0].cumsum(1)
+        if before is not None:
+            return Told(add_up(before.state, keys, wanted, batch, self.writes, self.rule == "tpr", faded), None)
         return correct(keys, wanted, batch, self.entity, self.writes, self.rule == "tpr", faded), faded
 
     def read(
         self,
-        memory: tuple[Tensor, Tensor | None],
+        memory: tuple[Tensor, Tensor | None] | Told,
         features: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
         batch: Questions,
-    ) -> tuple[Tensor, Trace]:
+    ) -> tuple[Tensor, Trace | None]:
         """O: i1 + i2 + i3, i_k = LN(F[i_(k-1), r_k]), each from the memory as it was when the question was asked."""
         D, faded = memory
         keys, _, _, entities, relations = features
         entity = rows(entities, batch.question)
         reads, parts = [], []
         for hop, relation in enumerate(rows(relations, batch.question).split(self.relation, dim=1)):
-            found, part = find(keys, D, batch, entity, relation, faded)
-            entity = self.normalise(found, hop)
+            if isinstance(memory, Told):
+                entity = self.normalise(held_at(memory.state, entity, relation), hop)
+            else:
+                found, part = find(keys, D, batch, entity, relation, faded)
+                entity = self.normalise(found, hop)
+                parts.append(part.clamp(min=0.0))
             reads.append(entity)
-            parts.append(part.clamp(min=0.0))
-        return torch.stack(reads).sum(0), Trace(torch.stack(parts, dim=1))
+        return torch.stack(reads).sum(0), Trace(torch.stack(parts, dim=1)) if parts else None
 
     def normalise(self, x: Tensor, hop: int) -> Tensor:
         """Give x mean zero and variance one, then the hop's gain and shift, which are numbers."""

@@ -80,6 +80,32 @@ def find(
     return found, (score * along).unflatten(1, (-1, writes)).sum(-1).detach()
 
 
+def add_up(
+    F: Tensor, keys: Tensor, wanted: Tensor, batch: Questions, writes: int, at_once: bool, faded: Tensor | None
+) -> Tensor:
+    """F after the sentences of one story, (1, E, Q, E), from F before them; the other arguments are those of `correct`.
+
+    What a write finds of F before is subtracted from what it shall hold. The rest is `correct` among these sentences.
+    """
+    count, entity = batch.stories.shape[1], F.shape[1]
+    relation = F.shape[2]
+    keys, wanted = rows(keys, batch.stories[0]), rows(wanted, batch.stories[0])  # of each sentence, told twice or not
+    e, r = keys.view(count * writes, -1).split([entity, relation], dim=-1)
+    s, held = wanted.view(count * writes, -1).split([relation, entity], dim=-1)
+    left = torch.zeros_like(e[:, 0]) if faded is None else faded[0].repeat_interleave(writes)
+    held = held - left.exp()[:, None] * held_at(F, e, s)
+    own = torch.nn.functional.pad(torch.cat([s, held], dim=1).view(count, -1), (0, 0, 1, 0))
+    each = batch._replace(stories=torch.arange(1, count + 1, device=F.device)[None])
+    D = correct(torch.nn.functional.pad(keys, (0, 0, 1, 0)), own, each, entity, writes, at_once, faded)[0]
+    written = (e * (left[-1] - left).exp()[:, None])[:, :, None] * r[:, None]  # what is left of it at the end
+    return left[-1].exp() * F + (written.flatten(1).T @ D).view_as(F)
+
+
+def held_at(F: Tensor, entity: Tensor, relation: Tensor) -> Tensor:
+    """F[entity, relation] for every row, (N, E) and (N, Q) to (N, E), of one F, (1, E, Q, E)."""
+    return (relation[:, None] @ (entity @ F[0].flatten(1)).view(len(entity), *F.shape[2:]))[:, 0]
+
+
 def _correct_shapes(keys: Shape, wanted: Shape, stories: Shape, *others: Shape | int) -> list[Shape]:
     (B, T), (*_, entity, writes, _) = stories, others
     assert isinstance(entity, int) and isinstance(writes, int)

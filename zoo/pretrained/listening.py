@@ -121,7 +121,7 @@ class Listener:
         self, network: MemoryNetwork, length: int, unseen: Tensor | None = None, candidates: Candidates | None = None
     ) -> None:
         self.network, self.length, self.unseen, self.candidates = network, length, unseen, candidates
-        keeps_all = network.goes_on or network.unbounded
+        keeps_all = network.goes_on or network.unbounded or network.batched_by == "story"
         self._sentences = Sentences(length) if keeps_all else Window(length, network.window)
         self._state: Any = None  # of a network that can go on
         self._each: Grown | None = None
@@ -141,7 +141,7 @@ class Listener:
         distinct, row = torch.unique(sentences, dim=0, return_inverse=True)
         batch = self._batch(torch.cat([torch.zeros_like(distinct[:1]), distinct]), 1 + row[None], PAD, len(sentences))
         write = cast(Callable[..., Told], self.network.write)
-        before = None if self._state is None else Told(self._state, None)
+        before = self.network.first_memory() if self._state is None else Told(self._state, None)
         self._state, each = write(self.network.encode(batch), batch, before)
         if each is not None and self._each is None:
             self._each = Grown(each[0])
@@ -174,19 +174,25 @@ class Listener:
 
         def look() -> Tensor:
             with torch.inference_mode(), kernels.switched(False):
+                if each is None and self.network.traces != "nothing":  # only the whole story tells
+                    return self._whole(table, rows, question)[1]
                 return (trace if read is each else answer(each)[1]).attention[0]
 
         return Found(scores, table, rows, look)
 
     def _read(self, question: Tensor) -> Found:
-        """Answer as the batch form does, about the sentences that are kept."""
+        """Answer about the sentences that are kept."""
         table, told = self._sentences.table, self._sentences.told
+        scores, attention = self._whole(table, told, question)
+        return Found(scores, table, told, lambda: attention)
+
+    def _whole(self, table: Tensor, told: Tensor, question: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute scores and attention as the batch form does."""
         slots = self.network.window if self.network.counts_empty else len(told)
         stories = F.pad(told[None], (0, slots - len(told)), value=PAD)
         batch = self._batch(torch.cat([table, question[None]]), stories, len(table), len(told))
         answer = self.network(batch)
-        attention = cast(Trace, answer.trace).attention[0, :, : len(told)]
-        return Found(answer.scores[0], table, told, lambda: attention)
+        return answer.scores[0], cast(Trace, answer.trace).attention[0, :, : len(told)]
 
     def _batch(self, table: Tensor, stories: Tensor, question: int, told: int) -> Questions:
         """One story, and a question about it."""
