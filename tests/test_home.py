@@ -17,7 +17,8 @@ from tasks.errors import UserError
 from tests.configs import MODELS, ROOT
 from tests.homes import network_of
 from tests.records import put_weights
-from tests.runs import QUICK, made
+from tests.runs import LITTLE, QUICK, SHORT, SMALL, made
+from tests.tiny_dialog import write_dialogs
 from zoo import notebook, records
 from zoo.__main__ import main
 from zoo.commands.weights import answers_otherwise, wanted
@@ -112,8 +113,8 @@ class TestMemory:
         assert len(memory) == 5
 
     def test_takes_arrays_of_word_ids(self, net):
-        ids = np.stack([net.row(said) for said in STORY])
-        replies = [net.listen().tell(given).ask(question) for given, question in ((ids, net.row(QUESTION)),)]
+        ids = np.concatenate([net.told(said) for said in STORY])
+        replies = [net.listen().tell(given).ask(question) for given, question in ((ids, net.asked(QUESTION)),)]
         replies.append(net.listen().tell(ids[:, :6].astype(np.int32)).ask(QUESTION))
         assert {reply.probability for reply in replies} == {net.answer(STORY, QUESTION).probability}
 
@@ -149,6 +150,55 @@ class TestMemory:
     def test_wants_a_story_before_a_question(self, net):
         with pytest.raises(UserError, match="a question before any sentence"):
             net.listen().ask(QUESTION)
+
+
+@pytest.mark.slow
+class TestOtherFamilies:
+    def test_a_dialog_is_held_by_the_customer(self, tmp_path):
+        data = write_dialogs(tmp_path / "data")
+        made(
+            tmp_path, "model=kv_memnn", "task=dialog", "task.ids=[1]", "task.match=true", "restarts=1", "logger=none",
+            "trainer.workers=1", "trainer.max_epochs=20", f"data_dir={data}",
+        )  # fmt: skip
+        net = zoo.load("kv_memnn", task=1, results_dir=str(tmp_path / "results"))
+        memory = net.listen()
+        first = memory.ask("hello")
+        assert first.answer == "hello what can i help you with today"
+        memory.tell("user: hello", f"bot: {first.answer}", "user: thai food please", "bot: where should it be")
+        reply = memory.ask("in oslo")
+        assert reply.answer in net.answers[1:]
+        assert reply.story[0] == "$user hello"
+        with pytest.raises(UserError, match="expected who says it, as in 'user: good morning'"):
+            memory.tell("in oslo")
+
+    def test_a_network_of_films_is_told_facts(self, tmp_path):
+        made(
+            tmp_path, "model=kv_memnn", "task=wikimovies", "task.source=generated", "task.generator.triples=1000",
+            "restarts=1", "logger=none", "trainer.workers=1", "trainer.max_epochs=1", "model.dim=8",
+        )  # fmt: skip
+        net = zoo.load("kv_memnn", results_dir=str(tmp_path / "results"))
+        film = next(word for word in net.words if word.count(" ") == 2)
+        other = next(word for word in net.words if word.count(" ") == 1 and word not in film)
+        memory = net.listen().tell(f"{film} directed_by {other}")
+        assert len(memory) == 2  # both directions
+        reply = memory.ask(f"who directed {film}?")
+        assert reply.story == [f"{other} {film} directed_by", f"{film} {other} directed_by of"]
+        assert film in reply.question
+        with pytest.raises(UserError, match="expected SUBJECT RELATION OBJECT"):
+            memory.tell(film)
+
+    def test_a_machine_hears_a_sequence(self, tmp_path):
+        made(
+            tmp_path, "model=ntm", "task=copy", *SMALL["ntm"], *SHORT["copy"], *LITTLE, "task.epoch=24", "restarts=1",
+            "trainer.max_epochs=2", "logger=none", "trainer.workers=1",
+        )  # fmt: skip
+        net = zoo.load("ntm", task="copy", results_dir=str(tmp_path / "results"))
+        heard = net.answer(np.ones((5, net.sizes.inputs)))
+        assert heard.bits.shape == (5, net.sizes.outputs)
+        assert heard.tape.reading.shape[:2] == (1, 5)
+        assert "bits of length=5" in repr(net)
+        with pytest.raises(UserError, match=r"expected .steps, "):
+            net.answer(np.ones((5, 1)))
 
 
 class TestLoad:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from zoo.interface import MemoryNetwork
+    from zoo.pretrained.machine import Machine
     from zoo.pretrained.network import Network
 
 
@@ -129,7 +130,7 @@ class Run:
             ]
         return frame(rows)
 
-    def load(self, task: int | str | None = None) -> "Network":
+    def load(self, task: int | str | None = None) -> "Network | Machine":
         """Load the network that validation selected."""
         from zoo.pretrained.load import of_record
 

@@ -6,7 +6,7 @@ from tasks.errors import UserError
 from zoo import records
 from zoo.commands import Given
 from zoo.families import family_of
-from zoo.pretrained.load import of_record
+from zoo.pretrained.load import of_record, of_stories
 from zoo.pretrained.picture import Answered, picture
 from zoo.pretrained.storyfile import asked, read_story
 from zoo.records import Record
@@ -45,7 +45,7 @@ def _last_question(lines: list[str], story: str) -> tuple[list[str], str]:
 
 def _answer(run: str, task: str, lines: list[str], results_dir: Path) -> Answered:
     """Ask the network of a run the last question."""
-    *_, last = asked(of_record(record_of(run, task, results_dir), task, results_dir), lines)
+    *_, last = asked(of_stories(of_record(record_of(run, task, results_dir), task, results_dir)), lines)
     right = last.reply.answer == last.answer if last.answer else None
     return Answered.of(last.reply, right, [fact - last.told for fact in last.facts])
 

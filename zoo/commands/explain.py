@@ -21,7 +21,7 @@ from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.families import family_of
 from zoo.families.board import titled
-from zoo.pretrained.load import of_record
+from zoo.pretrained.load import of_record, of_stories
 from zoo.pretrained.reply import cell
 from zoo.pretrained.storyfile import Asked, asked, read_story
 from zoo.records import Record
@@ -83,7 +83,7 @@ def main(given: Given) -> None:
         return
     if not family_of(record.family).tells_stories:
         raise UserError(f"story={story}: {file.name} is of no bAbI task; leave story= out to see what it keeps")
-    network = of_record(record, given["task"], given.results_dir)
+    network = of_stories(of_record(record, given["task"], given.results_dir))
     typing = story == "-" and sys.stdin.isatty()
     if story == "-":
         if typing:

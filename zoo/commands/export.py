@@ -29,10 +29,10 @@ def main(given: Given) -> None:
     written = export(record, file_of(record, given.results_dir), folder, task)
     print(f"written: {written}")
     if "onnx" in given.flags:
-        from zoo.pretrained.load import network_of
+        from zoo.pretrained.load import network_of, of_stories
         from zoo.pretrained.onnx import export_onnx
         from zoo.records import weights
 
         file = folder / MODEL
         for training in weights.about(file).trainings:
-            print(f"written: {export_onnx(network_of(file, training), folder / f'{training}.onnx')}")
+            print(f"written: {export_onnx(of_stories(network_of(file, training)), folder / f'{training}.onnx')}")

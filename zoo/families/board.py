@@ -201,6 +201,7 @@ class Family(ABC):
     conditions: ClassVar[tuple[str, ...]] = ()  # options that choose the table, and are no part of a setting
     about: ClassVar[str]  # what its figures are, for readers of a table
     tells_stories: ClassVar[bool] = False  # somebody may type a story in its words
+    reads: ClassVar[str] = "plain"  # how typed texts become its words: a key of zoo.pretrained.reading.READERS
     hub_dataset: ClassVar[str] = ""  # its data on the Hugging Face Hub
     csv_columns: ClassVar[tuple[str, ...]]
 

@@ -37,6 +37,7 @@ FIGURES = {  # as csv files and published figures name them: name for people, na
 
 class Dialog(QuestionFamily):
     name, title, place = "dialog", "Dialogs", 1
+    reads = "dialogs"
     measure = Measure("right replies", "%", 1, less_is_better=False)
     csv_file, published_file = "leaderboard_dialog.csv", "published_dialog.csv"
     published_columns = (

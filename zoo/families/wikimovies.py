@@ -31,6 +31,7 @@ SOURCES = {
 
 class WikiMovies(QuestionFamily):
     name, title, place = "wikimovies", "WikiMovies", 2
+    reads, hub_dataset = "films", "facebook/wiki_movies"
     measure = Measure("hits@1", "%", 1, less_is_better=False)
     csv_file, published_file = "leaderboard_wikimovies.csv", "published_wikimovies.csv"
     published_columns = ("key", "model", "hits_at_1", "standing", "source")

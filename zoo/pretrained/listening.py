@@ -188,7 +188,7 @@ class Listener:
 
     def _whole(self, table: Tensor, told: Tensor, question: Tensor) -> tuple[Tensor, Tensor]:
         """Compute scores and attention as the batch form does."""
-        slots = self.network.window if self.network.counts_empty else len(told)
+        slots = self.network.window if self.network.counts_empty else max(1, len(told))
         stories = F.pad(told[None], (0, slots - len(told)), value=PAD)
         batch = self._batch(torch.cat([table, question[None]]), stories, len(table), len(told))
         answer = self.network(batch)

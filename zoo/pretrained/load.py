@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from tasks.batch import Sizes
+from tasks.batch import Sizes, Widths
 from tasks.errors import UserError, nearest
 from zoo import records
 from zoo.clock import clock
@@ -13,6 +13,7 @@ from zoo.interface import MemoryNetwork
 from zoo.paths import choices
 from zoo.pretrained.export import MODEL, pull
 from zoo.pretrained.find import available, file_of
+from zoo.pretrained.machine import Machine
 from zoo.pretrained.network import Network
 from zoo.records import Record, weights
 from zoo.records.weights import About, Trained
@@ -30,7 +31,7 @@ def load(
     joint: bool = False,
     make: bool = False,
     results_dir: str = "results",
-) -> Network:
+) -> Network | Machine:
     """Load a trained network.
 
     Args:
@@ -138,13 +139,20 @@ def _missing(name: str, task: str | None, size: str | None, joint: bool, results
     return f"zoo.load('{name}'{wanted}): no network and no record has this name{nearest(name, names)}"
 
 
-def of_record(record: Record, task: str | None, results_dir: Path) -> Network:
+def of_record(record: Record, task: str | None, results_dir: Path) -> Network | Machine:
     """Load the network that learned a task in the run of a record."""
     check_known(record)
     return network_of(file_of(record, results_dir), task)
 
 
-def network_of(file: Path, task: str | None) -> Network:
+def of_stories(network: Network | Machine) -> Network:
+    """Refuse a network that hears sequences of vectors."""
+    if isinstance(network, Machine):
+        raise UserError(f"{network.about.record} hears sequences of vectors; expected a network that is told stories")
+    return network
+
+
+def network_of(file: Path, task: str | None) -> Network | Machine:
     """Load a network of a file of weights."""
     about = weights.about(file)
     training = about.training_of(task) if task else next(iter(about.trainings))
@@ -152,13 +160,15 @@ def network_of(file: Path, task: str | None) -> Network:
         asked = f"task={task}" if task else "task= is missing"
         raise UserError(f"{file.name}: {asked}; expected one of {', '.join(about.trainings)}")
     _, trained = weights.load(file, [training])
-    return Network(model_of(about, trained[training]), about, training, trained[training])
+    of = Network if trained[training].facts.words else Machine
+    return of(model_of(about, trained[training]), about, training, trained[training])
 
 
 def model_of(about: About, trained: Trained) -> MemoryNetwork:
     """Build the network that a file of weights describes; it runs nothing that the file names but registered models."""
     check_known(about)
-    options, sizes = about.settings["model"], Sizes(*trained.facts.sizes)
+    options, given_sizes = about.settings["model"], trained.facts.sizes
+    sizes = Sizes(*given_sizes) if len(given_sizes) == len(Sizes._fields) else Widths(*given_sizes)
     check_layers(options)
     if not is_small(options, sizes):
         with torch.device("meta"):

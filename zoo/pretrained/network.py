@@ -1,6 +1,6 @@
 """A trained network that answers questions about stories in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -8,16 +8,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tasks.babi.text import words_of
 from tasks.batch import Candidates, Sizes
 from tasks.errors import UserError, nearest
+from tasks.wikimovies.text import Names
+from zoo.families import family_of
 from zoo.interface import MemoryNetwork
 from zoo.pretrained.listening import Found, Listener
+from zoo.pretrained.reading import READERS, Reader
 from zoo.pretrained.reply import Reply
 from zoo.records.weights import About, Trained
 from zoo.training.packing import spoken_words
 
 KNOWN = 60  # words of a task that a message lists
+REMEMBERED = 100_000  # texts that are read once
 ROOM = 50  # new words that a network can be told, if it can read words that it has not learned
 
 
@@ -38,7 +41,7 @@ class Network:
         self.unseen = torch.zeros(len(self.words), dtype=torch.bool)
         self.unseen[trained.facts.unlearned] = True
         self._number = {word: number for number, word in enumerate(self.words)}
-        self._rows: dict[str, np.ndarray] = {}  # of sentences that were read
+        self._told: dict[str, np.ndarray] = {}  # of texts that were read
         tables = {name: torch.from_numpy(table).long() for name, table in trained.candidates.items()}
         self.candidates = Candidates(**tables) if tables else None
 
@@ -71,12 +74,36 @@ class Network:
         memory.tell(*(story.splitlines() if isinstance(story, str) else story))
         return memory.ask(question)
 
-    def read(self, text: str) -> list[int]:
-        """Turn the words of a sentence into their numbers.
+    @cached_property
+    def _reader(self) -> Reader:
+        return READERS[family_of(self.about.family).reads]
+
+    @cached_property
+    def _names(self) -> Names:
+        """Entities of several words among the vocabulary, to be found in a question."""
+        names = Names()
+        for word in self.words[1:]:
+            names.add(word)
+        return names
+
+    def told(self, text: str) -> np.ndarray:
+        """Read a text that is told: its sentences as word ids, (sentences, J). A text that comes again is read once."""
+        found = self._told.get(text)
+        if found is None:
+            found = np.stack([self._row(words, text) for words in self._reader.told(text, self._names)])
+            if len(self._told) < REMEMBERED:
+                self._told[text] = found
+        return found
+
+    def asked(self, text: str) -> np.ndarray:
+        """Read a question, (J,) word ids."""
+        return self._row(self._reader.asked(text, self._names), text)
+
+    def _row(self, spoken: Sequence[str], text: str) -> np.ndarray:
+        """Number the words of a sentence.
 
         An unknown word is read as one where the model can, and otherwise refused with the nearest known one.
         """
-        spoken = words_of(text)
         for word in spoken:
             if word not in self._number and len(self.words) < len(self.listener[1]):
                 self._number[word] = len(self.words)
@@ -87,7 +114,9 @@ class Network:
                 raise UserError(f"'{word}' is no word of this task{nearest(word, known)} ({listed})")
         if len(spoken) > self.sizes.sentence_length:
             raise UserError(f"{len(spoken)} words: expected at most {self.sizes.sentence_length} ({text.strip()})")
-        return [self._number[word] for word in spoken]
+        row = np.zeros(self.sizes.sentence_length, np.int64)
+        row[: len(spoken)] = [self._number[word] for word in spoken]
+        return row
 
     def text(self, sentence: Tensor) -> str:
         """Spell a sentence, (J,) word ids."""
@@ -100,17 +129,6 @@ class Network:
         if wider is None:
             return self.model, self.unseen
         return wider.eval().requires_grad_(False), F.pad(self.unseen, (0, ROOM), value=True)
-
-    def row(self, text: str) -> np.ndarray:
-        """Word ids of a sentence, (J,); texts that come again are read once."""
-        found = self._rows.get(text)
-        if found is None:
-            found = np.zeros(self.sizes.sentence_length, np.int64)
-            numbers = self.read(text)
-            found[: len(numbers)] = numbers
-            if len(self._rows) < 100_000:
-                self._rows[text] = found
-        return found
 
 
 class Memory:
@@ -139,18 +157,18 @@ class Memory:
         if len(sentences) == 1 and not isinstance(sentences[0], str):
             self._listener.tell(checked(sentences[0], length, len(self.network.words)))
             return self
-        rows = [self.network.row(one) for one in sentences if isinstance(one, str) and one.strip()]
+        rows = [self.network.told(one) for one in sentences if isinstance(one, str) and one.strip()]
         if len(rows):
-            self._listener.tell(np.stack(rows))
+            self._listener.tell(np.concatenate(rows))
         return self
 
     def ask(self, question: str | np.ndarray) -> Reply:
         """Answer a question about all that was told so far; the question itself is not remembered."""
         network = self.network
-        if not len(self):
+        if not len(self) and network.candidates is None:  # in a dialog the user may speak first
             raise UserError("a question before any sentence: tell a story first, a sentence a line")
         if isinstance(question, str):
-            row = network.row(question)
+            row = network.asked(question)
         else:
             row = checked(np.asarray(question)[None], network.sizes.sentence_length, len(network.words))[0]
         found = self._listener.ask(row)
