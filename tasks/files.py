@@ -100,3 +100,15 @@ def exclusive(lock: Path, wait: bool = False) -> Iterator[None]:
         with contextlib.suppress(FileNotFoundError):
             lock.unlink()
         os.close(handle)
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is alone in a folder; no file tells it, so none is left where a process is killed."""
+    make_folder(folder)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -25,12 +25,12 @@ import pytorch_lightning.loggers  # noqa: F401  # loaded once, for all forks
 import tensorboard  # noqa: F401
 import wandb  # noqa: F401
 
-from tasks import tensors
 from tests.forks import Ended, Kill, forked
 from tests.runs import QUICK, figures
 from zoo import records
 from zoo.commands import campaign, join, parse
 from zoo.leaderboard.generate import check, write
+from zoo.records import weights
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
 from zoo.runs.run import run
@@ -110,7 +110,7 @@ def leftovers(home: Path) -> list[str]:
     found = [file for file in home.rglob("*") if file.suffix == ".lock" or file.name.startswith(".")]
     found += (results / "unfinished").glob("*")
     stems = {file.stem for file in (results / "runs").glob("*.json")}
-    for folder, suffix in (("runs", ".npz"), ("weights", ".pt")):
+    for folder, suffix in (("runs", ".npz"), ("weights", ".safetensors")):
         found += [file for file in (results / folder).glob(f"*{suffix}") if file.stem not in stems]
     attempts = collections.defaultdict(list)
     for attempt in (results / "logs").glob("wandb/offline-run-*"):
@@ -124,13 +124,17 @@ def outcome(results: Path) -> list:
     found: list[Any] = []
     for file in records.files(results):
         arrays = records.arrays(records.read(file))
-        weights = tensors.load(records.weights_of(file))
+        _, trained = weights.load(records.weights_of(file))
         found.append(
             {
                 # a campaign gives a run as many workers as there are free cores
                 "record": figures(json.loads(file.read_text())) | {"workers": None},
                 "arrays": {name: arrays[name].tobytes() for name in sorted(arrays)},
-                "weights": {name: of["weights"].tolist() for name, of in weights.items()},
+                "weights": {
+                    f"{training}/{name}": table.tobytes()
+                    for training, of in trained.items()
+                    for name, table in of.weights.items()
+                },
             }
         )
     found.sort(key=lambda one: one["record"]["identity"])
@@ -211,6 +215,8 @@ def campaign_of(home: Path, kills: int, seed: int, chosen: dict[str, Scene]) -> 
         except AssertionError as error:
             wrong.append(f"{name}, {kill}: {error}")
             print(wrong[-1], flush=True)
+        if number % 25 == 24:
+            print(f"{number + 1} kills, {len(wrong)} of them with another end", flush=True)
         table[name, "a file operation" if kill.at else "a random moment", who] += 1
         shutil.rmtree(folder)
     return table, wrong

@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         "T06", "zoo/kinds/stories.py",
-        "manual_seed(seed * 1_000_003 + self.epoch)", "manual_seed(self.epoch)",
+        "return restart * 1_000_003 + self.epoch", "return self.epoch",
         "test_ensemble.py::test_restarts_draw_by_seed_and_epoch_alone",
     ),
     Mutant(
@@ -266,7 +266,7 @@ MUTANTS = (
     ),
     Mutant(
         "train-finished-rate", "zoo/training/recipe.py",
-        "halved * ~self.finished()", "halved",
+        "annealed * ~self.finished()", "annealed",
         "test_ensemble.py::TestSchedule",
     ),
     Mutant(
@@ -621,7 +621,7 @@ MUTANTS = (
     ),
     Mutant(
         "board-published-elsewhere", "zoo/families/babi.py",
-        '        if record.source != "official" or record.world:\n            return []\n', "",
+        '        if record.source != "official" or record.world or record.renamed:\n            return []\n', "",
         "test_leaderboard.py",
     ),
     Mutant(
@@ -862,7 +862,7 @@ MUTANTS = (
     ),
     Mutant(
         "new-kernel-switched", "zoo/kernels/__init__.py",
-        "        use(before)\n", "        pass\n",
+        "    finally:\n        _wish = before\n", "    finally:\n        pass\n",
         "test_kernels.py",
     ),
     Mutant(

@@ -171,8 +171,11 @@ def test_arrays_and_weights_without_a_record_are_removed_and_no_others(tmp_path)
     kept = add(tmp_path, tasks=(1,))
     title = kept.stem.rpartition("-")[0]
     assert records.weights_of(kept).exists()
-    left = [tmp_path / "runs" / f"{title}-20000101000000.npz", tmp_path / "weights" / f"{title}-20000101000000.pt"]
-    others = [tmp_path / "runs/another-0123456789-20000101000000.npz", tmp_path / "weights/mine.pt"]
+    left = [
+        tmp_path / "runs" / f"{title}-20000101000000.npz",
+        tmp_path / "weights" / f"{title}-20000101000000.safetensors",
+    ]
+    others = [tmp_path / "runs/another-0123456789-20000101000000.npz", tmp_path / "weights/mine.safetensors"]
     for file in (*left, *others):
         file.touch()
     before = set(tmp_path.rglob("*"))
@@ -259,7 +262,7 @@ def test_changes_that_git_does_not_know_are_recorded(tmp_path, monkeypatch):
 )
 def test_an_option_that_is_neutral_changes_no_identity(monkeypatch, option, neutral, other):
     monkeypatch.setattr(identity, "NEUTRAL", identity.NEUTRAL | {option: neutral})
-    before = settings_of("model=memn2n", "task=babi")
+    before = records.without_neutral(settings_of("model=memn2n", "task=babi"))
 
     def identity_with(value: object) -> str:
         now = changed(before, option, value)

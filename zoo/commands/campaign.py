@@ -32,7 +32,7 @@ from zoo.paths import conf_folders
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import Plan, plan_of
 from zoo.runs.progress import Labelled
-from zoo.runs.run import BeingMade, run
+from zoo.runs.run import BeingMade, run, tidy
 from zoo.runs.workers import end_with_parent, workers_of
 
 ELSEWHERE = 75  # exit code of a run that another process is making
@@ -187,6 +187,10 @@ def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) ->
     cores = 1 if on_gpu else records.cores()  # of GPUs there is one
     context = multiprocessing.get_context("spawn")
     waiting = deque(name for name, (_, plan) in runs.items() if not plan.recorded())
+    for name in runs.keys() - set(waiting):  # an earlier attempt may have been killed behind its last record
+        tidy(runs[name][1])
+    if not waiting:
+        _write(results)
     running: dict[int, Run] = {}
     failed: list[str] = []
     elsewhere: list[str] = []
@@ -213,17 +217,22 @@ def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) ->
                     failed.append(ended.name)
                     killed = f", killed by signal {-code}" if code < 0 else ""
                     print(f"failed after {clock(ended.seconds)}{killed}: {ended.name}", file=sys.stderr, flush=True)
-            try:
-                write(results)
-                pace = paces(results)
-            except (UserError, OSError) as error:  # a damaged record, a full disk: no reason to end what is being made
-                print(f"the leaderboard was not written: {error}", file=sys.stderr, flush=True)
+            _write(results)
+            pace = paces(results)
     finally:
         started = multiprocessing.active_children()
         for child in started:
             child.terminate()
         for child in started:
             child.join()
+
+
+def _write(results: Path) -> None:
+    """Make the leaderboard; a full disk is no reason to end what is being made."""
+    try:
+        write(results)
+    except (UserError, OSError) as error:
+        print(f"the leaderboard was not written: {error}", file=sys.stderr, flush=True)
 
 
 def main(given: Given) -> None:

@@ -36,7 +36,7 @@ def rounding() -> dict[str, str]:
 
     The name of a processor is not enough: torch, its library of matrix products and the compiler of the kernels choose
     their instructions by what the processor offers, which differs between machines that give it the same name. Whether
-    kernels and compiled programs ran is said of every training.
+    kernels ran is said of every training.
     """
     torch = sys.modules.get("torch")  # a run has loaded it
     if torch is None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tasks.errors import UserError, nearest
-from tasks.files import exclusive, write_atomically
+from tasks.files import alone_in, write_atomically
 from zoo.records import sequences, stories, weights
 from zoo.records.arrays import CURVES
 from zoo.records.environment import environment
@@ -145,7 +145,7 @@ def store(
     runs = results_dir / "runs"
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **tables)  # type: ignore[arg-type]  # to the stubs, a table may be `allow_pickle`
-    with exclusive(runs / ".store.lock", wait=True):  # two that end in one second get two names
+    with alone_in(runs):  # two that end in one second get two names
         file = _free_name(runs, title, record)
         record = sealed(record, buffer.getvalue())
         # the record last: one that can be seen is complete

@@ -40,7 +40,7 @@ def run(plan: Plan) -> Path:
     results = Path(config["results_dir"])
     if data.notice:
         print(data.notice, file=sys.stderr)
-    home = results / "unfinished" / f"{plan.title}-{plan.identity}"
+    home = _home_of(plan)
     make_folder(home.parent)
     with _alone(home):
         earlier = plan.recorded()
@@ -96,6 +96,19 @@ def run(plan: Plan) -> Path:
     print(f"record: {file}\n  zoo leaderboard{where}   puts it on the leaderboard")
     print(f"  {plan.family.look_inside(records.read(file)).format(where=where)}")
     return file
+
+
+def tidy(plan: Plan) -> None:
+    """Remove what is left of a run that has its record: it was killed behind it."""
+    home = _home_of(plan)
+    if home.exists() or home.with_suffix(".lock").exists():
+        with contextlib.suppress(BeingMade), _alone(home):
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _home_of(plan: Plan) -> Path:
+    """Name the folder of a run that has not ended."""
+    return Path(plan.config["results_dir"]) / "unfinished" / f"{plan.title}-{plan.identity}"
 
 
 def begun(work: Path, config: dict) -> bool:

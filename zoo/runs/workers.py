@@ -122,12 +122,13 @@ def _begin_worker(reports: multiprocessing.Queue, threads: int) -> None:
     _reports = reports
     torch.set_num_threads(threads)
     end_with_parent()
+    # as without a handler, in whose place Lightning would put one that waits for the end of its batch
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
 
 
 def end_with_parent() -> None:
-    """Leave interrupts to the process that started this one, and end when told to or when that process has ended."""
+    """Leave interrupts to the process that started this one, and end when that process has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to clean up; Lightning would end its batch first
     parent = multiprocessing.parent_process()
 
     def die_with_parent() -> None:
