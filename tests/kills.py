@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import pytorch_lightning.loggers  # noqa: F401  # loaded once, for all forks
 import tensorboard  # noqa: F401
 import wandb  # noqa: F401
+from omegaconf import OmegaConf
 
 from tests.forks import Ended, Kill, forked
 from tests.runs import QUICK, figures
@@ -31,15 +32,16 @@ from zoo import records
 from zoo.commands import campaign, join, parse
 from zoo.leaderboard.generate import check, write
 from zoo.records import weights
+from zoo.runs import compose, fingerprint, plan
+from zoo.runs import run as made
 from zoo.runs.messages import ends_with_message
-from zoo.runs.plan import plan_of
-from zoo.runs.run import run
 from zoo.training import train  # noqa: F401
 
 ONE = (*QUICK, "task.ids=[1]", "trainer.max_epochs=2", "trainer.checkpoint_seconds=0")
 TWO = (*ONE, "task.ids=[1,2]", "trainer.workers=2")
+OTHER = (*TWO, "model.dim=5")
 LOGGERS = ("none", "csv", "tensorboard", "wandb")
-MOMENTS = 10  # random ones, of each scene
+MOMENTS = 10  # random ones, of a scene
 
 
 class Scene(NamedTuple):
@@ -49,11 +51,12 @@ class Scene(NamedTuple):
     whom: tuple[str, ...] = ("it",)  # is killed, in turns; see `Kill`
     is_counted: bool = True  # whether its processes are forks, whose file operations can be counted
     has_parts: bool = False  # whether two records that can be joined lie there
+    moments: int = MOMENTS
 
 
 def make(arguments: tuple[str, ...], folder: Path) -> None:
     with ends_with_message(list(arguments)):
-        run(plan_of([*arguments, *_folders(folder)]))
+        made.run(plan.plan_of([*arguments, *_folders(folder)]))
 
 
 def make_with_forks(act: Callable[[Path], object], folder: Path) -> None:
@@ -70,7 +73,7 @@ def make_with_kernels(folder: Path) -> None:
 
 
 def make_campaign(folder: Path) -> None:
-    (folder / "list.yaml").write_text(f"runs:\n  - {' '.join(ONE)}\n  - {' '.join(TWO)} model.dim=5\n")
+    (folder / "list.yaml").write_text(f"runs:\n  - {' '.join(ONE)}\n  - {' '.join(OTHER)}\n")
     with ends_with_message([]):
         campaign.main(parse("campaign", campaign.GRAMMAR, [str(folder / "list.yaml"), *_folders(folder)]))
 
@@ -94,10 +97,29 @@ def _forks(act: Callable[[Path], object]) -> Callable[[Path], object]:
     return functools.partial(make_with_forks, act)
 
 
+def prepare(scratch: Path) -> None:
+    """Do once, for all forks, what takes long and makes no file: imports, composing, git, digesting the code."""
+    composed = functools.cache(lambda arguments: compose.compose_config(list(arguments)))
+
+    def compose_once(arguments: list[str]) -> tuple:
+        folders = dict(word.split("=") for word in arguments if word.startswith(("results_dir=", "cache_dir=")))
+        config, labels = composed(tuple(word for word in arguments if word.split("=")[0] not in folders))
+        return OmegaConf.merge(config, folders), labels
+
+    digest = functools.cache(lambda targets, versions: fingerprint.code_fingerprint(targets, versions))
+    commit = records.commit_of_code(scratch)
+    plan.compose_config = compose_once
+    made.code_fingerprint = lambda targets, versions: digest(tuple(targets), versions)
+    records.commit_of_code = lambda results: commit
+    for arguments in (ONE, *((*ONE, f"logger={name}") for name in LOGGERS), TWO, OTHER):
+        known = plan.plan_of([*arguments, *_folders(scratch)])
+        made.begun(scratch / "begun", known.config)
+
+
 SCENES = {f"run, logger={name}": Scene(functools.partial(make, (*ONE, f"logger={name}"))) for name in LOGGERS} | {
     "run, two workers": Scene(_forks(functools.partial(make, TWO)), ("it", "parent", "all")),
-    "run, two interpreters": Scene(functools.partial(make, TWO), ("parent", "worker", "all"), is_counted=False),
-    "run, kernels compiled": Scene(make_with_kernels, ("parent", "worker", "all"), is_counted=False),
+    "run, two interpreters": Scene(functools.partial(make, TWO), ("parent", "worker", "all"), False, moments=3),
+    "run, kernels compiled": Scene(make_with_kernels, ("parent", "worker", "all"), False, moments=3),
     "campaign": Scene(_forks(make_campaign), ("it", "parent", "all")),
     "join": Scene(make_join, has_parts=True),
     "leaderboard": Scene(make_leaderboard, has_parts=True),
@@ -192,6 +214,7 @@ def killed(scene: Scene, kill: Kill, folder: Path, expected: list) -> str:
 def campaign_of(home: Path, kills: int, seed: int, chosen: dict[str, Scene]) -> tuple[collections.Counter, list[str]]:
     """Kill, and count by scene, moment and process; also return what went wrong."""
     rng = random.Random(seed)
+    prepare(home / "scratch")
     parts = home / "parts"
     for first in (3, 5):
         forked(functools.partial(make, (*ONE, f"seed={first}"), parts), home / "scratch")
@@ -202,7 +225,7 @@ def campaign_of(home: Path, kills: int, seed: int, chosen: dict[str, Scene]) -> 
         print(f"{name}: {ended.operations} file operations, {ended.seconds:.1f} s", flush=True)
         operations = ended.operations if scene.is_counted else 0
         turns = [Kill("", at=at) for at in range(1, operations + 1)]
-        turns += [Kill("", after=rng.uniform(0, ended.seconds)) for _ in range(MOMENTS)]
+        turns += [Kill("", after=rng.uniform(0, ended.seconds)) for _ in range(scene.moments)]
         planned += [(name, kill._replace(who=scene.whom[turn % len(scene.whom)])) for turn, kill in enumerate(turns)]
     rng.shuffle(planned)
     table: collections.Counter[tuple[str, str, str]] = collections.Counter()
