@@ -13,6 +13,7 @@ VERBS = {  # module of this package, and a line of help
     "tasks": "list the tasks",
     "experiments": "list the settings of papers, with their published figures",
     "leaderboard": "make the leaderboard from all records",
+    "playground": "make the page in which networks read a story side by side",
     "campaign": "make every run of a list",
     "explain": "show where a network looked when it answered",
     "draw": "draw what the heads of a network did",

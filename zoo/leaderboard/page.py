@@ -4,9 +4,6 @@ bAbI has sections of its own: names of the tasks, slices of test questions, stor
 has the grids of its description.
 """
 
-import base64
-import hashlib
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +20,7 @@ from zoo.families import babi
 from zoo.families.babi import TASKS
 from zoo.families.board import Family, Grid, PartOfRecord, Row, by_table
 from zoo.leaderboard import provenance
+from zoo.leaderboard.html import assembled
 from zoo.leaderboard.statistics import interval, signed_rank
 from zoo.records import Record, looks_of
 from zoo.traces import TRACES, traces_of
@@ -37,15 +35,10 @@ LISTED = (
     "key", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "failed_standing",
     "tasks_standing", "source",
 )  # fmt: skip
-SCRIPTS = ("base.js", "plots.js", "record.js", "sections.js", "details.js", "main.js")
+SCRIPTS = ("elements.js", "base.js", "plots.js", "record.js", "sections.js", "details.js", "main.js")
 
 
 Arrays = dict[str, dict[str, np.ndarray]]  # beside each record, by its name
-
-
-def _hash(text: str) -> str:
-    """Digest a style or a script, as the page's policy names those that may run."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def as_html(
@@ -72,18 +65,8 @@ def as_html(
     names = {row.record.name for of in rows.values() for row in of}
     held["verified"] = {name: said for name, said in _verified(results_dir).items() if name in names}
     held["sheets"] = [_sheet(family, of, arrays, commits) for family, of in others.items()]
-    data = json.dumps(held, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    style = (template / "style.css").read_text()
-    script = "\n".join((template / name).read_text() for name in SCRIPTS)
-    parts = {
-        "STYLE": style,
-        "STYLE_HASH": _hash(style),
-        "DATA": data.replace("<", "\\u003c"),
-        "SCRIPT": script,
-        "SCRIPT_HASH": _hash(script),
-    }
-    # in one pass: what is put in is not searched again
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (template / "page.html").read_text())
+    scripts = [template / name for name in SCRIPTS]
+    return assembled(template / "page.html", [template / "style.css"], scripts, held)
 
 
 def _verified(results_dir: Path) -> dict[str, str]:

@@ -1,43 +1,14 @@
-"use strict";
-// What every part of the page uses: the data, what is chosen, elements, numbers, tables.
+// What every part of the page uses: what is chosen, figures, tables.
 
-const data = JSON.parse(document.getElementById("data").textContent);
 const tasks = Object.keys(data.tasks);
-const NONE = "–";
 const WORST = 60; // percent; the heat map does not tell larger errors apart
 const chosen = { text: "", luck: null, paper: "means", a: null, b: null, slice: "all", lookRow: null, lookTask: null };
-
-function el(name, attributes = {}, ...children) {
-  return fill(document.createElement(name), attributes, children);
-}
-
-function fill(node, attributes, children) {
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (key === "style") node.style.cssText = value ?? ""; // an attribute is refused by the page's policy
-    else if (value != null && value !== false) node.setAttribute(key, value === true ? "" : value);
-  }
-  node.append(...children.flat(Infinity).filter((child) => child != null));
-  return node;
-}
-
-function number(value, places = 1) {
-  return value == null ? NONE : value.toFixed(places);
-}
-
-function thousands(value) {
-  return value.toLocaleString("en");
-}
 
 function clock(seconds) {
   const whole = Math.round(seconds);
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (part) => String(part).padStart(2, "0");
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
-}
-
-function plural(count, word) {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
 function average(values) {
@@ -74,17 +45,6 @@ function standing(word) {
 
 function signOf(word) {
   return standings[word]?.sign ?? "";
-}
-
-// a ground whose depth tells a share, in percent
-function heat(share) {
-  const depth = Math.round(Math.max(0, Math.min(100, share)));
-  return { style: `--share:${depth}`, class: depth > 70 ? "heat strong" : "heat" };
-}
-
-// a name that breaks at its underscores and nowhere else
-function breaking(name) {
-  return name.split("_").flatMap((part, place) => (place ? ["_", el("wbr"), part] : [part]));
 }
 
 // what is to be said of a task, or of another part of a record

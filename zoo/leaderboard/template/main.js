@@ -45,15 +45,6 @@ function draw() {
   if (focused && main.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus({ preventScroll: true });
 }
 
-function drawTheme(theme) {
-  const dark = theme === "dark";
-  document.documentElement.style.colorScheme = theme;
-  const button = document.getElementById("theme");
-  button.textContent = dark ? "Light" : "Dark";
-  button.setAttribute("aria-label", dark ? "Light colours" : "Dark colours");
-  button.onclick = () => drawTheme(dark ? "light" : "dark");
-}
-
 const linked = [...(current ? sections : []), ...data.sheets.map((sheet) => [sheet.name, sheet.title])];
 document.querySelector("nav").append(...linked.map(([id, title_]) => el("a", { href: `#${id}` }, title_)));
 document.getElementById("text").addEventListener("input", (event) => {
@@ -66,6 +57,6 @@ window.addEventListener("resize", () => {
   if (window.innerWidth !== width) draw(); // on a phone the height changes with every scroll
   width = window.innerWidth;
 });
-drawTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+drawTheme();
 drawFilters();
 draw();

@@ -1,0 +1,29 @@
+"""zoo playground [out=results/playground.html] [models=memn2n,entnet,…] [results_dir=results] [data_dir=data]
+
+Make the playground: one page in which trained networks read a story side by side, in the reader's browser. It takes the
+joint network of every model whose weights are in results_dir/weights, and stories of the test set to start from.
+"""
+
+import sys
+from pathlib import Path
+
+from tasks.errors import printable
+from tasks.files import write_atomically
+from zoo.commands import Given, Grammar
+from zoo.playground.members import corpus_of, members
+from zoo.playground.page import as_html
+
+GRAMMAR = Grammar(names=("out", "models", "results_dir", "data_dir"), bare="out")
+
+
+def main(given: Given) -> None:
+    models = given.get("models")
+    found = members(given.results_dir, models.split(",") if models else ())
+    text = as_html(found, corpus_of(found[0], given.get("data_dir")), _say).encode()
+    out = Path(given.get("out") or given.results_dir / "playground.html")
+    write_atomically(out, lambda stream: stream.write(text))
+    print(f"{out}: {len(text) / 1e6:.1f} MB")
+
+
+def _say(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)

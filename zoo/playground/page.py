@@ -1,0 +1,150 @@
+"""Networks and stories → playground.html: one file that works without a server, and fetches nothing."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from importlib.resources import files
+
+import torch
+from torch import Tensor
+
+from tasks.babi import TASKS
+from tasks.batch import NONE
+from tasks.corpus import Corpus
+from tasks.errors import UserError
+from zoo.leaderboard.html import assembled
+from zoo.playground import graph
+from zoo.playground.members import Member
+from zoo.traces import TRACES
+
+LENGTHS = (10, 20, 30)  # sentences of a story; each has a graph, and none may be longer
+STORIES = 8  # questions per task, to start from
+FOLLOWING = 40  # words at most that are offered behind a word
+LARGEST = 6 * 10**6  # bytes of the page
+STYLES = ("style.css",)
+SCRIPTS = ("tensors.js", "operators.js", "graph.js", "words.js", "state.js", "reading.js", "telling.js", "main.js")
+Say = Callable[[str], None]
+
+
+def as_html(members: Sequence[Member], corpus: Corpus, say: Say) -> str:
+    """Write playground.html.
+
+    Args:
+        members: the networks.
+        corpus: has stories to start from, and shows how words follow each other.
+        say: is told of each network that is ready, or is left out.
+    """
+    own, shared = files("zoo.playground") / "template", files("zoo.leaderboard") / "template"
+    text = assembled(
+        own / "page.html",
+        [shared / "style.css", *(own / name for name in STYLES)],
+        [shared / "elements.js", *(own / name for name in SCRIPTS)],
+        page_data(members, corpus, say),
+    )
+    if len(text.encode()) > LARGEST:
+        raise UserError(
+            f"the page would have {len(text.encode()) / 1e6:.1f} MB, and {LARGEST / 1e6:.0f} at most are expected; "
+            "leave a model out: models=memn2n,entnet,…"
+        )
+    return text
+
+
+def page_data(members: Sequence[Member], corpus: Corpus, say: Say) -> dict:
+    """Arrange what the page holds."""
+    vocabularies: list[list[str]] = []
+    shown, left_out = [], []
+    for member in members:
+        graphs = graph.graphs_of(member.network, member.unseen, member.sizes.sentence_length, LENGTHS)
+        if missing := graph.missing_operators(graphs):
+            said = f"{member.name} needs {', '.join(missing)}, which zoo/playground/template/operators.js lacks"
+            left_out.append(member.name)
+            say(f"left out: {said}")
+            continue
+        if member.words not in vocabularies:
+            vocabularies.append(member.words)
+        shown.append(_model(member, vocabularies.index(member.words)) | {"network": graph.as_page_data(graphs)})
+        nodes = max(len(of["nodes"]) for of in graphs.of_slots.values())
+        say(f"{member.name}: {nodes:,} operators, {sum(map(len, _texts(shown[-1]['network']))) / 1e3:,.0f} kB")
+    sentences: dict[str, int] = {}
+    return {
+        "models": shown,
+        "left_out": left_out,
+        "vocabularies": vocabularies,
+        "tasks": {str(task): TASKS[task] for task in sorted(set(corpus.test.task.tolist()))},
+        "stories": _stories(corpus, sentences),
+        "sentences": list(sentences),
+        "following": {
+            "tell": _following(corpus, corpus.train.facts),
+            "ask": _following(corpus, corpus.train.question),
+        },
+        "longest": LENGTHS[-1],
+        "traces": TRACES,
+    }
+
+
+def _texts(network: dict) -> Iterable[str]:
+    return (network["weights"], *network["graphs"].values())
+
+
+def _model(member: Member, vocabulary: int) -> dict:
+    network, record = member.network, member.record
+    return {
+        "name": member.name,
+        "paper": network.paper._asdict(),
+        "memory": network.memory,
+        "supervision": network.supervision,
+        "traces": network.traces,
+        "window": network.window,
+        "error": round(member.error, 1),
+        "size": record.settings["task"]["size"],
+        "parameters": record.parameters,
+        "vocabulary": vocabulary,
+        "sentence_length": member.sizes.sentence_length,
+    }
+
+
+def _stories(corpus: Corpus, sentences: dict[str, int]) -> dict[str, list[dict]]:
+    """Choose test questions of every task, spread evenly over those with stories that are short enough.
+
+    Args:
+        corpus: has the questions.
+        sentences: their numbers; those of the stories are added.
+    """
+    test, found = corpus.test, {}
+    for task in sorted(set(test.task.tolist())):
+        fitting = ((test.task == task) & (test.told <= LENGTHS[-1])).nonzero()[:, 0]
+        places = torch.linspace(0, len(fitting) - 1, min(STORIES, len(fitting))).round().long()
+        found[str(task)] = [_story(corpus, number, sentences) for number in fitting[places].tolist()]
+    return found
+
+
+def _story(corpus: Corpus, number: int, sentences: dict[str, int]) -> dict:
+    test = corpus.test
+    begin, told = int(test.begin[test.story[number]]), int(test.told[number])
+    said = [text_of(corpus, row) for row in test.facts[begin : begin + told].tolist()]
+    return {
+        "story": [sentences.setdefault(text, len(sentences)) for text in said],
+        "question": text_of(corpus, int(test.question[number])),
+        "answer": corpus.words[int(test.answer[number])],
+        "facts": [fact for fact in test.support[number].tolist() if fact != NONE],
+    }
+
+
+def text_of(corpus: Corpus, row: int) -> str:
+    """Spell a sentence of the table."""
+    return " ".join(corpus.words[word] for word in corpus.sentences[row].tolist() if word)
+
+
+def _following(corpus: Corpus, said: Tensor) -> dict[str, list[str]]:
+    """List the words that follow each word in some sentences, the most frequent first; "" is the begin and the end.
+
+    Args:
+        corpus: has the words.
+        said: rows of the sentence table.
+    """
+    after: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    rows, counts = said.unique(return_counts=True)
+    for sentence, count in zip(corpus.sentences[rows].tolist(), counts.tolist(), strict=True):
+        words = ["", *(corpus.words[word] for word in sentence if word), ""]
+        for word, follower in zip(words, words[1:], strict=False):
+            after[word][follower] += count
+    return {word: [one for one, _ in of.most_common(FOLLOWING)] for word, of in sorted(after.items())}
