@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from tests.browser import one, pick, show, texts
 from tests.configs import ROOT
 from tests.records import PUBLISHED, STORY, add, age, as_dialog, as_sequences, furnish, raw, rewrite, rows_of
 from zoo import records
@@ -265,51 +266,12 @@ def test_the_history_is_git_s_and_stays_what_it_was_as_head_goes_on(tmp_path):
 # --- in a browser
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory) -> Iterator:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install -e .[dev]")
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not chromedriver:
-        pytest.skip("no browser here: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def page(driver, results) -> Iterator:
     """The page as it is opened, at the width of a desktop; whatever is done with it, it must not complain."""
     show(driver, results / "leaderboard.html", 1280)
     yield driver
     assert driver.get_log("browser") == []
-
-
-def show(driver, file: Path, width: int) -> None:
-    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    driver.get(file.as_uri())
-
-
-def texts(driver, selector: str) -> list[str]:
-    return [found.text for found in driver.find_elements("css selector", selector)]
-
-
-def one(driver, selector: str):
-    return driver.find_element("css selector", selector)
-
-
-def pick(driver, name: str, text: str) -> None:
-    from selenium.webdriver.support.ui import Select
-
-    Select(one(driver, f"#{name}")).select_by_visible_text(text)
 
 
 def models(driver) -> list[str]:

@@ -27,13 +27,15 @@ from typing import Any, NamedTuple
 import torch
 import torch.fx
 from torch import Tensor, nn
+from torch._decomp import core_aten_decompositions
+from torch.func import functional_call, functionalize
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from tasks.batch import NONE, Questions
 from tasks.errors import UserError
 from zoo import kernels
 from zoo.interface import MemoryNetwork
 
-INPUTS = ("sentences", "stories", "told")
 LEFT_OUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
 CHECKS = ("_assert_async.msg", "_assert_tensor_metadata", "_assert_scalar")  # compute nothing
 
@@ -107,17 +109,15 @@ def graphs_of(network: MemoryNetwork, unseen: Tensor, sentence_length: int, leng
         sentence_length: words of a sentence at most.
         lengths: of stories, each of which gets a graph.
     """
-    store = _Store()
+    store = Store()
     graphs = {}
     for slots in slots_of(network, lengths):
         inputs = inputs_of([[1]], [1], slots, sentence_length)
-        with kernels.switched(False), torch.no_grad():
-            program = torch.export.export(_Asked(network.eval(), unseen), inputs, strict=False).run_decompositions()
-        graphs[slots] = _Writer(program, store).graph()
+        graphs[slots] = written(_Asked(network.eval(), unseen), inputs, store)
     return Graphs(store.constants, bytes(store.weights), graphs)
 
 
-class _Store:
+class Store:
     """Constants of all graphs of a network, each once."""
 
     def __init__(self) -> None:
@@ -141,44 +141,54 @@ class _Store:
         return self._known[key]
 
 
+def written(module: nn.Module, inputs: tuple[Tensor, ...], store: Store) -> dict:
+    """Write what a module computes as a graph, and its weights to a store.
+
+    `torch.export` comes to the same graph of core operators in four passes, each as long as this one.
+    """
+    state = dict(module.named_parameters()) | dict(module.named_buffers())
+
+    def program(state: dict[str, Tensor], *inputs: Tensor) -> Any:
+        return functional_call(module, state, inputs)
+
+    with kernels.switched(False), torch.no_grad():
+        trace = make_fx(functionalize(program), decomposition_table=core_aten_decompositions(), tracing_mode="fake")
+        return _Writer(trace(state, *inputs), list(state.values()), store).graph()
+
+
 def kind_of(dtype: torch.dtype) -> str:
     """Name the kind of numbers that the page tells apart: floats, integers, truth values."""
     return "f" if dtype.is_floating_point else "b" if dtype is torch.bool else "i"
 
 
 class _Writer:
-    """Writes the nodes of an exported program."""
+    """Writes the nodes of a traced program, whose first arguments are the state of a module."""
 
-    def __init__(self, program: torch.export.ExportedProgram, store: _Store) -> None:
-        self.program, self.store = program, store
+    def __init__(self, program: torch.fx.GraphModule, state: list[Tensor], store: Store) -> None:
+        self.program, self.state, self.store = program, state, store
         self.places: dict[torch.fx.Node, dict] = {}  # constants and inputs
         self.numbers: dict[torch.fx.Node, int] = {}  # of the nodes that compute something
         self.operators: dict[str, int] = {}
         self.nodes: list[list] = []
 
     def graph(self) -> dict:
+        given = 0
+        self.program.graph.eliminate_dead_code()
         for node in self.program.graph.nodes:
             if node.op == "placeholder":
-                self._place(node)
+                if given >= len(self.state):
+                    self.places[node] = {"i": given - len(self.state)}
+                elif node.users:
+                    self.places[node] = {"c": self.store.add(self.state[given])}
+                given += 1
+            elif node.op == "get_attr":
+                self.places[node] = {"c": self.store.add(getattr(self.program, str(node.target)))}
             elif node.op == "call_function":
                 self._compute(node)
             elif node.op == "output":
                 here = len(self.nodes)
                 outputs = [self._argument(of, here) for of in node.args[0]]
         return {"operators": list(self.operators), "nodes": self.nodes, "outputs": outputs}
-
-    def _place(self, node: torch.fx.Node) -> None:
-        signature, program, name = self.program.graph_signature, self.program, node.name
-        held = (
-            signature.inputs_to_parameters.get(name)
-            or signature.inputs_to_buffers.get(name)
-            or signature.inputs_to_lifted_tensor_constants.get(name)
-        )
-        if held is None:
-            self.places[node] = {"i": INPUTS.index(name)}
-        elif node.users:
-            value = program.state_dict[held] if held in program.state_dict else program.constants[held]
-            self.places[node] = {"c": self.store.add(value)}
 
     def _compute(self, node: torch.fx.Node) -> None:
         name = name_of(node.target)

@@ -27,16 +27,12 @@ class Member(NamedTuple):
     words: list[str]
     unseen: Tensor  # (V,) words that never occur in training
     sizes: Sizes
-    record: Record
-
-    @property
-    def error(self) -> float:
-        """Mean test error over the tasks, in percent."""
-        return sum(task.error for task in self.record.tasks.values()) / len(self.record.tasks)
+    error: float  # mean test error over the tasks, in percent
+    learned_from: str  # size of the data, "10k" for example
 
 
-def members(results_dir: Path, models: Sequence[str] = ()) -> list[Member]:
-    """Load the joint network of every model, or of those named, in the order of their papers.
+def members(results_dir: Path, models: Sequence[str] = ()) -> tuple[list[Member], Record]:
+    """Load the joint network of every model, or of those named, in the order of their papers; and the record of one.
 
     Of several records of a model that one is taken whose selected restart has the least validation error.
     """
@@ -50,19 +46,21 @@ def members(results_dir: Path, models: Sequence[str] = ()) -> list[Member]:
     for name in models:
         if name not in best:
             raise UserError(f"models={name}: no joint network of it is here{nearest(name, list(best))}")
-    found = [_member(record) for name, record in best.items() if not models or name in models]
-    if not found:
+    chosen = [record for name, record in best.items() if not models or name in models]
+    if not chosen:
         raise UserError(
             f"no weights of joint networks in {results_dir}/weights; "
             "zoo run model=gated_memn2n task=babi_joint makes the first"
         )
-    return sorted(found, key=lambda member: (member.network.paper.year, member.name))
+    found = sorted(map(_member, chosen), key=lambda member: (member.network.paper.year, member.name))
+    return found, chosen[0]
 
 
-def corpus_of(member: Member, data_dir: str | None) -> Corpus:
+def corpus_of(record: Record, data_dir: str | None) -> Corpus:
     """Read the stories of the task that a network has learned."""
     where = [f"data_dir={data_dir}"] if data_dir else []
-    return plan_again(member.record, member.record.parts[0], where, None, {}).data.trainings["joint"]
+    corpus: Corpus = plan_again(record, record.parts[0], where, None, {}).data.trainings["joint"]
+    return corpus
 
 
 def _valid_error(record: Record) -> float:
@@ -73,4 +71,5 @@ def _member(record: Record) -> Member:
     ensemble, words, learned, sizes = load(record, "joint")
     network = build(record.settings["model"], sizes, seed=0)
     vector_to_parameters(ensemble.weights[0].detach().half().float(), network.parameters())
-    return Member(record.model, network.eval(), words, ~learned, sizes, record)
+    error = sum(task.error for task in record.tasks.values()) / len(record.tasks)
+    return Member(record.model, network.eval(), words, ~learned, sizes, error, record.settings["task"]["size"])

@@ -16,7 +16,7 @@ from zoo.playground import graph
 from zoo.playground.members import Member
 from zoo.traces import TRACES
 
-LENGTHS = (10, 20, 30)  # sentences of a story; each has a graph, and none may be longer
+LENGTHS = (10, 25)  # sentences of a story; each has a graph, and none may be longer
 STORIES = 8  # questions per task, to start from
 FOLLOWING = 40  # words at most that are offered behind a word
 LARGEST = 6 * 10**6  # bytes of the page
@@ -86,7 +86,7 @@ def _texts(network: dict) -> Iterable[str]:
 
 
 def _model(member: Member, vocabulary: int) -> dict:
-    network, record = member.network, member.record
+    network = member.network
     return {
         "name": member.name,
         "paper": network.paper._asdict(),
@@ -95,15 +95,15 @@ def _model(member: Member, vocabulary: int) -> dict:
         "traces": network.traces,
         "window": network.window,
         "error": round(member.error, 1),
-        "size": record.settings["task"]["size"],
-        "parameters": record.parameters,
+        "learned_from": member.learned_from,
+        "parameters": sum(of.numel() for of in network.parameters()),
         "vocabulary": vocabulary,
         "sentence_length": member.sizes.sentence_length,
     }
 
 
 def _stories(corpus: Corpus, sentences: dict[str, int]) -> dict[str, list[dict]]:
-    """Choose test questions of every task, spread evenly over those with stories that are short enough.
+    """Choose test questions of every task, spread evenly over the longer half of the stories that are short enough.
 
     Args:
         corpus: has the questions.
@@ -112,6 +112,7 @@ def _stories(corpus: Corpus, sentences: dict[str, int]) -> dict[str, list[dict]]
     test, found = corpus.test, {}
     for task in sorted(set(test.task.tolist())):
         fitting = ((test.task == task) & (test.told <= LENGTHS[-1])).nonzero()[:, 0]
+        fitting = fitting[test.told[fitting] >= test.told[fitting].median()]
         places = torch.linspace(0, len(fitting) - 1, min(STORIES, len(fitting))).round().long()
         found[str(task)] = [_story(corpus, number, sentences) for number in fitting[places].tolist()]
     return found

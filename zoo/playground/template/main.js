@@ -7,7 +7,7 @@ function draw() {
   drawControls();
   drawTable();
   location.replace(state.task ? `#task=${state.task}&story=${state.number + 1}` : "#");
-  askAll(() => drawTable());
+  askAll(drawAnswer);
 }
 
 function drawControls() {
@@ -93,7 +93,7 @@ function drawMembers() {
   document.getElementById("members").replaceChildren(el("table", {},
     el("thead", {}, el("tr", {}, titles.map((title, place) => el("th", { scope: "col", class: place < 4 && "text" }, title)))),
     el("tbody", {}, rows)));
-  const sizes = [...new Set(data.models.map((model) => model.size))].join(" and ");
+  const sizes = [...new Set(data.models.map((model) => model.learned_from))].join(" and ");
   const windows = data.models.filter((model) => model.window < data.longest).map((model) => `${model.name} the last ${model.window}`);
   document.getElementById("limits").replaceChildren(...[
     `They know ${spoken.size} words. What a word means they have learned from these stories alone: nothing of the world, no spelling, no names but these.`,

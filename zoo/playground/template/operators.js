@@ -9,6 +9,7 @@ const roundHalfToEven = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) 
 const operators = {
   // number by number
   "abs": (kind, a) => map(kind, a, Math.abs),
+  "alias": (_, a) => a,
   "bitwise_not": (kind, a) => map(kind, a, kind === "b" ? (x) => 1 - x : (x) => ~x),
   "ceil": (kind, a) => map(kind, a, Math.ceil),
   "clone": (_, a) => a,
@@ -37,15 +38,17 @@ const operators = {
   "elu": (kind, a, alpha, scale, input) => map(kind, a, (x) => scale * (x > 0 ? x : alpha * Math.expm1(input * x))),
   "gelu": (kind, a, form) => map(kind, a, form === "tanh" ? geluByTanh : (x) => (x * (1 + erf(x / Math.SQRT2))) / 2),
   "hardtanh": (kind, a, low, high) => map(kind, a, (x) => Math.min(high, Math.max(low, x))),
+  "lift_fresh_copy": (_, a) => a,
   "leaky_relu": (kind, a, slope) => map(kind, a, (x) => (x > 0 ? x : slope * x)),
 
   // two at a time
-  "add.Scalar": (kind, a, b, alpha) => combine(kind, a, b, (x, y) => x + alpha * y),
   "add.Tensor": (kind, a, b, alpha) => (alpha === 1 ? combine(kind, a, b, sum) : combine(kind, a, b, (x, y) => x + alpha * y)),
+  "bitwise_and.Scalar": (kind, a, b) => combine(kind, a, b, (x, y) => x & y),
   "bitwise_and.Tensor": (kind, a, b) => combine(kind, a, b, (x, y) => x & y),
+  "bitwise_or.Scalar": (kind, a, b) => combine(kind, a, b, (x, y) => x | y),
   "bitwise_or.Tensor": (kind, a, b) => combine(kind, a, b, (x, y) => x | y),
+  "bitwise_xor.Scalar": (kind, a, b) => combine(kind, a, b, (x, y) => x ^ y),
   "bitwise_xor.Tensor": (kind, a, b) => combine(kind, a, b, (x, y) => x ^ y),
-  "div.Scalar": (kind, a, b) => combine(kind, a, b, (x, y) => x / y),
   "div.Tensor": (kind, a, b) => combine(kind, a, b, (x, y) => x / y),
   "div.Tensor_mode": (kind, a, b, mode) => combine(kind, a, b, (x, y) => (mode === "floor" ? Math.floor(x / y) : Math.trunc(x / y))),
   "eq.Scalar": (kind, a, b) => combine(kind, a, b, (x, y) => x === y),
@@ -64,7 +67,6 @@ const operators = {
   "lt.Tensor": (kind, a, b) => combine(kind, a, b, (x, y) => x < y),
   "maximum": (kind, a, b) => combine(kind, a, b, Math.max),
   "minimum": (kind, a, b) => combine(kind, a, b, Math.min),
-  "mul.Scalar": (kind, a, b) => combine(kind, a, b, (x, y) => x * y),
   "mul.Tensor": (kind, a, b) => combine(kind, a, b, (x, y) => x * y),
   "ne.Scalar": (kind, a, b) => combine(kind, a, b, (x, y) => x !== y),
   "ne.Tensor": (kind, a, b) => combine(kind, a, b, (x, y) => x !== y),
@@ -73,7 +75,6 @@ const operators = {
   "pow.Tensor_Tensor": (kind, a, b) => combine(kind, a, b, Math.pow),
   "remainder.Scalar": (kind, a, b) => combine(kind, a, b, modulo),
   "remainder.Tensor": (kind, a, b) => combine(kind, a, b, modulo),
-  "sub.Scalar": (kind, a, b, alpha) => combine(kind, a, b, (x, y) => x - alpha * y),
   "sub.Tensor": (kind, a, b, alpha) => combine(kind, a, b, (x, y) => x - alpha * y),
   "where.self": choose,
 
@@ -194,20 +195,16 @@ const operators = {
     return gather(kind, a, shape, table);
   },
   "index_select": (kind, a, axis, index) => {
-    const shape = [...a.shape];
-    const along = axisOf(axis, shape.length);
-    shape[along] = index.values.length;
-    const place = index.shape.length ? index.shape : [1];
-    const around_ = tensor("i", place, index.values);
-    const every = tensor("i", shape, valuesAs(tensor("i", [around_.values.length, ...shape.slice(along + 1).map(() => 1)], around_.values), shape));
-    return gather(kind, a, shape, pointed(a.shape, axis, every));
+    const along = axisOf(axis, a.shape.length);
+    const shape = a.shape.with(along, index.values.length);
+    const line = tensor("i", shape.map((size, at) => (at === along ? size : 1)), index.values);
+    return gather(kind, a, shape, pointed(a.shape, axis, tensor("i", shape, valuesAs(line, shape))));
   },
   "scatter.src": (kind, a, axis, index, source) => put(kind, a, axis, index, source, (_, value) => value),
   "scatter.value": (kind, a, axis, index, value) => put(kind, a, axis, index, value, () => value),
   "scatter_add": (kind, a, axis, index, source) => put(kind, a, axis, index, source, sum),
 
   // sums and the like
-  "all.dim": (kind, a, axis, keep) => reduce(kind, a, [axis], keep, 1, (all, x) => all && x !== 0),
   "amax": (kind, a, axes, keep) => reduce(kind, a, axes, keep, -Infinity, Math.max),
   "amin": (kind, a, axes, keep) => reduce(kind, a, axes, keep, Infinity, Math.min),
   "any": (kind, a) => reduce(kind, a, null, false, 0, (any, x) => any || x !== 0),
@@ -224,7 +221,6 @@ const operators = {
   },
   "min.dim": (kind, a, axis, keep) => best(kind, a, axis, keep, (x, y) => x < y),
   "prod.dim_int": (kind, a, axis, keep) => reduce(kind, a, [axis], keep, 1, (product, x) => product * x),
-  "sum": (kind, a) => reduce(kind, a, null, false, 0, sum),
   "sum.dim_IntList": (kind, a, axes, keep) => reduce(kind, a, axes, keep, 0, sum),
   "var.correction": (kind, a, axes, correction, keep) => {
     const total = reduce("f", a, axes, true, 0, sum);
@@ -263,7 +259,6 @@ const operators = {
 
   // matrices
   "addmm": (kind, c, a, b, beta, alpha) => combine(kind, c, matmul(a, b), (x, y) => beta * x + alpha * y),
-  "baddbmm": (kind, c, a, b, beta, alpha) => combine(kind, c, matmul(a, b), (x, y) => beta * x + alpha * y),
   "bmm": (_, a, b) => matmul(a, b),
   "mm": (_, a, b) => matmul(a, b),
   "native_layer_norm": (kind, a, normalized, weight, bias, epsilon) => {

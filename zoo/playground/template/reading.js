@@ -2,7 +2,6 @@
 
 const NARROW = matchMedia("(max-width: 40rem)");
 const FEW_HOPS = 3; // with more, their figures have no room
-const shares = { weights: 100, gates: 100, writing: 100 };
 
 function percent(share) {
   return `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
@@ -32,31 +31,40 @@ function answerParts(model) {
     el("span", { class: "said" }, answered.said.replaceAll(",", ", "), mark),
     el("span", { class: "meter", style: `--share:${(100 * answered.probability).toFixed(1)}` }),
     el("span", { class: "sub" }, percent(answered.probability)),
-    was ? el("span", { class: "sub was" }, `not ${was}`) : null,
+    ...(was ? [el("span", { class: "sub was" }, `not ${was}`)] : []),
   ];
 }
 
 function drawTable() {
   const shown = NARROW.matches ? [state.model] : [...data.models.keys()];
-  const sentences = heardSentences();
   const head = el("tr", {},
     el("th", { scope: "col", class: "asked" }, questionParts()),
     shown.map((model) => el("th", { scope: "col", class: "answer" },
-      el("span", { class: "name" }, breaking(data.models[model].name)), answerParts(model))));
+      el("span", { class: "name" }, breaking(data.models[model].name)), el("div", { id: `answer-${model}` }))));
   const body = state.story.map((sentence, place) => {
-    const at = sentences.findIndex((one) => one.place === place); // among those that the networks get
     const isFact = state.known?.facts.includes(place);
     const looks = [sentence.isStruck && "struck", place >= state.heard && "untold", isFact && "fact"].filter(Boolean).join(" ");
     return el("tr", { class: looks || null },
-      el("th", { scope: "row" }, el("div", {}, strikeButton(sentence, place, isFact), forgetButton(sentence, place))),
-      shown.map((model) => el("td", {}, hopsOf(model, at))));
+      el("th", { scope: "row" }, el("div", {}, strikeButton(sentence, place, isFact), forgetButton(place))),
+      shown.map((model) => el("td", { id: `look-${model}-${place}` })));
   });
   const empty = state.story.length ? null : el("tr", {}, el("th", { scope: "row", class: "none" }, "Nothing is told yet."), shown.map(() => el("td")));
-  const table = el("table", { id: "reading" },
+  replace(document.getElementById("table"), el("table", { id: "reading" },
     el("caption", { class: "aloud" }, "The story, and how far each network looked at each sentence"),
-    el("thead", {}, head), el("tbody", {}, body, empty));
-  replace(document.getElementById("table"), table);
+    el("thead", {}, head), el("tbody", {}, body, empty)));
   drawCards();
+  for (const model of data.models.keys()) drawAnswer(model);
+}
+
+// One network's answer and looks. Only these are drawn as it answers, so that nothing moves under a finger.
+function drawAnswer(model) {
+  const sentences = heardSentences();
+  document.getElementById(`answer-${model}`)?.replaceChildren(...answerParts(model));
+  document.getElementById(`card-${model}`)?.lastChild.replaceChildren(...answerParts(model));
+  state.story.forEach((_, place) => {
+    const at = sentences.findIndex((one) => one.place === place); // among those that the networks get
+    document.getElementById(`look-${model}-${place}`)?.replaceChildren(...hopsOf(model, at));
+  });
   drawSays();
 }
 
@@ -78,10 +86,11 @@ function strikeButton(sentence, place, isFact) {
   const says = sentence.isStruck ? "Put it back" : "Strike it out";
   return el("button", { type: "button", id: `strike-${place}`, class: "sentence", "aria-pressed": String(sentence.isStruck), title: says, onclick: click },
     el("span", { class: "number" }, String(place + 1)),
-    el("span", { class: "text" }, `${sentenceCase(sentence.text)}.`, isFact ? el("span", { class: "aloud" }, " A supporting fact.") : null));
+    el("span", { class: "text" }, `${sentenceCase(sentence.text)}.`),
+    isFact ? el("span", { class: "aloud" }, "A supporting fact.") : null);
 }
 
-function forgetButton(sentence, place) {
+function forgetButton(place) {
   const click = () => {
     forget(place);
     draw();
@@ -92,15 +101,15 @@ function forgetButton(sentence, place) {
 // How far a network looked at a sentence: a ground for each hop, with a figure where there is room.
 function hopsOf(model, at) {
   const looks = at < 0 ? null : answerOf(model)?.looks;
-  if (!looks?.length) return null;
+  if (!looks?.length) return [];
   const gone = looks[0][at] == null;
-  if (gone) return el("span", { class: "sub", title: "It sees the last sentences only" }, "not seen");
-  return el("div", { class: "hops" }, looks.map((hop, number_) => {
+  if (gone) return [el("span", { class: "sub", title: "It sees the last sentences only" }, "not seen")];
+  return [el("div", { class: "hops" }, looks.map((hop, number_) => {
     const share = 100 * hop[at];
     const says = `${looks.length > 1 ? `hop ${number_ + 1}: ` : ""}${number(share, share < 1 && share > 0 ? 1 : 0)} %`;
     const figure = looks.length <= FEW_HOPS && share >= 0.5 ? number(share, 0) : "";
     return el("span", { ...heat(share), title: says }, el("span", { "aria-hidden": "true" }, figure), el("span", { class: "aloud" }, says));
-  }));
+  }))];
 }
 
 // Where there is room for the looks of one network only: all answers as a list, of which one is chosen.
@@ -114,7 +123,7 @@ function drawCards() {
       drawTable();
     };
     return el("button", { type: "button", id: `card-${model}`, "aria-pressed": String(model === state.model), onclick: click },
-      el("span", { class: "name" }, breaking(name)), answerParts(model));
+      el("span", { class: "name" }, breaking(name)), el("span"));
   }));
 }
 
