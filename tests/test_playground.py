@@ -1,7 +1,6 @@
 """The playground: PyTorch's operators in the reader's browser, and the page that asks networks there."""
 
 import json
-import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.babi.tables import read
-from tasks.babi.task import load as load_babi
 from tasks.batch import Questions
 from tasks.corpus import Corpus
 from tasks.lexicon import Lexicon
@@ -21,7 +19,9 @@ from tests.browser import one, pick, show
 from tests.configs import MODELS, ROOT, config
 from tests.tiny_babi import stories
 from zoo.playground import graph, page
-from zoo.playground.members import Member, members
+from zoo.playground.members import corpus_of, members
+from zoo.pretrained.network import Network
+from zoo.records.weights import About, Facts, Trained
 from zoo.training.build import build, registered
 
 PAGE = ROOT / "results" / "playground.html"
@@ -61,8 +61,8 @@ def pairs(x: Tensor, n: Tensor, at: Tensor) -> list[Tensor]:
     return [
         x + y, x + 2, torch.add(x, y, alpha=2), x - y, 1 - x, torch.sub(x, y, alpha=3), x * y, x * 3, x / y, x / 3,
         n // 2, torch.div(n, 2, rounding_mode="trunc"), torch.div(x, y, rounding_mode="floor"), yes & (y > 0),
-        yes | (y > 0), yes ^ (y > 0), n & 3, n | 3, n ^ 3, x == 0, x == y, n != 2, x != y, x >= 0.1, x >= y, x > 0.1, x > y,
-        x <= 0.1, x <= y, x < 0.1, x < y, torch.logical_and(n, m), torch.logical_or(n, m), torch.logical_xor(n, m),
+        yes | (y > 0), yes ^ (y > 0), n & 3, n | 3, n ^ 3, x == 0, x == y, n != 2, x != y, x >= 0.1, x >= y, x > 0.1,
+        x > y, x <= 0.1, x <= y, x < 0.1, x < y, torch.logical_and(n, m), torch.logical_or(n, m), torch.logical_xor(n, m),
         torch.maximum(x, y), torch.minimum(x, y), 2**x, x**2, x.abs() ** 0.5, x.abs() ** y, n % 3, x % 0.7, n % m,
         torch.fmod(x, 0.7), torch.where(yes, x, y), torch.where(yes, x, 0.0), torch.where(n > 0, n, -1),
         x.masked_fill(yes, -torch.inf), n + 0.5, n * 123_456_789, torch.lerp(x, y.expand_as(x), 0.3),
@@ -73,12 +73,12 @@ def shaped(x: Tensor, n: Tensor, at: Tensor) -> list[Tensor]:
     first, rest = x.split([1, 3], dim=2)
     return [
         torch.arange(5) + n[0, 0], torch.arange(6, 0, -2) * 1.0 * x[0, 0, 0], torch.full((2, 3), 1.5) + x[:, :, 0],
-        torch.zeros_like(x), torch.ones(3) * x[0, :, 0], x.new_tensor(2.5) * x, x[:, :1].expand(2, 5, 4), x[0].expand(3, 3, 4),
-        x.flip(1), x.flip(0, 2), x.permute(2, 0, 1), x.mT, x.repeat(2, 1, 3), x[0].repeat(2, 1, 1), x[:, 1], x[:, -1],
+        torch.zeros_like(x), torch.ones(3) * x[0, :, 0], x.new_tensor(2.5) * x, x[:, :1].expand(2, 5, 4),
+        x[0].expand(3, 3, 4), x.flip(1), x.flip(0, 2), x.permute(2, 0, 1), x.mT, x.repeat(2, 1, 3), x[0].repeat(2, 1, 1), x[:, 1], x[:, -1],
         x[..., 2], x[:, 1:], x[..., ::2], x[:, -2:], x[:, 1:2], first, rest, x[:, :1].squeeze(1), x[:, :1].squeeze(),
         x[:, None], x.unsqueeze(-1), x.flatten(), x.reshape(4, -1), x.view(2, 12), torch.cat([x, x[:, :2]], dim=1),
-        torch.cat([x[..., :1], x], dim=-1), torch.stack([x, 2 * x]), F.pad(x, (1, 2)), F.pad(x, (0, 0, 2, 0), value=3.0),
-        F.pad(x, (-1, 1)), F.pad(n, (1, 0)), *x.unbind(1), *x.chunk(2, dim=2), x.roll(1, 2),
+        torch.cat([x[..., :1], x], dim=-1), torch.stack([x, 2 * x]), F.pad(x, (1, 2)),
+        F.pad(x, (0, 0, 2, 0), value=3.0), F.pad(x, (-1, 1)), F.pad(n, (1, 0)), *x.unbind(1), *x.chunk(2, dim=2), x.roll(1, 2),
     ]  # fmt: skip
 
 
@@ -107,15 +107,15 @@ def lined(x: Tensor, n: Tensor, at: Tensor) -> list[Tensor]:
     ordered, places = x.sort(2)
     best, which = x.topk(2, dim=1)
     return [
-        x.cumsum(1), n.cumsum(0), x.cumprod(2), x.log_softmax(1), x.softmax(2), x.softmax(0), ordered, places, best, which,
-        x.sort(1, descending=True)[0], F.layer_norm(x, (4,)), F.layer_norm(x, (3, 4), x[0], x[1]),
+        x.cumsum(1), n.cumsum(0), x.cumprod(2), x.log_softmax(1), x.softmax(2), x.softmax(0), ordered, places, best,
+        which, x.sort(1, descending=True)[0], F.layer_norm(x, (4,)), F.layer_norm(x, (3, 4), x[0], x[1]),
     ]  # fmt: skip
 
 
 def multiplied(x: Tensor, n: Tensor, at: Tensor) -> list[Tensor]:
     return [
-        x[0] @ x[1].T, x @ x.mT, x @ x[0].T, F.linear(x, x[0], x[0, :, 0]), torch.addmm(x[0, :, :3], x[0], x[1].T, alpha=2),
-        torch.baddbmm(x[..., :3], x, x.mT, beta=0.5), torch.einsum("bij,bkj->bik", x, x), x[0] @ x[0, 0],
+        x[0] @ x[1].T, x @ x.mT, x @ x[0].T, F.linear(x, x[0], x[0, :, 0]),
+        torch.addmm(x[0, :, :3], x[0], x[1].T, alpha=2), torch.baddbmm(x[..., :3], x, x.mT, beta=0.5), torch.einsum("bij,bkj->bik", x, x), x[0] @ x[0, 0],
     ]  # fmt: skip
 
 
@@ -169,7 +169,12 @@ def test_operators_compute_what_torch_computes(driver, little, group):
         assert (got["kind"], got["shape"]) == (graph.kind_of(wanted.dtype), list(wanted.shape)), place
         values = torch.tensor([float(x) for x in got["values"]], dtype=torch.float64)
         torch.testing.assert_close(
-            values, wanted.double().flatten(), rtol=1e-5, atol=1e-6, equal_nan=True, msg=lambda said, at=place: f"{at}: {said}"
+            values,
+            wanted.double().flatten(),
+            rtol=1e-5,
+            atol=1e-6,
+            equal_nan=True,
+            msg=lambda said, at=place: f"{at}: {said}",
         )
 
 
@@ -204,13 +209,22 @@ def test_a_number_is_stored_in_half_only_if_nothing_is_lost():
 STORY_MODELS = [name for name, model in registered().items() if model.batch_type is Questions]
 
 
-def member(name: str, corpus: Corpus, shown: str = "", **options: object) -> Member:
+def member(name: str, corpus: Corpus, shown: str = "", **options: object) -> Network:
     """A network whose weights are large enough for answers that differ."""
-    network = build(config(f"model={name}")["model"] | options, corpus.sizes, seed=1)
+    settings = {"model": config(f"model={name}")["model"] | options}
+    model = build(settings["model"], corpus.sizes, seed=1).eval()
     with torch.no_grad():
-        for weights in network.parameters():
+        for weights in model.parameters():
             weights.mul_(3)
-    return Member(shown or name, network.eval(), corpus.words, corpus.unseen, corpus.sizes, 12.5, "1k")
+    unlearned = corpus.unseen.nonzero()[:, 0].tolist()
+    facts = Facts(
+        sizes=list(corpus.sizes), words=corpus.words, unlearned=unlearned, valid={"1": 10.0}, test={"1": 12.5}
+    )
+    about = About(
+        format=1, record="made-up", model=shown or name, experiment=None, family="babi", label="1k", source="official",
+        protocol="joint", supervision=model.supervision, licence="", settings=settings, trainings={"joint": facts},
+    )  # fmt: skip
+    return Network(model.requires_grad_(False), about, "joint", Trained(facts, {}, {}))
 
 
 class Little:
@@ -259,18 +273,18 @@ def questions_of(corpus: Corpus, numbers: list[int]) -> list[dict]:
     return found
 
 
-def in_torch(member: Member, question: dict, lengths: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def in_torch(member: Network, question: dict, lengths: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """Answer with the batch form, in as many slots as the page takes."""
     number = {word: i for i, word in enumerate(member.words)}
-    slots = graph.slots_of(member.network, lengths)
+    slots = graph.slots_of(member.model, lengths)
     told = [[number[word] for word in said.split()] for said in question["story"]]
     chosen = next((count for count in slots if count >= len(told)), slots[-1])
     asked = [number[word] for word in question["question"].split()]
     inputs = graph.inputs_of(told[-chosen:], asked, chosen, member.sizes.sentence_length)
-    return graph.ask(member.network, member.unseen, inputs)
+    return graph.ask(member.model, member.unseen, inputs)
 
 
-def compare(driver, place: int, member: Member, questions: list[dict], lengths: tuple[int, ...]) -> None:
+def compare(driver, place: int, member: Network, questions: list[dict], lengths: tuple[int, ...]) -> None:
     """Ask the page and PyTorch: the same answer, its probability within 1e-4, the same looks."""
     driver.set_script_timeout(300)
     found = driver.execute_async_script(ASK, place, questions)
@@ -283,7 +297,9 @@ def compare(driver, place: int, member: Member, questions: list[dict], lengths: 
         seen = min(len(question["story"]), attention.shape[1])
         for hop, wanted in zip(got["looks"], attention, strict=True):
             assert hop[: len(hop) - seen] == [None] * (len(hop) - seen)
-            torch.testing.assert_close(torch.tensor(hop[len(hop) - seen :], dtype=torch.float32), wanted[:seen], rtol=0, atol=1e-4)
+            torch.testing.assert_close(
+                torch.tensor(hop[len(hop) - seen :], dtype=torch.float32), wanted[:seen], rtol=0, atol=1e-4
+            )
 
 
 def test_every_model_answers_in_the_browser_as_in_pytorch(driver, little):
@@ -297,7 +313,7 @@ def test_every_model_answers_in_the_browser_as_in_pytorch(driver, little):
 
 def test_a_story_is_read_in_the_fewest_slots_that_hold_it(driver, little):
     of = member("kv_memnn", little.corpus)
-    graphs = graph.graphs_of(of.network, of.unseen, of.sizes.sentence_length, (1, 3))
+    graphs = graph.graphs_of(of.model, of.unseen, of.sizes.sentence_length, (1, 3))
     show(driver, little.file, 1280)
     slots = driver.execute_script(
         "const network = networkOf(arguments[0]); return [1, 2, 3, 4].map(network.slotsFor)", graph.as_page_data(graphs)
@@ -309,11 +325,9 @@ def test_a_story_is_read_in_the_fewest_slots_that_hold_it(driver, little):
 def test_the_page_of_the_repository_answers_two_hundred_test_questions_as_pytorch_does(driver, official):
     if not PAGE.exists():
         pytest.skip("results/playground.html has not been made yet")
-    ours = {of.name: of for of in members(ROOT / "results")[0]}
+    ours = {of.name: of for of in members(ROOT / "results")}
     data = json.loads(re.search(r'id="data">(.*?)</script>', PAGE.read_text(), re.DOTALL)[1])
-    task = config("task=babi_joint", f"task.size={data['models'][0]['learned_from']}", "task.fill_missing=generated")["task"]
-    corpus = load_babi(**{name: of for name, of in task.items() if name != "_target_"}, protocol="joint",
-        data_dir=str(official), cache_dir=os.path.expanduser("~/.cache/memory-zoo")).trainings["joint"]  # fmt: skip
+    corpus = corpus_of(next(iter(ours.values())), str(official))
     fitting = (corpus.test.told <= data["longest"]).nonzero()[:, 0]
     some = fitting[torch.randperm(len(fitting), generator=torch.Generator().manual_seed(0))[:200]].tolist()
     show(driver, PAGE, 1280)
@@ -339,7 +353,9 @@ def reading(driver, little):
     assert driver.get_log("browser") == []
 
 
-SETTLED = "return [...document.querySelectorAll('#reading .said, #cards .said')].every((one) => one.textContent !== '…')"
+SETTLED = (
+    "return [...document.querySelectorAll('#reading .said, #cards .said')].every((one) => one.textContent !== '…')"
+)
 
 
 def settled(driver) -> None:
@@ -367,9 +383,12 @@ def test_answers_looks_and_verdicts_are_shown(reading, little):
     assert column.find_element("css selector", ".said").text.split()[0] == answer
     assert ("✓" in column.text, "✗" in column.text) == (right, not right)
     assert column.find_element("css selector", ".sub").text.startswith(f"{100 * float(probabilities.max()):.0f}")
-    cells = reading.find_elements("css selector", f"#reading tbody tr:first-child td:nth-of-type({place + 1}) .hops > span")
+    cells = reading.find_elements(
+        "css selector", f"#reading tbody tr:first-child td:nth-of-type({place + 1}) .hops > span"
+    )
     assert [cell.get_attribute("title").partition(" %")[0] for cell in cells] == [
-        f"hop {hop}: {100 * share:.{0 if share >= 0.01 else 1}f}" for hop, share in enumerate(attention[:, 0].tolist(), 1)
+        f"hop {hop}: {100 * share:.{0 if share >= 0.01 else 1}f}"
+        for hop, share in enumerate(attention[:, 0].tolist(), 1)
     ]
     assert re.match(rf"\d+ of {len(little.members)} are right\.", one(reading, "#says").text)
 
@@ -380,7 +399,9 @@ def test_a_sentence_struck_out_is_not_heard_and_those_who_change_are_named(readi
     settled(reading)
     assert one(reading, "#strike-0").get_attribute("aria-pressed") == "true"
     after = texts(reading, "#reading .said")
-    changed = [of.name for of, was, now in zip(little.members, before, after, strict=True) if was.split()[0] != now.split()[0]]
+    changed = [
+        of.name for of, was, now in zip(little.members, before, after, strict=True) if was.split()[0] != now.split()[0]
+    ]
     assert changed
     said = one(reading, "#says").text
     assert all(name in said for name in changed)
@@ -399,7 +420,9 @@ def test_the_slider_tells_the_story_again(reading, little):
     settled(reading)
     assert one(reading, "#heard-says").text == f"1 of {length} sentences told"
     assert len(reading.find_elements("css selector", "#reading tr.untold")) == length - 1
-    assert not reading.find_elements("css selector", "#reading .right, #reading .wrong")  # the answer is that of the whole
+    assert not reading.find_elements(
+        "css selector", "#reading .right, #reading .wrong"
+    )  # the answer is that of the whole
     slider.send_keys(Keys.END)
     settled(reading)
     assert reading.find_elements("css selector", "#reading .right, #reading .wrong")
@@ -472,9 +495,10 @@ def test_it_fits_a_phone_shows_one_network_at_a_time_and_changes_its_colours(dri
 
 
 SMALL = """
-    return [...document.querySelectorAll("button, select, input, a:not(p a, li a)")].filter((one) => one.checkVisibility())
+    const targets = [...document.querySelectorAll("button, select, input, a:not(p a, li a)")];
+    return targets.filter((one) => one.checkVisibility())
       .map((one) => [one.id || one.textContent, one.getBoundingClientRect()])
-      .filter(([, box]) => box.width < 24 || box.height < 24).map(([name, box]) => `${name} ${box.width}×${box.height}`);
+      .filter(([, { width, height }]) => width < 24 || height < 24).map(([name]) => name);
 """
 
 

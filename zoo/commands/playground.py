@@ -18,8 +18,8 @@ GRAMMAR = Grammar(names=("out", "models", "results_dir", "data_dir"), bare="out"
 
 def main(given: Given) -> None:
     models = given.get("models")
-    found, record = members(given.results_dir, models.split(",") if models else ())
-    text = as_html(found, corpus_of(record, given.get("data_dir")), _say).encode()
+    networks = members(given.results_dir, models.split(",") if models else ())
+    text = as_html(networks, corpus_of(networks[0], given.get("data_dir")), _say).encode()
     out = Path(given.get("out") or given.results_dir / "playground.html")
     write_atomically(out, lambda stream: stream.write(text))
     print(f"{out}: {len(text) / 1e6:.1f} MB")

@@ -51,6 +51,8 @@ class Graphs(NamedTuple):
 class _Asked(nn.Module):
     """A network that is asked one question: the last sentence of the table."""
 
+    unseen: Tensor
+
     def __init__(self, network: MemoryNetwork, unseen: Tensor) -> None:
         super().__init__()
         self.network = network
@@ -84,8 +86,8 @@ def inputs_of(story: Sequence[Sequence[int]], question: Sequence[int], slots: in
     for row, said in [*enumerate(story, 1), (slots + 1, question)]:
         sentences[row, : len(said)] = torch.tensor(said)
     told = torch.tensor([len(story)])
-    row = torch.arange(1, slots + 1)
-    return sentences, torch.where(row <= told, row, 0)[None], told
+    rows = torch.arange(1, slots + 1)
+    return sentences, torch.where(rows <= told, rows, 0)[None], told
 
 
 def ask(network: MemoryNetwork, unseen: Tensor, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
@@ -152,7 +154,8 @@ def written(module: nn.Module, inputs: tuple[Tensor, ...], store: Store) -> dict
         return functional_call(module, state, inputs)
 
     with kernels.switched(False), torch.no_grad():
-        trace = make_fx(functionalize(program), decomposition_table=core_aten_decompositions(), tracing_mode="fake")
+        table: Any = core_aten_decompositions()
+        trace = make_fx(functionalize(program), decomposition_table=table, tracing_mode="fake")
         return _Writer(trace(state, *inputs), list(state.values()), store).graph()
 
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from tasks.corpus import Corpus
 from tasks.errors import UserError
 from zoo.leaderboard.html import assembled
 from zoo.playground import graph
-from zoo.playground.members import Member
+from zoo.pretrained.network import Network
 from zoo.traces import TRACES
 
 LENGTHS = (10, 25)  # sentences of a story; each has a graph, and none may be longer
@@ -25,11 +26,11 @@ SCRIPTS = ("tensors.js", "operators.js", "graph.js", "words.js", "state.js", "re
 Say = Callable[[str], None]
 
 
-def as_html(members: Sequence[Member], corpus: Corpus, say: Say) -> str:
+def as_html(networks: Sequence[Network], corpus: Corpus, say: Say) -> str:
     """Write playground.html.
 
     Args:
-        members: the networks.
+        networks: each a model of its own.
         corpus: has stories to start from, and shows how words follow each other.
         say: is told of each network that is ready, or is left out.
     """
@@ -38,7 +39,7 @@ def as_html(members: Sequence[Member], corpus: Corpus, say: Say) -> str:
         own / "page.html",
         [shared / "style.css", *(own / name for name in STYLES)],
         [shared / "elements.js", *(own / name for name in SCRIPTS)],
-        page_data(members, corpus, say),
+        page_data(networks, corpus, say),
     )
     if len(text.encode()) > LARGEST:
         raise UserError(
@@ -48,22 +49,22 @@ def as_html(members: Sequence[Member], corpus: Corpus, say: Say) -> str:
     return text
 
 
-def page_data(members: Sequence[Member], corpus: Corpus, say: Say) -> dict:
+def page_data(networks: Sequence[Network], corpus: Corpus, say: Say) -> dict:
     """Arrange what the page holds."""
     vocabularies: list[list[str]] = []
     shown, left_out = [], []
-    for member in members:
-        graphs = graph.graphs_of(member.network, member.unseen, member.sizes.sentence_length, LENGTHS)
+    for network in networks:
+        graphs = graph.graphs_of(network.model, network.unseen, network.sizes.sentence_length, LENGTHS)
         if missing := graph.missing_operators(graphs):
-            said = f"{member.name} needs {', '.join(missing)}, which zoo/playground/template/operators.js lacks"
-            left_out.append(member.name)
+            said = f"{network.name} needs {', '.join(missing)}, which zoo/playground/template/operators.js lacks"
+            left_out.append(network.name)
             say(f"left out: {said}")
             continue
-        if member.words not in vocabularies:
-            vocabularies.append(member.words)
-        shown.append(_model(member, vocabularies.index(member.words)) | {"network": graph.as_page_data(graphs)})
+        if network.words not in vocabularies:
+            vocabularies.append(network.words)
+        shown.append(_model(network, vocabularies.index(network.words)) | {"network": graph.as_page_data(graphs)})
         nodes = max(len(of["nodes"]) for of in graphs.of_slots.values())
-        say(f"{member.name}: {nodes:,} operators, {sum(map(len, _texts(shown[-1]['network']))) / 1e3:,.0f} kB")
+        say(f"{network.name}: {nodes:,} operators, {sum(map(len, _texts(shown[-1]['network']))) / 1e3:,.0f} kB")
     sentences: dict[str, int] = {}
     return {
         "models": shown,
@@ -85,20 +86,20 @@ def _texts(network: dict) -> Iterable[str]:
     return (network["weights"], *network["graphs"].values())
 
 
-def _model(member: Member, vocabulary: int) -> dict:
-    network = member.network
+def _model(network: Network, vocabulary: int) -> dict:
+    model, errors = network.model, network.about.trainings[network.training].test
     return {
-        "name": member.name,
-        "paper": network.paper._asdict(),
-        "memory": network.memory,
-        "supervision": network.supervision,
-        "traces": network.traces,
-        "window": network.window,
-        "error": round(member.error, 1),
-        "learned_from": member.learned_from,
-        "parameters": sum(of.numel() for of in network.parameters()),
+        "name": network.name,
+        "paper": model.paper._asdict(),
+        "memory": model.memory,
+        "supervision": model.supervision,
+        "traces": model.traces,
+        "window": model.window,
+        "error": round(sum(errors.values()) / len(errors), 1),
+        "learned_from": network.about.label,
+        "parameters": sum(of.numel() for of in model.parameters()),
         "vocabulary": vocabulary,
-        "sentence_length": member.sizes.sentence_length,
+        "sentence_length": network.sizes.sentence_length,
     }
 
 
@@ -146,6 +147,6 @@ def _following(corpus: Corpus, said: Tensor) -> dict[str, list[str]]:
     rows, counts = said.unique(return_counts=True)
     for sentence, count in zip(corpus.sentences[rows].tolist(), counts.tolist(), strict=True):
         words = ["", *(corpus.words[word] for word in sentence if word), ""]
-        for word, follower in zip(words, words[1:], strict=False):
+        for word, follower in pairwise(words):
             after[word][follower] += count
     return {word: [one for one, _ in of.most_common(FOLLOWING)] for word, of in sorted(after.items())}
