@@ -62,10 +62,11 @@ def pairs(x: Tensor, n: Tensor, at: Tensor) -> list[Tensor]:
         x + y, x + 2, torch.add(x, y, alpha=2), x - y, 1 - x, torch.sub(x, y, alpha=3), x * y, x * 3, x / y, x / 3,
         n // 2, torch.div(n, 2, rounding_mode="trunc"), torch.div(x, y, rounding_mode="floor"), yes & (y > 0),
         yes | (y > 0), yes ^ (y > 0), n & 3, n | 3, n ^ 3, x == 0, x == y, n != 2, x != y, x >= 0.1, x >= y, x > 0.1,
-        x > y, x <= 0.1, x <= y, x < 0.1, x < y, torch.logical_and(n, m), torch.logical_or(n, m), torch.logical_xor(n, m),
-        torch.maximum(x, y), torch.minimum(x, y), 2**x, x**2, x.abs() ** 0.5, x.abs() ** y, n % 3, x % 0.7, n % m,
-        torch.fmod(x, 0.7), torch.where(yes, x, y), torch.where(yes, x, 0.0), torch.where(n > 0, n, -1),
-        x.masked_fill(yes, -torch.inf), n + 0.5, n * 123_456_789, torch.lerp(x, y.expand_as(x), 0.3),
+        x > y, x <= 0.1, x <= y, x < 0.1, x < y, torch.logical_and(n, m), torch.logical_or(n, m),
+        torch.logical_xor(n, m), torch.maximum(x, y), torch.minimum(x, y), 2**x, x**2, x.abs() ** 0.5, x.abs() ** y,
+        n % 3, x % 0.7, n % m, torch.fmod(x, 0.7), torch.where(yes, x, y), torch.where(yes, x, 0.0),
+        torch.where(n > 0, n, -1), x.masked_fill(yes, -torch.inf), n + 0.5, n * 123_456_789,
+        torch.lerp(x, y.expand_as(x), 0.3),
     ]  # fmt: skip
 
 
@@ -74,11 +75,12 @@ def shaped(x: Tensor, n: Tensor, at: Tensor) -> list[Tensor]:
     return [
         torch.arange(5) + n[0, 0], torch.arange(6, 0, -2) * 1.0 * x[0, 0, 0], torch.full((2, 3), 1.5) + x[:, :, 0],
         torch.zeros_like(x), torch.ones(3) * x[0, :, 0], x.new_tensor(2.5) * x, x[:, :1].expand(2, 5, 4),
-        x[0].expand(3, 3, 4), x.flip(1), x.flip(0, 2), x.permute(2, 0, 1), x.mT, x.repeat(2, 1, 3), x[0].repeat(2, 1, 1), x[:, 1], x[:, -1],
-        x[..., 2], x[:, 1:], x[..., ::2], x[:, -2:], x[:, 1:2], first, rest, x[:, :1].squeeze(1), x[:, :1].squeeze(),
-        x[:, None], x.unsqueeze(-1), x.flatten(), x.reshape(4, -1), x.view(2, 12), torch.cat([x, x[:, :2]], dim=1),
-        torch.cat([x[..., :1], x], dim=-1), torch.stack([x, 2 * x]), F.pad(x, (1, 2)),
-        F.pad(x, (0, 0, 2, 0), value=3.0), F.pad(x, (-1, 1)), F.pad(n, (1, 0)), *x.unbind(1), *x.chunk(2, dim=2), x.roll(1, 2),
+        x[0].expand(3, 3, 4), x.flip(1), x.flip(0, 2), x.permute(2, 0, 1), x.mT, x.repeat(2, 1, 3),
+        x[0].repeat(2, 1, 1), x[:, 1], x[:, -1], x[..., 2], x[:, 1:], x[..., ::2], x[:, -2:], x[:, 1:2], first, rest,
+        x[:, :1].squeeze(1), x[:, :1].squeeze(), x[:, None], x.unsqueeze(-1), x.flatten(), x.reshape(4, -1),
+        x.view(2, 12), torch.cat([x, x[:, :2]], dim=1), torch.cat([x[..., :1], x], dim=-1), torch.stack([x, 2 * x]),
+        F.pad(x, (1, 2)), F.pad(x, (0, 0, 2, 0), value=3.0), F.pad(x, (-1, 1)), F.pad(n, (1, 0)), *x.unbind(1),
+        *x.chunk(2, dim=2), x.roll(1, 2),
     ]  # fmt: skip
 
 
@@ -115,7 +117,8 @@ def lined(x: Tensor, n: Tensor, at: Tensor) -> list[Tensor]:
 def multiplied(x: Tensor, n: Tensor, at: Tensor) -> list[Tensor]:
     return [
         x[0] @ x[1].T, x @ x.mT, x @ x[0].T, F.linear(x, x[0], x[0, :, 0]),
-        torch.addmm(x[0, :, :3], x[0], x[1].T, alpha=2), torch.baddbmm(x[..., :3], x, x.mT, beta=0.5), torch.einsum("bij,bkj->bik", x, x), x[0] @ x[0, 0],
+        torch.addmm(x[0, :, :3], x[0], x[1].T, alpha=2), torch.baddbmm(x[..., :3], x, x.mT, beta=0.5),
+        torch.einsum("bij,bkj->bik", x, x), x[0] @ x[0, 0],
     ]  # fmt: skip
 
 
