@@ -117,9 +117,8 @@ const operators = {
   },
   "select.int": (kind, a, axis, index) => {
     const along = axisOf(axis, a.shape.length);
-    const shape = without(a.shape, [along], false);
-    const strides = stridesOf(a.shape);
-    return gather(kind, a, shape, offsets(shape, without(strides, [along], false), axisOf(index, a.shape[along]) * strides[along]));
+    const place = axisOf(index, a.shape[along]);
+    return tensor(kind, without(a.shape, [along], false), slice(kind, a, along, place, place + 1, 1).values);
   },
   "slice.Tensor": slice,
   "split_with_sizes": (kind, a, sizes, axis) => {
@@ -299,6 +298,8 @@ function slice(kind, a, axis, begin, end, step) {
   if (sameShape(shape, a.shape)) return a;
   const strides = stridesOf(a.shape);
   const start = first * strides[along];
+  const isOneRun = step === 1 && sizeOf(a.shape.slice(0, along)) === 1;
+  if (isOneRun) return tensor(kind, shape, a.values.subarray(start, start + sizeOf(shape))); // nothing is ever changed in place
   strides[along] *= step;
   return gather(kind, a, shape, offsets(shape, strides, start));
 }

@@ -94,7 +94,9 @@ function map(kind, a, compute) {
 }
 
 function combine(kind, a, b, compute) {
-  const shape = broadcast(shapeOf(a), shapeOf(b));
+  if (typeof a !== "object") return map(kind, b, (y) => compute(Number(a), y));
+  if (typeof b !== "object") return map(kind, a, (x) => compute(x, Number(b)));
+  const shape = broadcast(a.shape, b.shape);
   const [x, y] = [valuesAs(a, shape), valuesAs(b, shape)];
   const result = tensor(kind, shape);
   for (let entry = 0; entry < x.length; entry++) result.values[entry] = compute(x[entry], y[entry]);
@@ -144,16 +146,17 @@ function pointed(shape, axis, index) {
 function matmul(a, b) {
   const axes = a.shape.length;
   const [n, k, m] = [a.shape[axes - 2], a.shape[axes - 1], b.shape[axes - 1]];
+  const [left, right] = [a.values, b.values];
   const result = tensor("f", [...a.shape.slice(0, -1), m]);
   const sums = new Float64Array(m);
   for (let row = 0; row < result.values.length / m; row++) {
     const matrix = Math.floor(row / n) * k * m;
     sums.fill(0);
     for (let inner = 0; inner < k; inner++) {
-      const weight = a.values[row * k + inner];
+      const weight = left[row * k + inner];
       if (weight === 0) continue; // counts of words are mostly zero
       const from = matrix + inner * m;
-      for (let column = 0; column < m; column++) sums[column] += weight * b.values[from + column];
+      for (let column = 0; column < m; column++) sums[column] += weight * right[from + column];
     }
     result.values.set(sums, row * m);
   }
