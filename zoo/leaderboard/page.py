@@ -1,4 +1,4 @@
-"""Rows and the records behind them → leaderboard.html: one file without links to others, drawn by its own script.
+"""Rows and the records behind them → leaderboard.html: one file, drawn by its own script.
 
 bAbI has sections of its own: names of the tasks, slices of test questions, stories to look inside. Every other family
 has the grids of its description.
@@ -35,7 +35,7 @@ LISTED = (
     "key", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "failed_standing",
     "tasks_standing", "source",
 )  # fmt: skip
-SCRIPTS = ("elements.js", "base.js", "plots.js", "record.js", "sections.js", "details.js", "main.js")
+SCRIPTS = ("elements.js", "base.js", "plots.js", "record.js", "sections.js", "findings.js", "details.js", "address.js", "main.js")
 
 
 Arrays = dict[str, dict[str, np.ndarray]]  # beside each record, by its name
@@ -65,6 +65,7 @@ def as_html(
     names = {row.record.name for of in rows.values() for row in of}
     held["verified"] = {name: said for name, said in _verified(results_dir).items() if name in names}
     held["sheets"] = [_sheet(family, of, arrays, commits) for family, of in others.items()]
+    held["playground"] = (results_dir / "playground.html").exists()
     scripts = [template / name for name in SCRIPTS]
     return assembled(template / "page.html", [template / "style.css"], scripts, held)
 

@@ -2,7 +2,7 @@
 
 const tasks = Object.keys(data.tasks);
 const WORST = 60; // percent; the heat map does not tell larger errors apart
-const chosen = { text: "", luck: null, paper: "means", a: null, b: null, slice: "all", lookRow: null, lookTask: null };
+const chosen = { text: "", luck: null, paper: "means", a: null, b: null, slice: "all", lookRow: null, lookTask: null, lookStory: null, record: null, recordTask: null, at: null };
 
 function clock(seconds) {
   const whole = Math.round(seconds);

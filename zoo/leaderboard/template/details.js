@@ -40,12 +40,29 @@ function slices(table_, rows) {
 
 function lookInside(table_, rows) {
   if (!rows.length) return [];
-  const row = rows.find((one) => one.record.name === chosen.lookRow) ?? rows.find((one) => one.looks) ?? rows[0];
-  const own = Object.keys(row.tasks);
+  const best = new Set(bestRows({ rows }).map((one) => one.record.name)); // side by side each model stands once
+  const keeping = rows.filter((one) => one.looks);
+  const looking = keeping.some((one) => best.has(one.record.name)) ? keeping.filter((one) => best.has(one.record.name)) : keeping;
+  const row = rows.find((one) => one.record.name === chosen.lookRow) ?? (looking.length ? null : rows[0]);
+  const own = row ? Object.keys(row.tasks) : tasks.filter((task) => looking.some((one) => one.looks[task]?.length));
   const task = own.includes(chosen.lookTask) ? chosen.lookTask : own[0];
+  const stories = row ? [] : storiesOf(looking, task);
+  const at = Math.min(Math.max(1, Number(chosen.lookStory) || 1), stories.length) - 1;
+  const models = [["", "all, side by side"], ...rows.map((one) => [one.record.name, one.label])];
   const choose = el("div", { class: "choose" },
-    choice("look-row", "Model", rows.map((one) => [one.record.name, one.label]), row.record.name, (value) => { chosen.lookRow = value; }),
-    choice("look-task", "Task", own.map((one) => [one, `${one}, ${data.tasks[one]}`]), task, (value) => { chosen.lookTask = value; }));
+    choice("look-row", "Model", looking.length ? models : models.slice(1), row?.record.name ?? "", (value) => { chosen.lookRow = value || null; }),
+    choice("look-task", "Task", own.map((one) => [one, `${one}, ${data.tasks[one]}`]), task, (value) => { Object.assign(chosen, { lookTask: value, lookStory: null }); }),
+    row ? null : choice("look-story", "Story", stories.map(({ by, look }, place) => [place + 1, `${place + 1}, ${look.question}? (${plural(by.length, "model")})`]), at + 1, (value) => { chosen.lookStory = value; }));
+  if (!row) {
+    const others = looking.filter((one) => !stories[at]?.by.some((shown) => shown.row === one)).map((one) => one.label);
+    return [
+      note("A test question, and every model whose record keeps it, with the setting that validation selects: its answer, and where it looked at each hop or what each " +
+        "sentence wrote, in percent. Sentences with a dot are the supporting facts."),
+      choose,
+      stories[at] ? sideBySide(stories[at]) : note("No record here keeps a question of this task."),
+      others.length ? note(`Other questions are kept of ${others.join(", ")}.`) : null,
+    ];
+  }
   if (!row.looks) {
     const again = el("code", {}, `${row.record.runs[0].command ?? "python run.py"} rerun=true`);
     return [choose, note("This record was made before records kept stories to look at. Made again, it would: ", again)];
@@ -58,6 +75,40 @@ function lookInside(table_, rows) {
     choose,
     el("div", { class: "stories" }, row.looks[task].map((look) => story(row, look))),
   ];
+}
+
+// The questions that records keep of a task, with the rows that have each; those of most rows first.
+function storiesOf(rows, task) {
+  const found = new Map();
+  for (const row of rows) {
+    for (const look of row.looks[task] ?? []) {
+      const key = [look.question, ...look.story].join();
+      if (!found.has(key)) found.set(key, { look, by: [] });
+      const { by } = found.get(key);
+      if (!by.some((one) => one.row === row)) by.push({ row, look });
+    }
+  }
+  return [...found.values()].sort((a, b) => b.by.length - a.by.length);
+}
+
+// One story, with a block of columns per model.
+function sideBySide({ look, by }) {
+  const hopsOf = ({ row, look: own }) => (row.traces === "nothing" || !own.attention.length ? [null] : own.attention);
+  const head = el("tr", {}, el("th", { scope: "col", class: "text" }, el("strong", {}, `${look.question}?`), el("span", { class: "sub" }, `right is ${look.answer}`)),
+    by.map((one) => {
+      const right = one.look.said === one.look.answer;
+      return el("th", { scope: "colgroup", colspan: hopsOf(one).length, class: "beside" }, link(breaking(one.row.label), () => openRecord(one.row, null)),
+        el("span", { class: right ? "right" : "wrong" }, `${right ? "✓" : "✗"} ${one.look.said}`));
+    }));
+  const body = look.story.map((sentence, place) =>
+    el("tr", { class: look.facts.includes(place) && "fact" }, el("td", { class: "text" }, data.sentences[sentence]),
+      by.map((one) => hopsOf(one).map((hop, at) => {
+        if (!hop) return el("td", { class: "first none" }, NONE);
+        const ground = heat(hop[place] / 10);
+        return el("td", { ...ground, class: at ? ground.class : `${ground.class} first` }, number(hop[place] / 10, 0));
+      }))));
+  return el("article", { class: "story" },
+    el("table", { class: "bare", id: "beside" }, el("caption", { hidden: true }, look.question), el("thead", {}, head), el("tbody", {}, body)));
 }
 
 function story(row, look) {

@@ -42,6 +42,7 @@ function draw() {
     : [];
   main.replaceChildren(...damaged, ...shown, ...data.sheets.map((sheet) => section(sheet.name, sheet.title, sheetSection(sheet, fits))));
   main.querySelectorAll(".wide").forEach((box, place) => { box.scrollLeft = scrolled[place] ?? 0; });
+  writeAddress();
   if (focused && main.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus({ preventScroll: true });
 }
 
@@ -57,6 +58,8 @@ window.addEventListener("resize", () => {
   if (window.innerWidth !== width) draw(); // on a phone the height changes with every scroll
   width = window.innerWidth;
 });
+if (data.playground) document.querySelector("header p").append(" ", el("a", { href: "playground.html" }, "To the playground"));
+document.addEventListener("click", goTo);
+window.addEventListener("hashchange", readAddress);
 drawTheme();
-drawFilters();
-draw();
+readAddress();

@@ -76,7 +76,8 @@ function scatter(width, height, label, axisX, axisY, points, diagonal) {
   for (const point of points) {
     const [px, py] = [x(point.x), y(point.y)];
     const dot = svg("circle", { class: point.look ?? "dot", cx: round(px), cy: round(py), r: 5 });
-    parts.push(opener(point.open, point.says, dot, nameOf(point.name, px, py, taken, [left, right, top, bottom])));
+    const hit = svg("circle", { class: "hit", cx: round(px), cy: round(py), r: 12 }); // large enough to be pressed
+    parts.push(opener(point.open, point.says, hit, dot, nameOf(point.name, px, py, taken, [left, right, top, bottom])));
   }
   return frame(width, height, label, parts);
 }
@@ -98,7 +99,7 @@ function nameOf(name, px, py, taken, [left, right, top, bottom]) {
 
 /* a line for each of lines: {name, values, selected, paper, says, open} */
 function strips(width, label, lines, low, high) {
-  const step = 24;
+  const step = 26; // a line less two is what can be pressed
   const left = Math.min(250, Math.max(...lines.map((line) => line.name.length)) * 7 + 12, width * 0.5);
   const [right, top] = [width - 14, 20];
   const height = top + step * lines.length + 6;

@@ -1,6 +1,10 @@
 // The record behind a cell, in a dialog.
 
 const dialog = document.getElementById("record");
+dialog.addEventListener("close", () => {
+  Object.assign(chosen, { record: null, recordTask: null });
+  writeAddress();
+});
 
 function openRecord(row, task) {
   drawRecord(row, task in row.tasks ? task : Object.keys(row.tasks)[0]);
@@ -9,6 +13,8 @@ function openRecord(row, task) {
 }
 
 function drawRecord(row, task) {
+  Object.assign(chosen, { record: row.record.name, recordTask: task });
+  writeAddress();
   const got = row.tasks[task];
   const record = row.record;
   const unit = got.unit ?? "error, %";
@@ -19,7 +25,7 @@ function drawRecord(row, task) {
   } }, options.map(([key, text]) => el("option", { value: key, selected: key === task }, text)));
   const close = el("button", { type: "button", onclick: () => dialog.close() }, "Close");
   const look = row.looks && el("button", { type: "button", onclick: () => {
-    [chosen.lookRow, chosen.lookTask] = [record.name, task];
+    Object.assign(chosen, { lookRow: record.name, lookTask: task, at: "look" });
     dialog.close();
     draw();
     document.getElementById("look").scrollIntoView();

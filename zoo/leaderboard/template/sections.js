@@ -1,6 +1,8 @@
 // The sections of the page, each a function of a table, of its rows that the filter leaves, and of a width.
 
 const sections = [
+  ["findings", "Findings", findings],
+  ["sizes", "Sizes side by side", sizes],
   ["summary", "Models", summary],
   ["map", "Task by task", heatMap],
   ["luck", "Luck", luck],
@@ -84,7 +86,7 @@ function summary(table_, rows) {
     note("Test error. Of all epochs and restarts validation selects one, and the test questions are read once. Small " +
       "figures under a mean: where it would lie, in 95 of 100 cases, had other tasks of this kind been drawn " +
       "(bootstrap over tasks). Press a column to sort, a model to open its record."),
-    table("summary", table_.title, columns, rows),
+    apart("summary", rows, (id, some) => table(id, table_.title, columns, some)),
     ...filledNotes(rows),
   ];
 }
@@ -119,7 +121,7 @@ function heatMap(table_, rows) {
   return [
     note("Test error in percent of the selected restart. Each cell opens its record: settings, seeds, curves, the command."),
     legend,
-    table("map", table_.title, columns, rows, "map cells"),
+    apart("map", rows, (id, some) => table(id, table_.title, columns, some, "map cells")),
     el("p", { class: "note" }, tasks.map((task) => `${task} ${data.tasks[task]}`).join(" · ")),
   ];
 }

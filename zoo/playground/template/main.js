@@ -6,7 +6,7 @@ let playing = null;
 function draw() {
   drawControls();
   drawTable();
-  location.replace(state.task ? `#task=${state.task}&story=${state.number + 1}` : "#");
+  history.replaceState(null, "", state.task ? `#task=${state.task}&story=${state.number + 1}` : "#");
   askAll(drawAnswer);
 }
 
