@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor
@@ -181,8 +181,10 @@ def without_empty_places(batch: Questions) -> Questions:
         return table.gather(1, place.view(*place.shape, *[1] * (table.dim() - 2)).expand(-1, -1, *table.shape[2:]))
 
     of_questions = ("story", "told", "question", "answer", "support", "noise")
-    tables = {name: getattr(batch, name) for name in of_questions}
-    return batch._replace(**{name: kept(table) for name, table in tables.items() if table is not None})
+    tables: dict[str, Any] = {
+        name: kept(getattr(batch, name)) for name in of_questions if getattr(batch, name) is not None
+    }
+    return batch._replace(**tables)
 
 
 def _stacked(noises: list[Tensor | None]) -> Tensor | None:

@@ -35,7 +35,17 @@ LISTED = (
     "key", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "failed_standing",
     "tasks_standing", "source",
 )  # fmt: skip
-SCRIPTS = ("elements.js", "base.js", "plots.js", "record.js", "sections.js", "findings.js", "details.js", "address.js", "main.js")
+SCRIPTS = (
+    "elements.js",
+    "base.js",
+    "plots.js",
+    "record.js",
+    "sections.js",
+    "findings.js",
+    "details.js",
+    "address.js",
+    "main.js",
+)
 
 
 Arrays = dict[str, dict[str, np.ndarray]]  # beside each record, by its name
