@@ -23,7 +23,7 @@ QUICK = (
 SMALL = {
     "ntm": ("model.slots=12", "model.width=6", "model.dim=12"),
     "lstm": ("model.dim=12",),
-    "dnc": ("model.slots=8", "model.width=6", "model.dim=12"),
+    "dnc": ("model.slots=8", "model.training_slots=8", "model.width=6", "model.dim=12"),
 }
 SHORT = {
     "copy": ("task.train.length=[1,4]", "task.test=[{length:5}]"),

@@ -57,7 +57,11 @@ def test_dropout_has_one_mask_for_all_of_a_story(uneven):
 
 def states(network: SequenceDNC, steps: int, count: int = 2) -> list[State]:
     """The states of a machine that hears noise."""
-    x, state, found = torch.randn(steps, count, 9, dtype=torch.double) @ network.W_x.T, network.begin(count), []
+    x, state, found = (
+        torch.randn(steps, count, 9, dtype=torch.double) @ network.W_x.T,
+        network.begin(count, network.slots),
+        [],
+    )
     for heard in x:
         state = network.step(heard, None, state)
         found.append(state)
@@ -77,7 +81,7 @@ def test_every_step_is_that_of_the_transcription():
     """All of the state, for many steps, and also where rows have been freed and rewritten."""
     network = machine()
     x = torch.randn(9, 9, dtype=torch.double)
-    state, slow = network.begin(1), reference.Machine(network)
+    state, slow = network.begin(1, network.slots), reference.Machine(network)
     for heard in x:
         state = network.step((network.W_x @ heard)[None], None, state)
         slow.hear(network.W_x @ heard)
@@ -140,7 +144,7 @@ def hard(slots: int = 6, free: float = -40.0) -> SequenceDNC:
 
 
 def told(network: SequenceDNC, steps: int, state: State | None = None) -> list[State]:
-    state, found = state or network.begin(1), []
+    state, found = state or network.begin(1, network.slots), []
     for step in range(steps):
         x = F.one_hot(torch.tensor([step % 3]), 3).double() * (1 + step)
         state = network.step(x @ network.W_x.T, None, state)

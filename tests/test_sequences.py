@@ -14,6 +14,7 @@ from tasks.batch import Sequences, Widths
 from tasks.errors import UserError
 from tests.configs import EXPERIMENTS, ON_TASKS, ROOT, config
 from tests.records import add, as_sequences, csv_of, markdown, raw, rewrite, rows_of, short_markdown
+from tests.reference import dnc as dnc_reference
 from tests.reference import lstm as lstm_reference
 from tests.reference import ntm as ntm_reference
 from tests.runs import LITTLE, SHORT, SMALL
@@ -23,6 +24,7 @@ from zoo.families.algorithmic import task_of
 from zoo.interface import SequenceNetwork, bits, wrong_bits
 from zoo.kinds import stories
 from zoo.kinds.sequences import evaluation_batches, figures, training_batches
+from zoo.models.dnc import SequenceDNC
 from zoo.models.lstm import SequenceLSTM
 from zoo.models.ntm import SequenceNTM
 from zoo.runs.data import load_data
@@ -184,6 +186,26 @@ def test_ntm_is_its_equations(controller, layers, heads):
     ).double()  # fmt: skip
     batch = doubled("copy", network)
     held_against(network, lambda inputs: ntm_reference.bits(network, inputs), batch)
+
+
+@pytest.mark.parametrize("links", [False, True])
+def test_dnc_is_its_equations(links):
+    torch.manual_seed(7)
+    network = SequenceDNC(
+        *Widths(9, 8), slots=5, training_slots=5, width=3, dim=4, read_heads=2, links=links
+    ).double()  # fmt: skip
+    batch = doubled("copy", network)
+    held_against(network, lambda inputs: dnc_reference.bits(network, inputs), batch)
+
+
+def test_a_dnc_may_have_fewer_rows_in_training():
+    torch.manual_seed(7)
+    few, many = (SequenceDNC(*Widths(9, 8), slots=slots, training_slots=5, width=3, dim=4) for slots in (5, 12))
+    many.load_state_dict(few.state_dict())
+    batch = some(small("dnc", "copy"))
+    assert many.learn(batch)["bits"].equal(few.learn(batch)["bits"])
+    assert many.loss(few(batch), batch)["bits"].equal(few.learn(batch)["bits"])
+    assert many(batch).trace.reading.shape[-1] == 12
 
 
 @pytest.mark.parametrize("layers", [1, 3, 12])

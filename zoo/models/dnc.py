@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from tasks.batch import Questions, Sequences
-from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least
+from zoo.interface import Answer, MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least
 from zoo.parts.cells import rows
 from zoo.parts.encoders import position_encoding
 from zoo.parts.layers import normalise
@@ -85,8 +85,8 @@ class Machine(MemoryNetwork):
         self.said_gain = nn.Parameter(torch.ones(said)) if normalise else None
         self.said_shift = nn.Parameter(torch.zeros(said)) if normalise else None
 
-    def begin(self, count: int) -> State:
-        N, W, R, linked = self.slots, self.width, self.read_heads, self.slots if self.links else 0
+    def begin(self, count: int, slots: int) -> State:
+        N, W, R, linked = slots, self.width, self.read_heads, slots if self.links else 0
         shapes = (W, N), (N,), (N,), (linked,), (linked, linked), (R, N), (R, W)
         nothing = Rows(*(self.b.new_zeros(count, *shape) for shape in shapes))
         return State(self.b.new_zeros(count, self.dim), self.b.new_zeros(count, self.dim), nothing)
@@ -159,10 +159,13 @@ class Machine(MemoryNetwork):
 class SequenceDNC(Machine, SequenceNetwork):
     """The machine of the paper: a vector in, bits out, in every step.
 
+    No weight has the number of rows for a size, so training can do with as many as its sequences need.
+
     Args:
         inputs: width of the vectors of the task.
         outputs: bits that it asks for.
         slots: N.
+        training_slots: N in training.
         width: W.
         dim: d of the controller.
         read_heads: R.
@@ -174,7 +177,8 @@ class SequenceDNC(Machine, SequenceNetwork):
         self,
         inputs: int,
         outputs: int,
-        slots: int = 32,
+        slots: int = 128,
+        training_slots: int = 32,
         width: int = 20,
         dim: int = 100,
         read_heads: int = 1,
@@ -182,6 +186,8 @@ class SequenceDNC(Machine, SequenceNetwork):
         normalise: bool = False,
     ) -> None:
         super().__init__(inputs, slots, width, dim, read_heads, links, normalise)
+        at_least(1, training_slots=training_slots)
+        self.training_slots = training_slots
         self.answers = uniform(outputs, dim + read_heads * width)
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 
@@ -191,9 +197,18 @@ class SequenceDNC(Machine, SequenceNetwork):
 
     def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """G: output, weightings and reads of every step, (B, T, ...); the memory itself is not kept."""
+        return self.listen(features, self.slots)
+
+    def learn(self, batch: Sequences) -> dict[str, Tensor]:
+        features = self.encode(batch)
+        recall, tape = self.read(self.listen(features, self.training_slots), features, batch)
+        return self.loss(Answer(self.respond(recall), tape), batch)
+
+    def listen(self, features: Tensor, slots: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         count, steps = features.shape[:2]
         told = torch.arange(count * steps, device=features.device).view(count, steps)
-        h, reading, writing, reads, _ = self.run(features.flatten(0, 1), told, None, self.begin(count), told[:0, 0])
+        start = self.begin(count, slots)
+        h, reading, writing, reads, _ = self.run(features.flatten(0, 1), told, None, start, told[:0, 0])
         return h, reading, writing, reads
 
     def read(
@@ -268,7 +283,7 @@ class DNC(Machine):
             first = (batch.story == torch.arange(count, device=batch.story.device)[:, None]).int().argmax(1)
             kept = rows(batch.noise, first)
         asked = batch.story * length + batch.told.clamp(min=1) - 1
-        _, _, writing, _, state = self.run(features[0], batch.stories, kept, self.begin(count), asked)
+        _, _, writing, _, state = self.run(features[0], batch.stories, kept, self.begin(count, self.slots), asked)
         return state, writing, kept
 
     def read(
