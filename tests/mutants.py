@@ -387,6 +387,57 @@ MUTANTS = (
         "test_universal_transformer.py",
     ),
     Mutant(
+        "model-delta-net-at-once", "zoo/models/delta_net.py",
+        'self.rule == "tpr", faded)', "False, faded)",
+        "test_delta_net.py",
+    ),
+    Mutant(
+        "model-delta-net-move", "zoo/models/delta_net.py",
+        "r2 - r1, torch.zeros_like(e1)", "r2, torch.zeros_like(e1)",
+        "test_delta_net.py",
+    ),
+    Mutant(
+        "model-delta-net-fade", "zoo/parts/fast_weights.py",
+        "torch.where(heard, now - of_story, -torch.inf)", "torch.where(heard, -of_story, -torch.inf)",
+        "test_delta_net.py",
+    ),
+    Mutant(
+        "model-dnc-precedence", "zoo/parts/linked.py",
+        "        L = link(w, p, L)\n        p = (1 - w.sum(-1, keepdim=True)) * p + w",
+        "        p = (1 - w.sum(-1, keepdim=True)) * p + w\n        L = link(w, p, L)",
+        "test_dnc.py::test_every_step_is_that_of_the_transcription",
+    ),
+    Mutant(
+        "model-dnc-usage", "zoo/parts/linked.py",
+        "written = rows.writing.detach()", "written = rows.writing",
+        "test_dnc.py::test_no_gradient_flows_from_usage_into_what_was_written_with",
+    ),
+    Mutant(
+        "model-dnc-allocation", "zoo/parts/linked.py",
+        "(each.cumsum(-1) - each).exp()", "each.cumsum(-1).exp()",
+        "test_dnc.py::test_allocation_takes_rows_by_rising_usage_and_ties_in_order",
+    ),
+    Mutant(
+        "model-dnc-dropout", "zoo/models/dnc.py",
+        "State(h if kept is None else h * kept, c", "State(h, c",
+        "test_dnc.py::test_dropout_has_one_mask_for_all_of_a_story",
+    ),
+    Mutant(
+        "kernel-linked-order", "zoo/kernels/linked.cpp",
+        "return at_least(i) < at_least(j)", "return at_least(i) > at_least(j)",
+        "test_kernels.py::test_options_have_kernels_too",
+    ),
+    Mutant(
+        "kernel-correct-mask", "zoo/kernels/correct.cpp",
+        "j = i - i % z.at_once; j < wide", "j = i; j < wide",
+        "test_kernels.py::test_kernels_are_the_plain_form",
+    ),
+    Mutant(
+        "empty-places", "zoo/kinds/stories.py",
+        "place = (~asked).sort(dim=1, stable=True)", "place = asked.sort(dim=1, stable=True)",
+        "test_ensemble.py::test_leaving_out_empty_places_changes_nothing",
+    ),
+    Mutant(
         "model-qrn-backwards", "zoo/parts/queries.py",
         "scan_back(keep, backwards * new)", "scan(keep, backwards * new)",
         "test_qrn.py",
