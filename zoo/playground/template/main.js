@@ -97,7 +97,7 @@ function drawMembers() {
   const windows = data.models.filter((model) => model.window < data.longest).map((model) => `${model.name} the last ${model.window}`);
   document.getElementById("limits").replaceChildren(...[
     `They know ${spoken.size} words. What a word means they have learned from these stories alone: nothing of the world, no spelling, no names but these.`,
-    "They always answer, even if the story does not say. The probability is how sure a network is of itself, and not how often it is right.",
+    "They always answer, even if the story does not say. The percentage is a softmax of a network's scores: how sure it is of itself, and not how often it is right. Networks that learn by margins are never sure in this sense.",
     "An answer is one entry of the vocabulary. A list, such as “apple, football”, is one entry too, and none can be made up.",
     `Each network has learned all twenty tasks of bAbI ${sizes} together. It errs more often than one that was trained for a single task, and those are what most tables of the leaderboard show. The errors above are the mean over the test sets of the twenty tasks.`,
     `A story has at most ${data.longest} sentences here, and a sentence at most ${longestSentence} words.${windows.length ? ` Of long stories ${windows.join(", ")} see only the last sentences.` : ""}`,

@@ -251,6 +251,7 @@ const operators = {
     });
     return result;
   },
+  "sort.stable": (kind, a, _, axis, descending) => operators.sort(kind, a, axis, descending),
   "topk": (kind, a, count, axis) => {
     const sorted = operators.sort(kind, a, axis, true);
     return [slice(kind, sorted[0], axis, 0, count, 1), slice("i", sorted[1], axis, 0, count, 1)];
@@ -259,6 +260,7 @@ const operators = {
   // matrices
   "addmm": (kind, c, a, b, beta, alpha) => combine(kind, c, matmul(a, b), (x, y) => beta * x + alpha * y),
   "bmm": (_, a, b) => matmul(a, b),
+  "linalg_solve_triangular": solved,
   "mm": (_, a, b) => matmul(a, b),
   "native_layer_norm": (kind, a, normalized, weight, bias, epsilon) => {
     const width = sizeOf(normalized);
@@ -302,6 +304,27 @@ function slice(kind, a, axis, begin, end, step) {
   if (isOneRun) return tensor(kind, shape, a.values.subarray(start, start + sizeOf(shape))); // nothing is ever changed in place
   strides[along] *= step;
   return gather(kind, a, shape, offsets(shape, strides, start));
+}
+
+// x of a x = b, a triangular
+function solved(kind, a, b, isUpper, isLeft, hasUnits) {
+  const [n, k] = b.shape.slice(-2);
+  if (!isLeft || !sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))) throw Error("linalg_solve_triangular of another form");
+  const x = Float64Array.from(b.values);
+  for (let batch = 0; batch < x.length / (n * k); batch++) {
+    const [matrix, begin] = [batch * n * n, batch * n * k];
+    for (let step = 0; step < n; step++) {
+      const row = isUpper ? n - 1 - step : step;
+      for (let before = 0; before < step; before++) {
+        const known = isUpper ? n - 1 - before : before;
+        const weight = a.values[matrix + row * n + known];
+        for (let column = 0; column < k; column++) x[begin + row * k + column] -= weight * x[begin + known * k + column];
+      }
+      const scale = hasUnits ? 1 : a.values[matrix + row * n + row];
+      for (let column = 0; column < k; column++) x[begin + row * k + column] /= scale;
+    }
+  }
+  return tensor(kind, b.shape, Float32Array.from(x));
 }
 
 function rowsOf(kind, table, index) {

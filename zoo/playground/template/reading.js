@@ -26,11 +26,11 @@ function answerParts(model) {
   if (answered.unknown) return [el("span", { class: "sub" }, "does not know a word of this")];
   const right = verdictOf(answered);
   const was = otherwise(model);
-  const mark = right == null ? null : el("span", { class: right ? "right" : "wrong" }, right ? " ✓" : " ✗", el("span", { class: "aloud" }, right ? "right" : "wrong"));
+  const mark = right == null ? null : el("span", { class: right ? "right" : "wrong" }, right ? "✓ " : "✗ ", el("span", { class: "aloud" }, right ? "right, " : "wrong, "));
   return [
-    el("span", { class: "said" }, answered.said.replaceAll(",", ", "), mark),
+    el("span", { class: "said" }, answered.said.replaceAll(",", ", ")),
     el("span", { class: "meter", style: `--share:${(100 * answered.probability).toFixed(1)}` }),
-    el("span", { class: "sub" }, percent(answered.probability)),
+    el("span", { class: "sub" }, mark, percent(answered.probability)),
     ...(was ? [el("span", { class: "sub was" }, `not ${was}`)] : []),
   ];
 }
@@ -143,7 +143,7 @@ function drawSays() {
     else parts.push(count === answered.length ? `All ${count} say ${most}.` : `${count} of ${answered.length} say ${most}.`);
     if (struck) {
       const others = answered.filter(({ model }) => otherwise(model)).map(({ name }) => name);
-      parts.push(`Without ${struck === 1 ? "the sentence" : `${struck} sentences`} that you struck out ${others.length ? `${others.join(", ")} ${others.length === 1 ? "answers" : "answer"} something else` : "nobody answers anything else"}.`);
+      parts.push(`Without ${struck === 1 ? "the sentence" : `${struck} sentences`} that you struck out, ${others.length ? `${others.join(", ")} ${others.length === 1 ? "answers" : "answer"} something else` : "nobody answers anything else"}.`);
     }
   }
   document.getElementById("says").textContent = parts.join(" ");
