@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from zoo.commands.asking import load
 
 from tasks.batch import NONE
 from tasks.corpus import Corpus
@@ -14,7 +13,9 @@ from tests.tiny_babi import PLACES, load_babi, write_release
 from zoo import records
 from zoo.kinds.attention import example
 from zoo.kinds.stories import evaluation_batches, predict
+from zoo.pretrained.load import of_record, of_stories
 from zoo.records import Record
+from zoo.training.ensemble import Ensemble
 
 pytestmark = pytest.mark.slow  # all look at two runs that are made for them
 
@@ -66,9 +67,15 @@ def test_the_best_epoch_and_the_selected_restart_are_those_of_validation(both):
     assert min(got.test_errors) > max(got.valid_errors)  # so the test has chosen nothing
 
 
+def learned(record: Record) -> tuple[Ensemble, list[str]]:
+    """The network of the stored weights, by itself in an ensemble, and its words."""
+    network = of_stories(of_record(record, "1", record.file.parents[1]))
+    return Ensemble([network.model]), network.words
+
+
 def test_the_stored_weights_give_the_recorded_answers_of_the_selected_restart(both):
     record, arrays, corpus = both
-    ensemble, words, *_ = load(record, "1")
+    ensemble, words = learned(record)
     answers, _ = predict(ensemble, evaluation_batches(corpus, corpus.test, ensemble.network))
     agree = (arrays["1/predictions"] == answers.numpy()).all(1)
     assert agree.tolist() == [k == record.tasks["1"].selected for k in range(3)]
@@ -77,7 +84,7 @@ def test_the_stored_weights_give_the_recorded_answers_of_the_selected_restart(bo
 
 def test_what_is_kept_to_be_looked_at_was_said_by_the_selected_restart(both):
     record, arrays, corpus = both
-    ensemble, *_ = load(record, "1")
+    ensemble, _ = learned(record)
     by_story = {}
     for number in range(len(corpus.test)):
         shown = example(ensemble, 0, corpus, corpus.test, number)

@@ -7,7 +7,7 @@ from typing import cast
 from tasks.corpus import Corpus
 from tasks.errors import UserError, nearest
 from zoo.pretrained.find import available
-from zoo.pretrained.load import load
+from zoo.pretrained.load import load, of_stories
 from zoo.pretrained.network import Network
 from zoo.records.weights import About
 from zoo.runs.compose import compose_config
@@ -24,7 +24,7 @@ def members(results_dir: Path, models: Sequence[str] = ()) -> list[Network]:
         raise UserError(
             f"no joint networks in {results_dir}/weights; zoo run model=gated_memn2n task=babi_joint makes the first"
         )
-    found = [load(name, joint=True, results_dir=str(results_dir)) for name in models or known]
+    found = [of_stories(load(name, joint=True, results_dir=str(results_dir))) for name in models or known]
     return sorted(found, key=lambda network: (network.model.paper.year, network.name))
 
 
