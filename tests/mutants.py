@@ -51,7 +51,7 @@ MUTANTS = (
     ),
     Mutant(
         "T14", "zoo/training/train.py",
-        "ensemble.weights.copy_(best.weights[mine])", "ensemble.weights.copy_(training.ensemble.weights[mine])",
+        "ensemble.weights.copy_(of.best.weights[mine])", "ensemble.weights.copy_(of.ensemble.weights[mine])",
         "test_selection.py",
     ),
     Mutant(
@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         "T13", "zoo/training/module.py",
-        "running & ~self.schedule.linear)", "running)",
+        "eligible = ~self.schedule.finished() & ~self.schedule.linear", "eligible = ~self.schedule.finished()",
         "test_ensemble.py::TestSelection",
     ),
     Mutant(
@@ -235,18 +235,17 @@ MUTANTS = (
     ),
     Mutant(
         "train-loss-mean", "zoo/training/module.py",
-        "        self._loss /= self._asked\n", "",
+        "self._loss / self._asked", "self._loss",
         "test_ensemble.py::test_curves_are_means_over_questions_and_percents_of_them",
     ),
     Mutant(
         "train-valid-loss-mean", "zoo/training/module.py",
-        "loss, error = self._valid_loss / self._evaluated,", "loss, error = self._valid_loss,",
+        "self._valid_loss / self._evaluated", "self._valid_loss",
         "test_ensemble.py::test_curves_are_means_over_questions_and_percents_of_them",
     ),
     Mutant(
         "train-curve-shift", "zoo/training/module.py",
-        "self.valid_loss_curve[epoch], self.valid_error_curve[epoch] = loss, error",
-        "self.valid_loss_curve[epoch], self.valid_error_curve[epoch - 1] = loss, error",
+        "self.valid_error_curve[epoch] = self._valid_cost", "self.valid_error_curve[epoch - 1] = self._valid_cost",
         "test_selection.py",
     ),
     Mutant(
@@ -261,7 +260,7 @@ MUTANTS = (
     ),
     Mutant(
         "train-examples", "zoo/training/train.py",
-        "epochs * len(corpus.train) * len(ensemble)", "epochs * len(corpus.train)",
+        '"examples": examples * len(ensemble)', '"examples": examples',
         "test_selection.py",
     ),
     Mutant(
@@ -288,6 +287,36 @@ MUTANTS = (
         "train-pack-nothing-asked", "zoo/training/packing.py",
         "nothing = some._replace(answer=torch.full_like(some.answer, PAD))", "nothing = some",
         "test_together.py",
+    ),
+    Mutant(
+        "train-mean-of-the-linear-start", "zoo/training/module.py",
+        "self.schedule.linear | (self.schedule.epoch == 0)", "self.schedule.linear",
+        "test_ensemble.py::test_the_mean_of_the_weights_is_validated_and_selected_and_trained_on_are_the_weights",
+    ),
+    Mutant(
+        "train-mean-stays-in-place", "zoo/training/module.py",
+        "self._replace(self._trained)", "pass",
+        "test_ensemble.py::test_the_mean_of_the_weights_is_validated_and_selected_and_trained_on_are_the_weights",
+    ),
+    Mutant(
+        "train-refit-judged-by-what-it-learned", "zoo/kinds/stories.py",
+        '(judged or ensemble) if part == "valid" else ensemble', "ensemble",
+        "test_refit.py::test_validation_judges_the_first_training",
+    ),
+    Mutant(
+        "train-refit-any-epoch", "zoo/training/module.py",
+        "eligible = self.kept.to(self.device) == epoch", "eligible = self.kept.to(self.device) >= epoch",
+        "test_refit.py::test_each_restart_learns_all_questions_to_the_epoch_that_validation_chose",
+    ),
+    Mutant(
+        "train-l2-once-a-batch", "zoo/training/module.py",
+        "batch.asked[:, None].to(weights), value", "torch.ones_like(weights), value",
+        "test_ensemble.py::test_l2_is_part_of_the_mean_loss",
+    ),
+    Mutant(
+        "train-mixed-sorted", "zoo/kinds/stories.py",
+        "if self.mixed else self.alike(", "if False else self.alike(",
+        "test_ensemble.py::test_mixed_batches_hold_stories_of_any_length",
     ),
     Mutant(
         "train-last-batch", "zoo/kinds/stories.py",
@@ -373,7 +402,7 @@ MUTANTS = (
     ),
     Mutant(
         "model-transformer-sees-question", "zoo/models/transformer.py",
-        "seen = F.pad(batch.stories != PAD, (0, 1))", "seen = F.pad(batch.stories != PAD, (0, 1), value=True)",
+        "(0, 1), value=self.sees_question)", "(0, 1), value=True)",
         "test_transformer.py",
     ),
     Mutant(
@@ -479,7 +508,7 @@ MUTANTS = (
     ),
     Mutant(
         "model-open-unseen", "zoo/models/dmn_plus.py",
-        "return (kept / (1 - self.dropout))", "return kept.float()",
+        "noise = kept / (1 - self.dropout)", "noise = kept.float()",
         "test_dmn_plus.py",
     ),
     # --- kernels, and what runs without them
