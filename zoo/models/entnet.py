@@ -11,7 +11,7 @@ Deviations:
 - A story is read whole, once, and every question sees the slots as they were when it was asked; the paper cuts to the
   last 70 sentences (130 in task 3).
 - A batch has whole stories with all of their questions, 32 on average, and stories of like length; the authors' code
-  draws 32 questions, each with its story.
+  draws 32 questions, each with its story, as does experiment=henaff2017_entnet_code_babi_10k.
 - Tied keys: the paper ties a slot to each of a hand-made list of entities, here to each word of the vocabulary.
 - The empty word has no vector, and scores 0 as an answer (the authors' code sets both to zero after every step).
 """

@@ -17,6 +17,8 @@ Deviations:
   `memory_size` where that is less.
 - The answer is one word of the whole vocabulary, which like the number of slots is that of all splits of the task; an
   answer of several words is one entry of it.
+- After the linear start the rate is the paper's, 0.01; the authors' code goes on with the 0.005 of the linear start
+  (experiment=tuned/memn2n_joint_10k has that).
 - An epoch asks every question once (the authors' code draws batches with replacement), and the gradient is clipped as a
   whole, as the paper says (the authors' code clips each matrix by itself).
 """
