@@ -417,7 +417,7 @@ MUTANTS = (
     ),
     Mutant(
         "model-delta-net-at-once", "zoo/models/delta_net.py",
-        'self.rule == "tpr", faded)', "False, faded)",
+        'self.entity, self.writes, self.rule == "tpr"', "self.entity, self.writes, False",
         "test_delta_net.py",
     ),
     Mutant(
