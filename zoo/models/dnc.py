@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from tasks.batch import Questions, Sequences
-from zoo.interface import Answer, MemoryNetwork, Paper, SequenceNetwork, Tape, Trace, at_least
+from zoo.interface import Answer, MemoryNetwork, Paper, SequenceNetwork, Tape, Told, Trace, at_least
 from zoo.parts.cells import rows
 from zoo.parts.encoders import position_encoding
 from zoo.parts.layers import normalise
@@ -244,6 +244,7 @@ class DNC(Machine):
 
     batched_by = "story"
     traces = "writing"
+    goes_on = True
 
     def __init__(
         self,
@@ -274,23 +275,23 @@ class DNC(Machine):
         sentences = position_encoding(batch.sentences, self.words)
         return sentences @ self.W_x.T, sentences @ self.W_q.T
 
-    def write(self, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[State, Tensor, Tensor | None]:
-        """G: all that the machine holds when each question is asked, where each sentence was written, (B, T, N), and
-        the mask of each story, (B, d)."""
+    def write(self, features: tuple[Tensor, Tensor], batch: Questions, before: Told | None = None) -> Told:
+        """G: all that the machine holds when each question is asked, with the mask of each story, (B, d), and where
+        each sentence was written, (B, T, N)."""
         count, length = batch.stories.shape
         kept = None
         if batch.noise is not None:  # a story has the mask of its first question
             first = (batch.story == torch.arange(count, device=batch.story.device)[:, None]).int().argmax(1)
             kept = rows(batch.noise, first)
         asked = batch.story * length + batch.told.clamp(min=1) - 1
-        _, _, writing, _, state = self.run(features[0], batch.stories, kept, self.begin(count, self.slots), asked)
-        return state, writing, kept
+        first_state = self.begin(count, self.slots) if before is None else before.state[0]
+        _, _, writing, _, state = self.run(features[0], batch.stories, kept, first_state, asked)
+        return Told((state, kept), writing)
 
-    def read(
-        self, memory: tuple[State, Tensor, Tensor | None], features: tuple[Tensor, Tensor], batch: Questions
-    ) -> tuple[Tensor, Trace]:
+    def read(self, memory: Told, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: one more step, with the question; the controller's output and what it reads."""
-        state, writing, kept = memory
+        (state, kept), writing = memory
+        assert writing is not None
         x = rows(features[1], batch.question)
         after = self.step(x, None if kept is None else rows(kept, batch.story), state)
         # what a sentence has written to the rows that are read
