@@ -175,6 +175,25 @@ def test_links_read_rows_in_the_order_of_writing():
         assert reading.max() > 0.98
 
 
+def test_links_that_are_not_read_change_nothing():
+    """A machine that reads by content only is the one without links."""
+    torch.manual_seed(4)
+    sizes = {"slots": 5, "width": 3, "dim": 4, "read_heads": 2}
+    linked, plain = SequenceDNC(9, 8, **sizes).double(), SequenceDNC(9, 8, links=False, **sizes).double()
+    weights = linked.state_dict()
+    said = len(plain.b_said)
+    with torch.no_grad():
+        linked.b_said[said:] = torch.tensor([-60.0, 60.0, -60.0]).repeat(2)
+    plain.load_state_dict(weights | {"W_said": weights["W_said"][:said], "b_said": weights["b_said"][:said]})
+    torch.manual_seed(6)
+    one = states(linked, 6)[-1]
+    torch.manual_seed(6)
+    other = states(plain, 6)[-1]
+    torch.testing.assert_close(one.h, other.h)
+    torch.testing.assert_close(one.rows.reads, other.rows.reads)
+    assert one.rows.links.any()
+
+
 def test_a_row_that_is_freed_is_written_next():
     network = hard(free=40.0)
     state = told(network, 5)[-1]
