@@ -8,6 +8,8 @@ from tasks.batch import NONE, Questions, Sizes
 from tests.configs import MODELS, config
 from zoo import kernels
 from zoo.interface import MemoryNetwork
+from zoo.models.memnn import Candidates
+from zoo.parts.walk import walk
 from zoo.pretrained.listening import Grown, Listener, Sentences, Window
 from zoo.training.build import build
 
@@ -102,6 +104,32 @@ def test_kernels_change_nothing_in_a_story_told_at_once(model, option):
     one, other = at_once.ask(QUESTION), in_parts.ask(QUESTION)
     torch.testing.assert_close(one.scores, other.scores, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(one.look(), other.look(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("restarts", [None, 3])
+@torch.inference_mode()
+def test_the_kernel_of_a_walk_finds_the_winner_of_the_plain_form(restarts):
+    if not kernels.available():
+        pytest.skip("there is no C++ compiler here")
+    torch.manual_seed(0)
+    shape = (50, 40) if restarts is None else (restarts, 50, 40)
+    match = torch.randn(shape).mul(3).round() / 3  # with ties
+    match = torch.where(torch.rand(shape) < 0.1, -torch.inf, match)
+    place = torch.arange(40.0).expand(shape).clone()
+    place[..., -1] = torch.nan  # the null memory
+    tables = match, place > torch.randint(40, (*shape[:-1], 1)), place, torch.rand(shape) < 0.8
+    times = torch.randn(*shape[:-1], 3).round()
+    network = network_of("memnn")
+
+    def one(match, younger, place, there, times):
+        return walk(network.prefers, Candidates(match, younger, place), there, times, 40)
+
+    function = one if restarts is None else torch.vmap(one)
+    with kernels.switched(False):
+        expected = function(*tables, times)
+    with kernels.switched(True):
+        assert function(*tables, times).equal(expected)
+    assert len(expected.unique()) > 10
 
 
 @pytest.mark.parametrize("option", ["", "hashing=words", "match=features", "nonlinear=false"])

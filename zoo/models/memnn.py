@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from tasks.batch import NONE, PAD, Questions
 from zoo.interface import Answer, MemoryNetwork, Paper, Trace, at_least
 from zoo.parts.cells import rows
+from zoo.parts.walk import walk
 
 # a word's roles: each has its own features
 ROLES = 6
@@ -187,12 +188,7 @@ class MemNN(MemoryNetwork):
 
     def scan(self, candidates: Candidates, there: Tensor, times: Tensor, may_stop: bool) -> Tensor:
         """Find the winner of a walk over the memories: y gives way to y' where s_O(x, y, y') is negative."""
-        winner = torch.zeros_like(there[:, :1], dtype=torch.long)
-        for other in range(1, there.shape[1] - (self.adaptive and not may_stop)):
-            rival = Candidates(*(of_all[:, other, None] for of_all in candidates))
-            loses = self.prefers(candidates.at(winner), rival, times) < 0
-            winner = torch.where(loses & there[:, other, None], other, winner)
-        return winner[:, 0]
+        return walk(self.prefers, candidates, there, times, there.shape[1] - (self.adaptive and not may_stop))
 
     def respond(self, recall: Tensor) -> Tensor:
         """R: s_R([x, m_o1, ...], w) of every word w, of which eq. 4 takes the best."""

@@ -19,7 +19,7 @@ from zoo import kernels
 from zoo.interface import MemoryNetwork, Told, Trace
 
 AT_ONCE = 1024  # sentences that a state moves on by in one call
-MANY = 64  # sentences told at once that repay loading kernels, or compiling them
+MANY = 64  # sentences that repay loading kernels, or compiling them
 
 
 class Grown:
@@ -130,12 +130,17 @@ class Listener:
     def tell(self, sentences: np.ndarray) -> None:
         """Hear sentences, (T, J) word ids, PAD behind the last word of each."""
         self.count += len(sentences)
-        with torch.inference_mode(), kernels.switched("auto" if len(sentences) >= MANY else False):
+        with torch.inference_mode(), kernels.switched(self._pays(len(sentences))):
             for begin in range(0, len(sentences), AT_ONCE):
                 some = sentences[begin : begin + AT_ONCE]
                 self._sentences.append(some)
                 if self.network.goes_on:
                     self._go_on(torch.from_numpy(some))
+
+    @staticmethod
+    def _pays(sentences: int) -> bool | str:
+        """Say whether so many sentences repay loading kernels: what `kernels.switched` takes."""
+        return "auto" if sentences >= MANY else False
 
     def _go_on(self, sentences: Tensor) -> None:
         distinct, row = torch.unique(sentences, dim=0, return_inverse=True)
@@ -150,7 +155,7 @@ class Listener:
 
     def ask(self, question: np.ndarray) -> Found:
         """Answer a question, (J,) word ids, about all that was told so far."""
-        with torch.inference_mode(), kernels.switched(False):
+        with torch.inference_mode(), kernels.switched(self._pays(self.count)):
             return (self._recalled if self.network.goes_on else self._read)(torch.from_numpy(question))
 
     def _recalled(self, question: Tensor) -> Found:
@@ -173,7 +178,7 @@ class Listener:
         scores, trace = answer(read)
 
         def look() -> Tensor:
-            with torch.inference_mode(), kernels.switched(False):
+            with torch.inference_mode(), kernels.switched(self._pays(told)):
                 if each is None and self.network.traces != "nothing":  # only the whole story tells
                     return self._whole(table, rows, question)[1]
                 return (trace if read is each else answer(each)[1]).attention[0]
