@@ -10,8 +10,8 @@ Deviations:
   them, with a trainable row for the empty word).
 - The index that says how long ago a sentence was told is a word behind it, as in the authors' code: the GRU's state
   after the words is computed once for each distinct sentence, the step of the index for each memory.
-- Time indices have gaps in training, as in MemN2N: with 1,000 questions the model learns them by heart otherwise. Not so
-  in experiment=pavez2018_wmn_code_babi_joint_10k, which follows the authors' code.
+- Time indices have gaps in training, as in MemN2N: with 1,000 questions the model learns them by heart otherwise. In
+  experiment=pavez2018_wmn_code_babi_joint_10k, which follows the authors' code, they have none.
 - In the GRUs r shuts off U h and not h before U, as in torch and the papers of the other models; their gates are
   sigmoids, and all of their weights are drawn alike (the authors' library, as far as known, has straightened sigmoids,
   and draws U orthogonal).
