@@ -305,7 +305,7 @@ def compare(driver, place: int, member: Network, questions: list[dict], lengths:
         for hop, wanted in zip(got["looks"], attention, strict=True):
             assert hop[: len(hop) - seen] == [None] * (len(hop) - seen)
             torch.testing.assert_close(
-                torch.tensor(hop[len(hop) - seen :], dtype=torch.float32), wanted[:seen], rtol=0, atol=1e-4
+                torch.tensor(hop[len(hop) - seen :], dtype=torch.float32), wanted[:seen], rtol=1e-3, atol=1e-4
             )
 
 

@@ -268,8 +268,8 @@ def message_of(arguments: list[str]) -> str:
         (["model=[memn2n,lstm]"], ["a run has one model", "-m model=memn2n,lstm"]),
         (["logger=csv,wandb"], ["type logger=[csv,wandb]"]),
         # nothing, or something of another kind
-        (["model=null"], ["model=null: expected one of dmn, "]),
-        (["~model"], ["~model: expected one of dmn, "]),
+        (["model=null"], ["model=null: expected one of delta_net, "]),
+        (["~model"], ["~model: expected one of delta_net, "]),
         (["trainer=5"], ["trainer=5: expected one of cpu, gpu"]),
         (["logger=null"], ["logger=null: expected one of csv", "logger=none writes nowhere"]),
         (["~task.size"], ["~task.size takes away what a run needs"]),

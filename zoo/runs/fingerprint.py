@@ -75,12 +75,20 @@ def file_of(name: str) -> Path | None:
     return file if file and file.suffix == ".py" else None
 
 
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk over a syntax tree, but not over what is there for type checkers alone."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from _run(child)
+
+
 def _imports(name: str, file: Path) -> Iterator[str]:
     """Yield the modules that a module may import, its own packages among them."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")
     yield from (".".join(parts[:number]) for number in range(1, len(parts)))
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in _run(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
