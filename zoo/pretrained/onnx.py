@@ -56,14 +56,39 @@ def export_onnx(network: Network, file: Path) -> Path:
     story[0, 0] = 1
     example = (story, torch.tensor([1]), story[0].clone())
     with kernels.switched(False), torch.no_grad():
+        graph = torch.export.export(Asking(network).eval(), example, strict=False)
+        graph = graph.run_decompositions({torch.ops.aten.linalg_solve_triangular.default: solved})
         program = torch.onnx.export(
-            Asking(network).eval(), example, dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=list(NAMES[0]), output_names=list(NAMES[1]), optimize=True,
+            graph, dynamo=True, opset_version=OPSET, verbose=False, input_names=list(NAMES[0]),
+            output_names=list(NAMES[1]), optimize=True, custom_translation_table={torch.ops.aten.sort.stable: ordered},
         )  # fmt: skip
     assert program is not None
     data = program.model_proto.SerializeToString()
     write_atomically(file, lambda stream: stream.write(data))
     return file
+
+
+def solved(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
+    """Solve A X = B by products, where A is lower triangular with ones on its diagonal; ONNX has no operator for it.
+
+    With A = I - N, the inverse is (I + N) (I + N^2) (I + N^4) …, and N^T is zero.
+    """
+    if upper or not left or not unitriangular:
+        raise UserError("ONNX: only systems that are lower triangular, with ones on the diagonal, are solved")
+    power = -A.tril(-1)
+    found = B + power @ B
+    for _ in range(max(0, (A.shape[-1] - 1).bit_length() - 1)):
+        power = power @ power
+        found = found + power @ found
+    return found
+
+
+def ordered(self, stable=None, dim: int = -1, descending: bool = False):  # type: ignore[no-untyped-def]
+    """Sort as ONNX can: of equal values its TopK has the earlier one first."""
+    from onnxscript import opset18 as op
+
+    size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
+    return op.TopK(self, size, axis=dim, largest=int(descending), sorted=1)
 
 
 class Session:
