@@ -87,7 +87,7 @@ def ordered(self, stable=None, dim: int = -1, descending: bool = False):  # type
     """Sort as ONNX can: of equal values its TopK has the earlier one first."""
     from onnxscript import opset18 as op
 
-    size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
+    size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))  # type: ignore[type-var]
     return op.TopK(self, size, axis=dim, largest=int(descending), sorted=1)
 
 
