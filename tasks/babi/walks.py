@@ -37,12 +37,7 @@ class Walk(ABC):
 
     def story(self) -> Story:
         """Tell a new story; with a least number of sentences, the questions are spread evenly between them."""
-        draw, people, places, objects = self.draw, *map(len, self.cast)
-        self.lines, self.told = [], 0  # the number of statements
-        self.clues: list[tuple] = []  # the arguments of `ask`, for each statement
-        self.at = [int(draw() * places) for _ in range(people)]  # where a person really is
-        self.last = [NEVER] * people  # the last statement about the place of a person
-        self.begin(people, objects)
+        self.begin_story()
         for number in range(1, QUESTIONS + 1):
             while self.told * QUESTIONS < self.sentences * number - AT_ONCE * QUESTIONS:
                 self.step()
@@ -53,6 +48,15 @@ class Walk(ABC):
                 question = self.question()
             self.lines.append(question)
         return self.lines
+
+    def begin_story(self) -> None:
+        """Set up the world of a new story."""
+        draw, people, places, objects = self.draw, *map(len, self.cast)
+        self.lines, self.told = [], 0  # the number of statements
+        self.clues: list[tuple] = []  # the arguments of `ask`, for each statement
+        self.at = [int(draw() * places) for _ in range(people)]  # where a person really is
+        self.last = [NEVER] * people  # the last statement about the place of a person
+        self.begin(people, objects)
 
     def say(self, text: str, *clue: object) -> int:
         """Add a statement and return its position."""
