@@ -4,11 +4,13 @@ Stories lie end to end in one vector, `facts`, beside the place where each begin
 10k would be nine tenths zeros), and a batch of any window is the same single gather.
 """
 
-from collections.abc import Callable, Mapping, Sequence, Sized
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -108,6 +110,27 @@ class Renaming:
         return self.sentences[drawn, question], self.answers[drawn, answer]
 
 
+class Asked(NamedTuple):
+    """A question at the end of a long story."""
+
+    question: np.ndarray  # (J,) word ids
+    answer: int  # word id
+    support: tuple[int, ...]  # places of the supporting facts, if they are known
+
+
+class LongStory(ABC):
+    """A story that is too long for a table: it is told in blocks, and asked about at its end."""
+
+    task: int
+    kind: str  # of the sentences that do not matter
+    length: int  # sentences
+    questions: Sequence[Asked]
+
+    @abstractmethod
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Tell the sentences from the first on, (T, J) word ids."""
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A task of questions: its words, its sentences, and three splits or more."""
@@ -121,6 +144,7 @@ class Corpus:
     candidates: Candidates | None = None  # the replies to choose from, if an answer is a reply and not a word
     learned: Tensor | None = None  # (V,) the words of training, if they were learned from another corpus than `train`
     renaming: Renaming | None = None  # of `train`, if its names are exchanged
+    long: Sequence[LongStory] = ()  # further tests
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -174,6 +198,7 @@ class Corpus:
             self.candidates and Candidates(*(table.to(device) for table in self.candidates)),
             None if self.learned is None else self.learned.to(device),
             self.renaming and Renaming(*(table.to(device) for table in vars(self.renaming).values())),
+            self.long,
         )
 
     def by_question(
