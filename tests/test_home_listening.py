@@ -8,9 +8,9 @@ from tasks.batch import NONE, Questions, Sizes
 from tests.configs import MODELS, config
 from zoo import kernels
 from zoo.interface import MemoryNetwork
+from zoo.kinds.listening import Grown, Listener, Sentences, Window
 from zoo.models.memnn import Candidates
 from zoo.parts.walk import walk
-from zoo.pretrained.listening import Grown, Listener, Sentences, Window
 from zoo.training.build import build
 
 SIZES = Sizes(vocabulary=19, sentence_length=5, story_length=8)

@@ -8,7 +8,7 @@ import zoo
 from tasks.batch import Sizes
 from tests.configs import MODELS, ROOT, config
 from zoo.__main__ import main
-from zoo.pretrained.listening import Listener
+from zoo.kinds.listening import Listener
 from zoo.pretrained.network import Network
 from zoo.pretrained.onnx import Session, export_onnx
 from zoo.records.weights import Facts, Trained

@@ -13,7 +13,7 @@ from tasks.errors import UserError, nearest
 from tasks.wikimovies.text import Names
 from zoo.families import family_of
 from zoo.interface import MemoryNetwork
-from zoo.pretrained.listening import Found, Listener
+from zoo.kinds.listening import Found, Listener
 from zoo.pretrained.reading import READERS, Reader
 from zoo.pretrained.reply import Reply
 from zoo.records.weights import About, Trained

@@ -20,6 +20,8 @@ from zoo.interface import MemoryNetwork, Told, Trace
 
 AT_ONCE = 1024  # sentences that a state moves on by in one call
 MANY = 64  # sentences that repay loading kernels, or compiling them
+SHOWN = 60  # sentences that an index shows a network at most
+ROUNDS = 6  # of a search: the last shows the facts of five others
 
 
 class Grown:
@@ -105,6 +107,7 @@ class Found(NamedTuple):
     table: Tensor  # (U, J) word ids of distinct sentences
     told: Tensor  # (T,) rows of the table: the sentences that could be seen, oldest first
     look: Callable[[], Tensor]  # computes the attention to each of them at each hop, (K, T)
+    places: np.ndarray | None = None  # (T,) of these sentences in the story, if only some were looked at
 
 
 class Listener:
@@ -206,3 +209,121 @@ class Listener:
             table, stories, one - 1, told * one, question * one, one, torch.full((1, 1), NONE),
             candidates=self.candidates, unseen=self.unseen,
         )  # fmt: skip
+
+
+class Index:
+    """Words → the sentences that have them. What a sentence costs, and a search, does not grow with the story.
+
+    Each word of a sentence knows where the same word was said before, and each word where it was said last.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length, self.told = length, 0
+        self._before = Grown(torch.zeros(0, dtype=torch.int32))  # (T J,) of each word told; NONE for the first
+        self._last = np.full(0, NONE, np.int32)  # (V,) where each word was told last
+        self.count = np.zeros(0, np.int64)  # (V,) how often each word was told
+
+    def append(self, sentences: np.ndarray) -> None:
+        """Add sentences, (T, J) word ids."""
+        words = sentences.ravel()
+        order = words.argsort(kind="stable")  # those of a word lie together, the oldest first
+        of_word = words[order]
+        first = np.flatnonzero(np.r_[True, of_word[1:] != of_word[:-1]])
+        distinct, place = of_word[first], order.astype(np.int32) + np.int32(self.told * self.length)
+        if (missing := int(distinct[-1]) + 1 - len(self._last)) > 0:
+            self._last = np.r_[self._last, np.full(missing, NONE, np.int32)]
+            self.count = np.r_[self.count, np.zeros(missing, np.int64)]
+        previous = np.r_[place[:1], place[:-1]]
+        previous[first] = self._last[distinct]
+        before = np.empty_like(previous)
+        before[order] = previous
+        self._before.append(torch.from_numpy(before))
+        ends = np.r_[first[1:], len(words)]
+        self._last[distinct] = place[ends - 1]
+        self.count[distinct] += ends - first
+        self.told += len(sentences)
+
+    def find(self, words: np.ndarray, most: int) -> np.ndarray:
+        """Find up to `most` sentences that have one of these words, (T,) places, oldest first.
+
+        The rarest words come first, and a word that is in more sentences than there is room for finds nothing.
+        """
+        words = np.unique(words)
+        words = words[(words != PAD) & (words < len(self.count))]
+        words = words[self.count[words] > 0]
+        found: set[int] = set()
+        before = self._before.rows.numpy()
+        for word in words[self.count[words].argsort(kind="stable")].tolist():
+            if self.count[word] > most:
+                break
+            places, at = set(), int(self._last[word])
+            while at != NONE:
+                places.add(at // self.length)
+                at = int(before[at])
+            if len(found | places) > most:
+                break
+            found |= places
+        return np.array(sorted(found), np.int64)
+
+
+class Searching:
+    """A network that is shown only the sentences that an index of words finds.
+
+    Args:
+        network: on the CPU, in evaluation.
+        length: words of a sentence, J.
+        unseen: (V,) words that never occurred in training.
+        follow: "facts": the index is asked for the words of the question and of the facts that the network looked at
+            most, until it looks at no other; "words": for those of the question, and of all sentences that these find,
+            which needs no network.
+    """
+
+    def __init__(self, network: MemoryNetwork, length: int, unseen: Tensor | None = None, follow: str = "facts") -> None:
+        self.network, self.length, self.unseen, self.follow = network, length, unseen, follow
+        self._index, self._sentences = Index(length), Sentences(length)
+        self.most = min(SHOWN, network.window) if not network.unbounded else SHOWN
+
+    @property
+    def count(self) -> int:
+        """The number of sentences that were told."""
+        return self._index.told
+
+    def tell(self, sentences: np.ndarray) -> None:
+        """Hear sentences, (T, J) word ids, PAD behind the last word of each."""
+        for begin in range(0, len(sentences), AT_ONCE):
+            self._index.append(sentences[begin : begin + AT_ONCE])
+            self._sentences.append(sentences[begin : begin + AT_ONCE])
+
+    def ask(self, question: np.ndarray) -> Found:
+        """Answer a question, (J,) word ids, about what the index finds; if it finds nothing, about the last sentences."""
+        places = self.found(question)
+        if self.follow == "words":
+            return self._about(question, places)
+        asked: set[int] = set()
+        for _ in range(ROUNDS):
+            answer = self._about(question, places)
+            attention = answer.look()
+            facts = {int(places[at]) for at in attention.argmax(1).tolist()} if len(attention) else set()
+            if facts <= asked:
+                break
+            asked |= facts
+            words = np.concatenate([question, self.sentences(sorted(asked)).ravel()])
+            places = self.found(words)
+        return answer
+
+    def found(self, words: np.ndarray) -> np.ndarray:
+        """Find the places of the sentences to look at."""
+        places = self._index.find(words, self.most)
+        if len(places) and self.follow == "words":
+            more = self._index.find(np.concatenate([words, self.sentences(places).ravel()]), self.most)
+            places = more if len(more) else places
+        return places if len(places) else np.arange(max(0, self.count - self.most), self.count)
+
+    def sentences(self, places: np.ndarray | list[int]) -> np.ndarray:
+        """Get sentences by their places, (T, J) word ids."""
+        return cast(np.ndarray, self._sentences.table[self._sentences.told[torch.as_tensor(places)]].numpy())
+
+    def _about(self, question: np.ndarray, places: np.ndarray) -> Found:
+        listener = Listener(self.network, self.length, self.unseen)
+        listener.tell(self.sentences(places))
+        return listener.ask(question)._replace(places=places)

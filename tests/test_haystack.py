@@ -1,0 +1,135 @@
+"""Haystacks: stories among sentences that do not matter, told in blocks; an index of words; figures by length."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.errors import UserError
+from tasks.haystack.needles import SENTENCES, TASKS, Stream
+from tasks.haystack.task import UNKNOWN, load
+from tasks.haystack.text import read_babilong, sentences_of
+from zoo.kinds.listening import Index, Searching
+from zoo.models.open_memnn import OpenMemNN
+
+SMALL = {
+    "kind": "strangers", "length": [100, 300], "text": None, "size": 100, "train_length": 40, "streams": 1, "seed": 0,
+    "protocol": "per_task",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load(ids=[1, 2], **SMALL)
+
+
+def test_a_stream_is_the_same_whatever_the_size_of_its_blocks(data):
+    story = data.trainings["2"].long[-1]
+    whole = np.concatenate(list(story.blocks()))
+    assert whole.shape == (300, data.trainings["2"].sizes.sentence_length)
+    for size in (1, 7, 300):
+        blocks = list(story.blocks(size))
+        assert {len(block) for block in blocks[:-1]} <= {size}
+        assert np.array_equal(np.concatenate(blocks), whole)
+
+
+def test_the_facts_of_a_question_are_where_it_says(data):
+    corpus = data.trainings["1"]
+    for story in corpus.long:
+        told = np.concatenate(list(story.blocks()))
+        for asked in story.questions:
+            who, *_ = (word for word in asked.question if word in told and corpus.words[word] not in ("is", "the"))
+            assert who in told[asked.support[-1]]
+            assert asked.answer in told[asked.support[-1]]
+            assert max(np.flatnonzero((told == who).any(1))) == asked.support[-1]  # the last that names him
+
+
+def test_strangers_say_no_unknown_word(data):
+    for corpus in data.trainings.values():
+        assert all((block != corpus.words.index(UNKNOWN)).all() for story in corpus.long for block in story.blocks())
+
+
+def test_seeds_decide_every_byte(data):
+    assert load(ids=[1, 2], **SMALL).fingerprint == data.fingerprint
+    assert load(ids=[1, 2], **SMALL | {"seed": 1}).fingerprint != data.fingerprint
+    assert load(ids=[1, 2], **SMALL | {"length": [100, 301]}).fingerprint != data.fingerprint
+
+
+def test_prose_is_read_with_unknown_words(tmp_path):
+    book = tmp_path / "book.txt"
+    book.write_text("And Mary went up into the hills. Behold!\n\nThe garden was full of frankincense and of myrrh. " * 5)
+    corpus = load(ids=[1], **SMALL | {"kind": "prose", "text": str(book)}).trainings["1"]
+    told = np.concatenate(list(corpus.long[0].blocks()))
+    assert "frankincense" not in corpus.words
+    assert (told == corpus.words.index(UNKNOWN)).any()
+    assert (told == corpus.words.index("mary")).any()
+
+
+def test_sentences_of_a_text_are_cut():
+    assert sentences_of('He said: "Go." And she went\n\nA new one', longest=2) == [
+        "he said", "go", "and she", "went", "a new", "one",
+    ]  # fmt: skip
+
+
+def test_babilong_is_read_as_it_is_published(tmp_path):
+    (tmp_path / "qa1").mkdir()
+    entry = {"input": "John went to the garden. It was a dark night.", "question": "Where is John?", "target": "garden"}
+    (tmp_path / "qa1/0k.json").write_text(json.dumps([entry, entry]))
+    data = load(ids=[1], **SMALL | {"kind": "babilong", "text": str(tmp_path)})
+    story, _ = data.trainings["1"].long
+    (asked,) = story.questions
+    words = data.trainings["1"].words
+    assert (story.length, words[asked.answer]) == (2, "garden")
+    (block,) = story.blocks()
+    assert [words[word] for word in block[0] if word] == ["john", "went", "to", "the", "garden"]
+    (tmp_path / "qa1/0k.json").write_text('{"input": "x"}')
+    with pytest.raises(UserError, match="question"):
+        read_babilong(tmp_path, [1])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "noise"}, {"length": 5}, {"kind": "prose"}, {"text": "x"}, {"protocol": "joint"}, {"streams": 0}]
+)
+def test_wrong_options_are_refused(wrong):
+    with pytest.raises(UserError):
+        load(ids=[1], **SMALL | wrong)
+    with pytest.raises(UserError, match=r"task\.ids"):
+        load(ids=[4], **SMALL)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_stream_holds_what_it_is_asked_about(task):
+    stream = Stream(task, 0, SENTENCES[task] + 4)
+    told = list(stream)
+    assert len(told) == stream.length
+    assert all(place < len(told) for asked in stream.questions for place in asked.support)
+
+
+def test_an_index_finds_what_a_search_of_all_finds():
+    draw = np.random.default_rng(0)
+    told = (draw.integers(1, 400, (500, 5)) * (draw.random((500, 5)) < 0.9)).astype(np.int64)
+    index = Index(5)
+    for block in np.split(told, [1, 40, 300]):
+        index.append(block)
+    for words in ([7], [7, 8, 0], [3, 3, 250, 999]):
+        expected = np.flatnonzero(np.isin(told, [word for word in words if word]).any(1))
+        assert np.array_equal(index.find(np.array(words), 100), expected)
+    often, rare = np.ones((80, 2), np.int64), np.array([[1, 2]])
+    index = Index(2)
+    index.append(np.concatenate([often, rare]))
+    assert index.find(np.array([1, 2]), 60).tolist() == [80]  # 1 is said too often to find anything
+
+
+def test_a_search_follows_what_the_network_looks_at():
+    torch.manual_seed(0)
+    network = OpenMemNN(12, 4, 10, dim=8).eval().requires_grad_(False)
+    story = np.array([[1, 2, 3, 0]] + [[9, 10, 11, 0]] * 70 + [[3, 4, 5, 0], [9, 10, 11, 0]], np.int64)
+    question = np.array([1, 0, 0, 0])
+    searching = Searching(network, 4)
+    searching.tell(story)
+    found = searching.ask(question)
+    assert searching.count == len(story)
+    assert found.places.tolist() == [0, 71]  # what shares a word with the question, and what does with that
+    assert found.look().shape[1] == 2
+    assert Searching(network, 4, follow="words").most == 60
