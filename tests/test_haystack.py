@@ -58,7 +58,9 @@ def test_seeds_decide_every_byte(data):
 
 def test_prose_is_read_with_unknown_words(tmp_path):
     book = tmp_path / "book.txt"
-    book.write_text("And Mary went up into the hills. Behold!\n\nThe garden was full of frankincense and of myrrh. " * 5)
+    book.write_text(
+        "And Mary went up into the hills. Behold!\n\nThe garden was full of frankincense and of myrrh. " * 5
+    )
     corpus = load(ids=[1], **SMALL | {"kind": "prose", "text": str(book)}).trainings["1"]
     told = np.concatenate(list(corpus.long[0].blocks()))
     assert "frankincense" not in corpus.words

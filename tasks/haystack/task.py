@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from tasks.babi.text import words_of
+from tasks.babi.walks import Cast
 from tasks.batch import NONE
 from tasks.corpus import Asked, Corpus, Data, LongStory, Split
 from tasks.errors import UserError, check_type, check_whole, nearest, shown
 from tasks.haystack import needles
-from tasks.babi.walks import Cast
 from tasks.haystack.needles import SENTENCES, TASKS, Stream, pool, prose_sentences, strangers
 from tasks.haystack.text import read_babilong, read_text, sentences_of
 from tasks.lexicon import Lexicon
@@ -71,9 +71,7 @@ def load(
             raise UserError(f"task.text={text}: expected sentences, found no word")
     trainings, digest = {}, hashlib.sha256()
     for task in ids:
-        corpus, sha256 = corpus_of(
-            task, kind, sorted(set(lengths)), prose, text, size, train_length, streams, seed
-        )
+        corpus, sha256 = corpus_of(task, kind, sorted(set(lengths)), prose, text, size, train_length, streams, seed)
         trainings[str(task)] = corpus
         digest.update(sha256)
     return Data(

@@ -39,7 +39,9 @@ def read_text(file: Path) -> str:
             raise UserError(f"{file} has {file.stat().st_size:,} bytes; expected up to {LARGEST:,}")
         return file.read_text("utf-8", errors="replace")
     except OSError as error:
-        raise UserError(f"task.text={file}: it cannot be read ({error.strerror}); type the path of a text file") from None
+        raise UserError(
+            f"task.text={file}: it cannot be read ({error.strerror}); type the path of a text file"
+        ) from None
 
 
 def read_babilong(folder: Path, tasks: list[int]) -> dict[str, list[Told]]:

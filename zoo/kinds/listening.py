@@ -243,6 +243,12 @@ class Index:
         self.count[distinct] += ends - first
         self.told += len(sentences)
 
+    def last(self, words: np.ndarray) -> int | None:
+        """Find the last sentence that has the rarest of these words; None if none of them was told."""
+        words = words[(words != PAD) & (words < len(self.count))]
+        words = words[self.count[words] > 0]
+        return int(self._last[words[self.count[words].argmin()]]) // self.length if len(words) else None
+
     def find(self, words: np.ndarray, most: int) -> np.ndarray:
         """Find up to `most` sentences that have one of these words, (T,) places, oldest first.
 
@@ -278,7 +284,9 @@ class Searching:
             which needs no network.
     """
 
-    def __init__(self, network: MemoryNetwork, length: int, unseen: Tensor | None = None, follow: str = "facts") -> None:
+    def __init__(
+        self, network: MemoryNetwork, length: int, unseen: Tensor | None = None, follow: str = "facts"
+    ) -> None:
         self.network, self.length, self.unseen, self.follow = network, length, unseen, follow
         self._index, self._sentences = Index(length), Sentences(length)
         self.most = min(SHOWN, network.window) if not network.unbounded else SHOWN

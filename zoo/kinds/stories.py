@@ -11,6 +11,7 @@ from tasks.batch import NONE, PAD, Questions, Sizes, Widths
 from tasks.corpus import Corpus, Data, Split, only_used
 from tasks.errors import UserError
 from zoo.interface import MemoryNetwork, Trace
+from zoo.kinds import haystack
 from zoo.kinds.attention import examples, finds_facts
 from zoo.parts.slots import windows
 from zoo.training.batches import DRAWN_AT_ONCE, EvaluationBatches, TrainingBatches
@@ -315,6 +316,7 @@ def figures(ensemble: Ensemble, corpus: Corpus, selected: int, judged: Ensemble 
         "candidates": {} if corpus.candidates is None else _narrow(corpus.candidates._asdict()),
         "learned": ~corpus.unseen.cpu(),
         "state_size": ensemble.network.state_size(corpus.sizes.story_length),
+        "long": haystack.figures(ensemble.alone(selected), corpus) if corpus.long else [],
     }
 
 

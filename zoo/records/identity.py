@@ -55,7 +55,7 @@ def settings_of(config: dict, experiment: str | None, data: "Data", packs: list[
         data: what is learned.
         packs: the trainings of each program.
     """
-    without = ["source", "download", "protocol"]
+    without = ["source", "download", "protocol", "text"]  # what a text holds is in the digest of the data
     if data.source in ("official", "partial") and not data.filled:  # then nothing was generated
         without += ["generator", "fill_missing"]
     task = {key: value for key, value in config["task"].items() if key not in without}

@@ -5,7 +5,7 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
@@ -111,6 +111,34 @@ class Validation(Checked):
     best_epochs: list[Annotated[int, Field(ge=-1, lt=2**31)]]
 
 
+class LongFigures(Checked):
+    """The selected network of a task, told stories of one length in one way."""
+
+    task: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")]
+    kind: Name  # of the sentences that do not matter
+    length: Annotated[int, Field(ge=1, lt=2**53)]  # sentences
+    way: Literal["all", "index", "filter", "rule"]
+    asked: Count  # questions
+    right: Count
+    ms_median: Annotated[float, Field(ge=0, lt=1e10)]  # of a question
+    ms_p99: Annotated[float, Field(ge=0, lt=1e10)]
+    sentences_per_second: Count
+    memory_mb: Count  # of the process
+    refused: Text = ""  # why it could not be told or asked
+
+    @property
+    def accuracy(self) -> float | None:
+        """Right answers in percent; None if nothing was asked."""
+        return 100 * self.right / self.asked if self.asked else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Compute Wilson's interval of the accuracy, in percent, that holds it with 95 % confidence."""
+        n, p, z = self.asked, self.right / self.asked, 1.96
+        centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, 100 * (centre - half) / (1 + z * z / n)), min(100.0, 100 * (centre + half) / (1 + z * z / n))
+
+
 class Record(Checked):
     """A run. Read it with `zoo.records.read`; nothing edits it."""
 
@@ -141,6 +169,7 @@ class Record(Checked):
     tasks: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")], TaskFigures] = {}  # of questions
     validation: Validation | None = None  # of sequences
     tests: dict[Annotated[str, Field(pattern=r"^[\w= .]{1,200}$")], FormFigures] = {}  # of sequences
+    long: list[LongFigures] = []  # of questions about stories longer than those of training
     trainings: dict[Name, Training]
     examples_per_second: Count
     environment: Environment
@@ -240,6 +269,9 @@ class Record(Checked):
             raise ValueError(f"its parts do not have {self.restarts} restarts together")
         figures: list[Checked] = [*self.tasks.values(), *self.tests.values()]
         figures += [self.validation] if self.validation else []
+        for one in self.long:
+            if one.right > one.asked or bool(one.asked) == bool(one.refused) or one.task not in self.tasks:
+                raise ValueError(f"its figures of task {one.task} at {one.length} sentences contradict each other")
         for of in figures:
             for name in type(of).model_fields:
                 value = getattr(of, name)

@@ -34,7 +34,9 @@ def figures_of(trainings: dict[str, dict], arrays: dict[str, np.ndarray]) -> dic
                 "best_epochs": got["best_epoch"].tolist(),
                 "training": training,
             }
-    return {"tasks": {task: tasks[task] for task in sorted(tasks, key=int)}}
+    long = [{**one, "task": str(one["task"])} for got in trainings.values() for one in got.get("long", ())]
+    figures: dict = {"tasks": {task: tasks[task] for task in sorted(tasks, key=int)}}
+    return figures | ({"long": long} if long else {})
 
 
 def join(records: Sequence[Record], chosen: dict[str, int]) -> dict:
@@ -47,7 +49,13 @@ def join(records: Sequence[Record], chosen: dict[str, int]) -> dict:
     tasks = {}
     for task, first in records[0].tasks.items():
         tasks[task] = chain([record.tasks[task] for record in records]) | {"selected": chosen[first.training]}
-    return {"tasks": tasks}
+    long = []
+    for training, selected in chosen.items():
+        for record in records:  # the one that has the selected restart
+            if 0 <= selected < record.restarts:
+                long += [one.model_dump() for one in record.long if record.tasks[one.task].training == training]
+            selected -= record.restarts
+    return {"tasks": tasks} | ({"long": long} if long else {})
 
 
 def validation_of(record: Record, training: str, curve: np.ndarray) -> tuple[int, int, float]:

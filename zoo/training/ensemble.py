@@ -80,6 +80,17 @@ class Ensemble(nn.Module):
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
+    def alone(self, restart: int) -> MemoryNetwork:
+        """Copy one restart as a network on the CPU, in evaluation."""
+        network = copy.deepcopy(self.network).to_empty(device="cpu")
+        tables = self.of(restart)
+        for name, stored in self.stored.items():
+            tables[name.removeprefix("network.")] = getattr(self, stored)[restart].cpu()
+        with torch.no_grad():
+            for name, table in (*network.named_parameters(), *network.named_buffers()):
+                table.copy_(tables[name])
+        return network.eval().requires_grad_(False)
+
     def set(self, restart: int, weights: Mapping[str, Tensor]) -> None:
         """Give one restart weights, by the names that they have in the model."""
         flat = [weights[name.removeprefix("network.")].flatten() for name in self.shapes]
