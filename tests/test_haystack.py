@@ -1,5 +1,6 @@
 """Haystacks: stories among sentences that do not matter, told in blocks; an index of words; figures by length."""
 
+import csv
 import json
 
 import numpy as np
@@ -10,8 +11,15 @@ from tasks.errors import UserError
 from tasks.haystack.needles import SENTENCES, TASKS, Stream
 from tasks.haystack.task import UNKNOWN, load
 from tasks.haystack.text import read_babilong, sentences_of
+from tests.records import add, raw, rewrite
+from zoo import records
+from zoo.kinds import haystack
 from zoo.kinds.listening import Index, Searching
+from zoo.leaderboard.generate import write
+from zoo.models.lstm import LSTM
+from zoo.models.memn2n import MemN2N
 from zoo.models.open_memnn import OpenMemNN
+from zoo.training.ensemble import Ensemble
 
 SMALL = {
     "kind": "strangers", "length": [100, 300], "text": None, "size": 100, "train_length": 40, "streams": 1, "seed": 0,
@@ -50,10 +58,10 @@ def test_strangers_say_no_unknown_word(data):
         assert all((block != corpus.words.index(UNKNOWN)).all() for story in corpus.long for block in story.blocks())
 
 
-def test_seeds_decide_every_byte(data):
-    assert load(ids=[1, 2], **SMALL).fingerprint == data.fingerprint
-    assert load(ids=[1, 2], **SMALL | {"seed": 1}).fingerprint != data.fingerprint
-    assert load(ids=[1, 2], **SMALL | {"length": [100, 301]}).fingerprint != data.fingerprint
+def test_seeds_decide_every_byte():
+    seen = [load(ids=[1], **SMALL | changed).fingerprint for changed in ({}, {}, {"seed": 1}, {"length": [100, 301]})]
+    assert seen[0] == seen[1]
+    assert len(set(seen)) == 3
 
 
 def test_prose_is_read_with_unknown_words(tmp_path):
@@ -135,3 +143,96 @@ def test_a_search_follows_what_the_network_looks_at():
     assert found.places.tolist() == [0, 71]  # what shares a word with the question, and what does with that
     assert found.look().shape[1] == 2
     assert Searching(network, 4, follow="words").most == 60
+
+
+@pytest.fixture(scope="module")
+def told(data):
+    """Figures of an untrained network that keeps sentences, and of one that keeps a state."""
+    corpus = data.trainings["1"]
+    torch.manual_seed(0)
+    keeps = OpenMemNN(*corpus.sizes, dim=4).eval().requires_grad_(False)
+    moves_on = LSTM(*corpus.sizes, dim=4).eval().requires_grad_(False)
+    return {name: haystack.figures(network, corpus) for name, network in (("keeps", keeps), ("moves", moves_on))}
+
+
+def test_a_network_is_told_in_every_way_at_every_length(told, data):
+    ways = {name: {(one["way"], one["length"]) for one in of} for name, of in told.items()}
+    assert ways["keeps"] == {(way, n) for way in ("rule", "all", "index", "filter") for n in (100, 300)}
+    assert ways["moves"] == {(way, n) for way in ("rule", "all") for n in (100, 300)}
+    questions = {story.length: len(story.questions) for story in data.trainings["1"].long}
+    for one in (*told["keeps"], *told["moves"]):
+        assert one["asked"] == questions[one["length"]]
+        assert one["sentences_per_second"] > 0
+        assert 0 < one["ms_median"] <= one["ms_p99"]
+
+
+def test_the_rule_answers_the_first_task(told):
+    assert all(one["right"] == one["asked"] for one in told["keeps"] if one["way"] == "rule")
+
+
+def test_a_window_that_is_too_small_is_a_cell_that_says_so(data):
+    corpus = data.trainings["1"]
+    network = MemN2N(*corpus.sizes, memory_size=20).eval().requires_grad_(False)
+    found = haystack.figures(network, corpus)
+    refused = [one for one in found if one["refused"]]
+    assert [(one["way"], one["length"], one["refused"]) for one in refused] == [
+        ("all", 100, "sees the last 20 sentences"), ("all", 300, "sees the last 20 sentences"),
+    ]  # fmt: skip
+
+
+def test_a_question_that_takes_too_long_stops_the_telling(monkeypatch):
+    now = iter([0.0, 1.0, 1.0, 6.0])  # one second at 256 sentences, five at 1,024
+    monkeypatch.setattr(haystack.time, "perf_counter", lambda: next(now))
+    trial = haystack._Trial(lambda listener, question: 0, None, np.zeros(1, np.int64))
+    trial.at(100)
+    trial.at(256)
+    with pytest.raises(haystack.TooSlow, match="from 4,096 sentences on"):
+        trial.at(1024)
+
+
+def test_a_restart_alone_answers_as_in_its_ensemble(data):
+    corpus = data.trainings["1"]
+    networks = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        networks.append(MemN2N(*corpus.sizes))
+    ensemble = Ensemble(networks)
+    batch = corpus.by_question(corpus.test, torch.arange(5), 40)
+    with torch.no_grad():
+        assert torch.allclose(ensemble.alone(1)(batch).scores, ensemble.answer(batch).scores[1], atol=1e-6)
+
+
+def as_haystack(file, told):
+    """Make a record one of the family, of task 1."""
+    record = raw(file)
+    record |= {"family": "haystack", "source": "generated", "world": "strangers"}
+    record["long"] = [one | {"task": "1"} for one in told]
+    rewrite(file, record)
+    return file
+
+
+def test_a_record_becomes_rows_and_tables(told, tmp_path):
+    file = as_haystack(add(tmp_path, tasks=[1], model="open_memnn"), told["keeps"])
+    write(tmp_path)
+    lines = list(csv.DictReader((tmp_path / "leaderboard_haystack.csv").open()))
+    assert len(lines) == 8
+    assert {line["model"] for line in lines} == {"open_memnn", "rule"}
+    columns = "model experiment task kind length accuracy ms_per_question sentences_per_second memory_mb parameters"
+    assert {*columns.split(), "supervision"} <= set(lines[0])
+    assert {line["accuracy"] for line in lines if line["model"] == "rule"} == {"100.00"}
+    text = (tmp_path / "leaderboard.md").read_text()
+    for said in ("through an index of words", "behind a keyword filter", "The rule alone"):
+        assert said in text
+    one = records.read(file).long[0]
+    low, high = one.interval
+    assert (round(low, 1), high) == (round(100 * one.asked / (one.asked + 1.96**2), 1), 100.0)  # Wilson's, all right
+
+
+@pytest.mark.parametrize("wrong", [{"right": 10**6}, {"refused": "no"}, {"task": "7"}, {"way": "magic"}])
+def test_figures_that_contradict_each_other_are_refused(wrong, told, tmp_path):
+    file = as_haystack(add(tmp_path, tasks=[1]), told["keeps"])
+    record = raw(file)
+    record["long"][0] |= wrong
+    rewrite(file, record)
+    with pytest.raises(UserError, match="is not a record"):
+        records.read(file)

@@ -84,7 +84,7 @@ class Stream:
         task: of bAbI.
         seed: decides all of it.
         length: sentences; at least those of one story.
-        filler: makes the sentences around the stories; without it, strangers do the same things as the people asked about.
+        filler: makes the sentences around the stories; without it, strangers do what the people asked about do.
         questions: about each story, at most.
     """
 

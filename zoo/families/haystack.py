@@ -47,8 +47,9 @@ class Haystack(QuestionFamily):
     about = (
         "Right answers in percent, higher is better, of networks that have learned from short stories and are asked at "
         "the end of long ones; small figures are of single tasks, with Wilson's intervals of 95 %. *Through an index*: "
-        "a network sees the sentences with the rarest words of the question and of the facts that it looks at. *Keyword "
-        "filter*: it sees the sentences that share a rare word with the question, and those that share one with these. "
+        "a network sees the sentences with the rarest words of the question and of the facts that it looks at. "
+        "*Behind a keyword filter*: it sees the sentences that share a rare word with the question, and those that "
+        "share one with these. "
         "*The rule* needs no network: it says the last word that may be an answer in the last sentence with the "
         "question's rarest word. Validation, at the lengths of training, selects epoch and restart."
     )
@@ -120,7 +121,7 @@ class Haystack(QuestionFamily):
                 if any(one.way == way for one in row.record.long)
             ]
             if body:
-                grids.append(Grid(title, (*columns, *further), body, (_said_of_rule(rows, lengths),)))
+                grids.append(Grid(title, (*columns, *further), body, (f"Told {title}.", _said_of_rule(rows, lengths))))
         return grids or super().grids(rows)
 
     def short(self, rows: Sequence[Row]) -> list[Grid]:

@@ -303,7 +303,7 @@ class Searching:
             self._sentences.append(sentences[begin : begin + AT_ONCE])
 
     def ask(self, question: np.ndarray) -> Found:
-        """Answer a question, (J,) word ids, about what the index finds; if it finds nothing, about the last sentences."""
+        """Answer a question, (J,) word ids, about what the index finds; without any find, about the last sentences."""
         places = self.found(question)
         if self.follow == "words":
             return self._about(question, places)
