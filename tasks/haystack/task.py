@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,7 @@ AT_ONCE = 4096  # sentences of a block
 REMEMBERED = 200_000  # distinct texts that are read once
 SPARE = 4  # sentences that the shortest stream has beyond those of a story
 
-Filler = Callable[[], Iterator[str]] | None
+Telling = Callable[[], Iterable[str]]
 
 
 def load(
@@ -113,13 +113,13 @@ def corpus_of(
         part: split_of(task, part, seed, questions, train_length, fillers, lexicon, digest.update)
         for part, questions in (("train", size), ("valid", min(size, HELD)), ("test", min(size, HELD)))
     }
-    made: list[tuple[int, Callable[[], Iterator[str]], list[needles.Asked]]] = []
+    made: list[tuple[int, Telling, list[needles.Asked]]] = []
     if kind == "babilong" and text:
         for name, stories in read_babilong(Path(text).expanduser(), [task]).items():
             usual = sorted(len(story.sentences) for story in stories)[len(stories) // 2]
             for story in stories:
                 digest.update(repr((name, *story)).encode())
-                made.append((usual, partial(iter, story.sentences), [needles.Asked(story.question, story.answer, ())]))
+                made.append((usual, story.sentences.copy, [needles.Asked(story.question, story.answer, ())]))
     else:
         for length in lengths:
             for number in range(streams):
@@ -181,7 +181,11 @@ def split_of(
     """Tell short streams, of random lengths up to `longest`, until they have so many questions."""
     draw = random.Random(f"haystack lengths {task} {part} {seed}").random
     facts: list[int] = []
-    begin, story, told, question, answer = [0], [], [], [], []  # type: ignore[var-annotated]
+    begin = [0]
+    story: list[int] = []
+    told: list[int] = []
+    question: list[int] = []
+    answer: list[int] = []
     support: list[tuple[int, ...]] = []
     least, number = SENTENCES[task] + SPARE, 0
     row_of: dict[str, int] = {}
@@ -245,7 +249,7 @@ class TextStory(LongStory):
         task: int,
         kind: str,
         length: int,
-        begin: Callable[[], Iterator[str]],
+        begin: Telling,
         texts: Texts,
         questions: list[Asked],
     ) -> None:
