@@ -132,12 +132,12 @@ def corpus_of(
         digest.update(hashlib.sha256("\n".join(prose).encode()).digest())
     answers = [[lexicon.word(one.answer.strip().lower()) for one in asked] for _, _, asked in made]
     questions = [[words_of(one.question) for one in asked] for _, _, asked in made]
-    for asked in questions:
-        for words in asked:
+    for of_one in questions:
+        for words in of_one:
             lexicon.sentence(words)
     table = lexicon.table()
-    number = {word: at for at, word in enumerate(lexicon.words)}
-    texts = Texts(number, number[UNKNOWN], table.shape[1])
+    word_of = {word: at for at, word in enumerate(lexicon.words)}
+    texts = Texts(word_of, word_of[UNKNOWN], table.shape[1])
     long = tuple(
         TextStory(
             task, kind, length, begin, texts,

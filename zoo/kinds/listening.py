@@ -329,7 +329,7 @@ class Searching:
 
     def sentences(self, places: np.ndarray | list[int]) -> np.ndarray:
         """Get sentences by their places, (T, J) word ids."""
-        return cast(np.ndarray, self._sentences.table[self._sentences.told[torch.as_tensor(places)]].numpy())
+        return self._sentences.table[self._sentences.told[torch.as_tensor(places)]].numpy()
 
     def _about(self, question: np.ndarray, places: np.ndarray) -> Found:
         listener = Listener(self.network, self.length, self.unseen)
