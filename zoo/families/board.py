@@ -294,6 +294,10 @@ class Family(ABC):
             for grid in self.grids(here)[:1]
         ]
 
+    def files(self, rows: Sequence[Row]) -> dict[str, str]:
+        """Write further files about all rows, by their paths in the results folder."""
+        return {}
+
     def line(self, row: Row) -> Line:
         unit = {"%": "percent"}.get(self.measure.unit, self.measure.unit)
         return Line(row, f"{self.measure.name}, in {unit}", self.comparison(row))

@@ -1,7 +1,7 @@
 """Haystacks: right answers in percent about stories among up to a million sentences, by length and way of telling."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rich.table import Table as TerminalTable
@@ -22,6 +22,7 @@ from zoo.families.board import (
     fixed,
     number,
 )
+from zoo.plots import Points, plot
 from zoo.records import LongFigures, Record
 
 KINDS = {
@@ -36,6 +37,15 @@ WAYS = {  # of telling a network a story
 }
 OWN = ("index", "all", "filter")  # the way whose figure stands for a model: the first that it can go
 RULE = "rule"
+PICTURES: dict[str, tuple[str, Callable[[Sequence[LongFigures]], float], bool]] = {  # title, figure, logarithmic
+    "accuracy": ("right answers, %", lambda of: statistics.fmean(100 * one.right / one.asked for one in of), False),
+    "time": ("milliseconds a question, median", lambda of: statistics.fmean(one.ms_median for one in of), True),
+    "memory": ("memory of the process, MB", lambda of: max(one.memory_mb for one in of), True),
+}
+PUBLISHED = (
+    "Published figures of long contexts are of other models, other texts (facts in books, lengths in tokens) and, as a "
+    "rule, of larger networks, fine-tuned or asked without training. They are no part of these tables."
+)
 
 
 class Haystack(QuestionFamily):
@@ -131,6 +141,19 @@ class Haystack(QuestionFamily):
                 grids.append(Grid(f"**{title}, {grid.title}**", grid.columns, grid.rows, grid.notes))
         return grids
 
+    def files(self, rows: Sequence[Row]) -> dict[str, str]:
+        """Write haystack.md, and three pictures for each table: right answers, time and memory against length."""
+        found, parts = {}, [f"# {self.title}", self.about, PUBLISHED] if rows else []
+        for title, here in by_table(rows):
+            kind = here[0].record.world
+            parts.append(f"## {title}")
+            for name, (said, of, logarithmic) in PICTURES.items():
+                file = f"pictures/haystack_{kind}_{name}.svg"
+                if drawn := plot(said, "sentences", _curves(here, of), logarithmic):
+                    found[file] = drawn
+                    parts.append(f"![{said}]({file})")
+        return found | ({"haystack.md": "\n\n".join(parts) + "\n"} if rows else {})
+
     def terminal(self, record: Record) -> TerminalTable:
         if not record.long:
             return super().terminal(record)
@@ -173,6 +196,21 @@ def headline_of(record: Record) -> float | None:
 def figures_at(record: Record, way: str, length: int) -> list[LongFigures]:
     """List the figures of all tasks at one length."""
     return [one for one in record.long if (one.way, one.length) == (way, length)]
+
+
+def _curves(rows: Sequence[Row], of: Callable[[Sequence[LongFigures]], float]) -> dict[str, Points]:
+    """Collect the points of a picture, by model and way of telling."""
+    curves: dict[str, Points] = {}
+    for row in rows:
+        for way in WAYS:
+            told = [one for one in row.record.long if one.way == way]
+            lengths = sorted({one.length for one in told})
+            at = [figures_at(row.record, way, length) for length in lengths]
+            whole = [here for here in at if all(one.asked for one in here)]
+            if whole:
+                name = f"{row.model}, {way}, {row.record.state_size:,} numbers"
+                curves[name] = [(here[0].length, of(here)) for here in whole]
+    return curves
 
 
 def _cell(figures: Sequence[LongFigures]) -> Cell:
