@@ -1,6 +1,7 @@
 """Story networks as ONNX: a story of word ids and a question go in, scores and attention come out."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,9 +86,10 @@ def solved(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangula
 
 def ordered(self, stable=None, dim: int = -1, descending: bool = False):  # type: ignore[no-untyped-def]
     """Sort as ONNX can: of equal values its TopK has the earlier one first."""
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
 
-    size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))  # type: ignore[type-var]
+    op: Any = opset18  # whose types do not know a value from its kind
+    size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
     return op.TopK(self, size, axis=dim, largest=int(descending), sorted=1)
 
 
