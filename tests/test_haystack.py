@@ -22,7 +22,7 @@ from zoo.models.open_memnn import OpenMemNN
 from zoo.training.ensemble import Ensemble
 
 SMALL = {
-    "kind": "strangers", "length": [100, 300], "text": None, "size": 100, "train_length": 40, "streams": 1, "seed": 0,
+    "kind": "strangers", "length": [100, 300], "text": None, "size": 400, "train_length": 40, "streams": 1, "seed": 0,
     "protocol": "per_task",
 }  # fmt: skip
 

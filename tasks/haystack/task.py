@@ -260,4 +260,4 @@ class TextStory(LongStory):
         """Tell the sentences from the first on, (up to `size`, J) word ids."""
         told = iter(self._begin())
         while some := list(islice(told, size)):
-            yield np.frombuffer(b"".join([self._texts[text] for text in some]), np.int64).reshape(len(some), -1)
+            yield np.frombuffer(bytearray().join([self._texts[text] for text in some]), np.int64).reshape(len(some), -1)
