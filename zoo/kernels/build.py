@@ -81,7 +81,7 @@ def _compile(program: str, source: Path, file: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as scratch:
         made = Path(scratch) / file.name
-        status, said = _run([program, *FLAGS, "-o", str(made), str(source)])
+        status, said = _run([program, *FLAGS, "-o", str(made), str(source)], scratch)
         if status:
             says = next((line for line in said.splitlines() if "error" in line), "no message")
             raise UserError(f"{program} could not compile the kernels of {source.name}: {says}")
@@ -90,11 +90,17 @@ def _compile(program: str, source: Path, file: Path) -> None:
         os.replace(made, file)
 
 
-def _run(command: list[str]) -> tuple[int, str]:
-    """Run a compiler, which ends with all that it has started if this process is told to end; return what it says."""
+def _run(command: list[str], scratch: str) -> tuple[int, str]:
+    """Run a compiler, which ends with all that it has started if this process is told to end; return what it says.
+
+    Args:
+        command: of the compiler.
+        scratch: a folder for its temporary files, so that one that is killed leaves none elsewhere.
+    """
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as running:
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=os.environ | {"TMPDIR": scratch},
+    ) as running:  # fmt: skip
         try:
             said = running.communicate()[1]
         except BaseException:
