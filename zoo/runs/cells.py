@@ -105,12 +105,10 @@ def begin(plan: Plan) -> tuple[Path, bool]:
         The folder, and whether it was there.
     """
     work = work_of(plan)
-    if (work / "code.txt").exists():
+    if work.exists():
         return work, True
     number = work.name.partition("-")[0]
     for other in work.parent.glob(f"{number}-*"):
-        if other == work:  # whose maker could write no file
-            continue
         if others := holders(other):
             raise BeingMade(
                 f"other code, or other versions of libraries, make this very run ({_said(others)}); wait for them, or "
