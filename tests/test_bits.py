@@ -27,7 +27,7 @@ def folder(tmp_path_factory) -> Path:
     """A run that is finished, and beside it one of the same with checkpoints, which has no record yet."""
     folder = tmp_path_factory.mktemp("bits")
 
-    def end(*_: object, **__: object) -> None:
+    def end(*_: object) -> None:
         raise Ended
 
     with pytest.MonkeyPatch.context() as patch:
@@ -86,7 +86,7 @@ def test_a_thousand_flips_never_give_another_figure(folder):
     assert found > 950
 
 
-@pytest.mark.parametrize("kind", ["figures.pt", "last.ckpt", "qa1.pt", "attempts", "lease.1", "all"])
+@pytest.mark.parametrize("kind", ["figures.pt", "last.ckpt", "qa1.pt", "code.txt", "all"])
 def test_a_run_goes_on_from_what_is_whole_and_ends_in_the_same_figures(folder, tmp_path, kind, capsys):
     shutil.copytree(folder / "interrupted", tmp_path / "it")
     rng, hurt = random.Random(kind), 0
