@@ -27,7 +27,7 @@ PARTING = 60  # seconds in which what a killed process has started must end
 
 
 class Kill(NamedTuple):
-    """Who is killed, and when: before a file operation, or after so many seconds."""
+    """A kill: of whom, and when. The moment is a file operation, or a number of seconds."""
 
     who: str  # "it": the process of the operation; "parent": the first one; "worker": one it started; "all"
     at: int | None = None

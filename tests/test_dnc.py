@@ -38,7 +38,7 @@ def test_dnc_is_its_equations(links, normalise, uneven):
 
 
 def test_dropout_has_one_mask_for_all_of_a_story(uneven):
-    """That of its first question, around the memory only."""
+    """The mask is that of its first question. It acts around the memory only."""
     network = small(uneven, dropout=0.4)
     batch = uneven.by_story(uneven.train, torch.tensor([0, 4]))
     noise = network.noise(batch.told, torch.Generator().manual_seed(1)).double()

@@ -312,7 +312,7 @@ def test_the_rate_of_a_warm_up_rises_from_step_to_step(optimizer, wish, corpus):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_l2_is_part_of_the_mean_loss(optimizer, corpus):
-    """By hand: the gradient gets 2 l2 w for each question of the batch."""
+    """Compare with a step by hand: the gradient gets 2 l2 w for each question of the batch."""
     recipe = Recipe(optimizer=optimizer, learning_rate=0.01, batch_size=16, epochs=1, clip=1e9, l2=0.01)
     ensemble = Ensemble([build(config("model=memn2n", "model.dim=4")["model"], corpus.sizes, seed) for seed in (1, 2)])
     (batch, *_) = training_batches(corpus, ensemble.network, [1, 2], recipe.batch_size)

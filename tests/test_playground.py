@@ -346,7 +346,7 @@ def test_the_page_of_the_repository_answers_two_hundred_test_questions_as_pytorc
 
 
 def texts(driver, selector: str) -> list[str]:
-    """What stands there, read at once: answers come one after another."""
+    """Read all texts of the page at once, since answers come one after another."""
     script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText.trim())"
     return driver.execute_script(script, selector)
 

@@ -77,7 +77,7 @@ def test_other_weights_are_tested(both):
 
 
 def test_each_restart_learns_all_questions_to_the_epoch_that_validation_chose(both, corpus):
-    """By hand, with one restart whose linear start ends where the first training's has."""
+    """Train by hand, with one restart. Its linear start ends where that of the first training did."""
     _, again = both
     k = again["selected"]
     model = config(*COURSE)["model"]

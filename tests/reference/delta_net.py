@@ -54,7 +54,7 @@ def tell(network, F: Tensor, sentence: list[int]) -> Tensor:
 
 
 def ask(network, F: Tensor, question: list[int]) -> tuple[list[Tensor], Tensor]:
-    """What every hop finds before it is normalised, and the scores of all words but the empty one."""
+    """Find what every hop reads before it is normalised, and score all words but the empty one."""
     (entity,), relations = nets(network.of_question, encode(question, network.words, network.mask))
     found, total = [], 0
     for hop, r in enumerate(relations):

@@ -145,7 +145,7 @@ class DMNPlus(MemoryNetwork):
         return super().loss(answer, batch) | {"l2": self.l2 * squares * (batch.answer != PAD).sum()}
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
-        """What is kept of each dimension of a question's facts, and of [m; q].
+        """Draw what is kept of each dimension of a question's facts, and of [m; q].
 
         Where elements are dropped, a random number stands in place of the first, small enough for single precision.
         """

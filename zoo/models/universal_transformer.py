@@ -213,7 +213,7 @@ class UniversalTransformer(MemoryNetwork):
         return terms | {"halting": self.halting_cost * torch.where(asked, cost, 0.0).sum()}
 
     def noise(self, told: Tensor, generator: Generator) -> Tensor | None:
-        """What is kept of the input and, in each step, of what both sublayers find, (N, (1 + 2 K) d)."""
+        """Draw what is kept of the input and, in each step, of the output of both sublayers, (N, (1 + 2 K) d)."""
         if not self.dropout:
             return None
         kept = torch.empty(len(told), (1 + 2 * self.steps) * self.words.shape[1], dtype=torch.bool)

@@ -25,7 +25,7 @@ class Rows(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What the controller says to the memory; `modes` holds nothing without links."""
+    """The controller's words to the memory. Without links `modes` is empty."""
 
     read_keys: Tensor  # (..., R, W)
     read_strengths: Tensor  # (..., R)

@@ -132,7 +132,7 @@ class Network:
 
 
 class Memory:
-    """What a network keeps of a story. It is told sentences and asked questions, in any order.
+    """A network's memory of a story. It is told sentences and asked questions, in any order.
 
     A sentence costs the same however many were told before. An answer is that of the batch form.
     """

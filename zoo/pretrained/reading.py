@@ -18,7 +18,7 @@ TRIPLE = re.compile(rf"(.+?) ({'|'.join(RELATIONS)}) (.+)")
 
 
 class Reader(NamedTuple):
-    """How a text becomes sentences that are told, and how it becomes a question."""
+    """Rules of a family that turn a text into sentences to tell, or into a question."""
 
     told: Callable[[str, Names], list[Sentence]]
     asked: Callable[[str, Names], Sentence]

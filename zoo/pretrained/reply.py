@@ -69,7 +69,7 @@ class Reply:
 
     @cached_property
     def attention(self) -> np.ndarray:
-        """How much it looked at each of them, (hops, sentences); `traces` says what the numbers are."""
+        """The attention to each of them, (hops, sentences). `traces` says what the numbers are."""
         return self._look()[:, : len(self.story)]
 
     @property
