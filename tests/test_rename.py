@@ -400,13 +400,22 @@ class TestRuns:
         "ids, options, said",
         [
             ([1], {"variant": "hn"}, "the names of task.variant=hn are not known"),
-            ([18], {}, "the names of task 18 carry knowledge and are kept"),
             ([1], {"rename": "yes"}, "task.rename=yes"),
         ],
     )
     def test_what_cannot_be_renamed_is_refused(self, cache, ids, options, said):
         with pytest.raises(UserError, match=said):
             corpora(cache, *ids, **{"rename": True} | options)
+
+    def test_names_that_carry_knowledge_are_kept_with_a_notice(self, cache):
+        """A training of its own, too: all twenty tasks are trained one by one."""
+        told = {"source": "generated", "size": 200, "rename": True}
+        data = load_babi(cache, cache, [18], **told)
+        assert data.notice == "NOTE: the names of task 18 carry knowledge and are kept"
+        renaming = data.trainings["18"].renaming
+        for table in (renaming.sentences, renaming.answers):
+            assert (table == table[:1]).all()
+        assert not load_babi(cache, cache, [1], **told).notice
 
     def test_stories_without_known_names_are_refused(self, tmp_path):
         home = tmp_path / "tasks_1-20_v1-2" / "en"

@@ -44,8 +44,6 @@ def load(
     check_type("task.rename", rename, bool, "true")
     if rename and variant not in ENGLISH:
         raise UserError(f"task.rename=true: the names of task.variant={variant} are not known; leave one out")
-    if rename and not any(map(classes_of, ids)):
-        raise UserError(f"task.rename=true: the names of task {ids[0]} carry knowledge and are kept; leave it out")
     stories = Stories(generator)
     release, notice = _release(source, download, data_dir)
     if source == "auto":
@@ -73,6 +71,9 @@ def load(
         label, said = apart(release_of.not_released(official.subset, tables), release.path, "bAbI v1.2")
         world, notice = "; ".join(filter(None, (world, label))), notice + said
     if rename:
+        if kept := [task for task in ids if not classes_of(task)]:
+            said = f"NOTE: the names of task {kept[0]} carry knowledge and are kept"
+            notice = "\n".join(filter(None, (notice, said)))
         corpora = {task: exchange_names(corpus, int(task)) for task, corpus in corpora.items()}
     trainings = {"joint": join(list(corpora.values()))} if protocol == "joint" else corpora
     title = f"bAbI {size}" + (", names exchanged in training" if rename else "")
