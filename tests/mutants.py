@@ -306,7 +306,7 @@ MUTANTS = (
     Mutant(
         "train-refit-any-epoch", "zoo/training/module.py",
         "eligible = self.kept.to(self.device) == epoch", "eligible = self.kept.to(self.device) >= epoch",
-        "test_refit.py::test_each_restart_learns_all_questions_to_the_epoch_that_validation_chose",
+        "test_refit.py::test_an_epoch_of_the_linear_start_is_not_kept_for_its_lower_error",
     ),
     Mutant(
         "train-l2-once-a-batch", "zoo/training/module.py",

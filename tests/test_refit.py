@@ -104,6 +104,15 @@ def test_each_restart_learns_all_questions_to_the_epoch_that_validation_chose(bo
         torch.testing.assert_close(table, again["weights"][name], rtol=1e-3, atol=1e-4)
 
 
+def test_an_epoch_of_the_linear_start_is_not_kept_for_its_lower_error(corpus, tmp_path):
+    """The weights hardly change behind the linear start, and are worse with the softmax."""
+    course = ("model.recipe.linear_start_epochs=6", "model.recipe.learning_rate=1e-9", "trainer.max_epochs=9")
+    figures = train(given(*course, "+model.recipe.refit=true"), {"1": corpus}, tmp_path, silent)["1"]
+    errors = figures["curves"]["valid_error"]
+    assert (errors[:6].min(0).values < errors[6:].min(0).values).any()
+    assert (figures["best_epoch"] >= 6).all()
+
+
 def test_a_second_training_that_stops_goes_on_as_an_undisturbed_one(both, corpus, tmp_path, monkeypatch):
     _, whole = both
     checkpoint = "zoo.training.callbacks.Checkpoint.on_train_epoch_end"
