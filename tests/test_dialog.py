@@ -210,11 +210,14 @@ class TestRanking:
         corpus = request.getfixturevalue(kind)
         network = network_of(name, corpus)
         batch = corpus.by_question(corpus.test, torch.arange(12), network.window)
+        entities = batch.candidates.entities
+        two = torch.cat([entities, entities.roll(1, dims=1)], dim=-1)  # a reply names two of a type, here
+        batch = batch._replace(candidates=batch.candidates._replace(entities=two))
         scores = network(batch).scores
         features = network.encode(batch)
         recall, _ = network.read(network.write(features, batch), features, batch)
         W = network.answer_words()
-        types = dict(zip(corpus.candidates.types.tolist(), corpus.candidates.entities.tolist(), strict=True))
+        types = dict(zip(batch.candidates.types.tolist(), batch.candidates.entities.tolist(), strict=True))
         matches = 0
         for n in range(12):
             story = batch.stories[n].tolist()[: int(batch.told[n])]
