@@ -938,7 +938,7 @@ MUTANTS = (
     Mutant(
         "new-kernel-shared-gradient", "zoo/kernels/__init__.py",
         "gradient.sum(0) if gradient.dim() > one.dim()", "gradient[0] if gradient.dim() > one.dim()",
-        "test_kernels.py",
+        "test_kernels.py::test_the_gradient_of_what_restarts_share_is_the_sum_of_theirs",
     ),
     Mutant(
         "new-kernel-switched", "zoo/kernels/__init__.py",

@@ -176,6 +176,17 @@ def test_what_is_no_number_stays_none():
     assert sums.isnan().all()
 
 
+def test_the_gradient_of_what_restarts_share_is_the_sum_of_theirs():
+    sentences, words = torch.tensor([[1, 2, 0], [3, 0, 0]]), torch.randn(4, 5, 7)
+    found = []
+    for wish in (True, False):
+        masks = torch.linspace(-1, 1, 21).view(3, 7).requires_grad_()
+        with kernels.switched(wish):
+            torch.vmap(lambda of_one, masks=masks: masked_sum(sentences, of_one, masks))(words).square().sum().backward()
+        found.append(masks.grad)
+    torch.testing.assert_close(*found)
+
+
 def test_an_operator_is_one_of_torchs():
     sentences, words, masks = torch.tensor([[1, 2, 0], [3, 0, 0]]), torch.randn(1, 5, 7), torch.randn(3, 7)
     given = (sentences, words.requires_grad_(), None, masks.requires_grad_(), True)
