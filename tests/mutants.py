@@ -943,7 +943,7 @@ MUTANTS = (
     Mutant(
         "new-kernel-switched", "zoo/kernels/__init__.py",
         "    finally:\n        _wish = before\n", "    finally:\n        pass\n",
-        "test_kernels.py",
+        "test_kernels.py::test_a_switch_holds_for_its_block_only",
     ),
     Mutant(
         "new-kernel-scratch", "zoo/kernels/build.py",

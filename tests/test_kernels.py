@@ -182,7 +182,8 @@ def test_the_gradient_of_what_restarts_share_is_the_sum_of_theirs():
     for wish in (True, False):
         masks = torch.linspace(-1, 1, 21).view(3, 7).requires_grad_()
         with kernels.switched(wish):
-            torch.vmap(lambda of_one, masks=masks: masked_sum(sentences, of_one, masks))(words).square().sum().backward()
+            sums = torch.vmap(masked_sum, in_dims=(None, 0, None))(sentences, words, masks)
+        sums.square().sum().backward()
         found.append(masks.grad)
     torch.testing.assert_close(*found)
 
@@ -203,6 +204,14 @@ def fresh(tmp_path, monkeypatch):
     monkeypatch.undo()
     for cached in (build.library, build.compiler, kernels.available):
         cached.cache_clear()
+
+
+def test_a_switch_holds_for_its_block_only():
+    assert kernels.usable(torch.ones(1))
+    with kernels.switched(False) as on:
+        assert not on
+        assert not kernels.usable(torch.ones(1))
+    assert kernels.usable(torch.ones(1))
 
 
 def test_without_a_compiler_the_plain_form_runs(fresh, monkeypatch):
