@@ -49,6 +49,8 @@ def command(release: Path, results: Path, *arguments: str) -> list[str]:
 def environment(results: Path) -> dict[str, str]:
     # a leaked WANDB or ZOO variable of the developer must not decide a test
     own = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "ZOO", "HYDRA"))}
+    # threads are those that trainer.threads gives, not torch's own choice
+    own |= {"OMP_NUM_THREADS": "2"}
     return own | {"ZOO_CACHE": str(results.parent / "cache"), "HOME": str(results.parent), "COLUMNS": "120"}
 
 
