@@ -24,10 +24,11 @@ test: $(STAMP)
 	@# file by file, in four processes at most: each loads torch, and compiles for itself
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-# how fast everything is, on an idle machine: twenty minutes with kernels, then six, three and less than one
+# how fast everything is, on an idle machine: twenty minutes with kernels, then six, twenty, three and less than one
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.kernels --protocol
+	$(BIN)/python -m benchmarks.spread
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.store
 

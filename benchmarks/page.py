@@ -3,13 +3,15 @@
 import json
 import math
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 
 from benchmarks import plots
 from tasks.files import write_atomically
 
 PAGE = "benchmarks.md"
-THROUGHPUT, SCALING, STORE = (f"benchmarks/{name}.json" for name in ("throughput", "scaling", "store"))
+THROUGHPUT, SPREAD, SCALING, STORE = (
+    f"benchmarks/{name}.json" for name in ("throughput", "spread", "scaling", "store")
+)
 SWITCHES = {
     "sentences": "each distinct sentence encoded once, against every sentence told",
     "story": "a story read once, against once for each of its questions",
@@ -38,6 +40,7 @@ PROTOCOL_HOURS = {"10k": 30.0, "1k": 5.0}  # of the full protocol on two cores, 
 ALONE = 1.5  # load of a machine that does little else
 GAIN = {1: 3.0}  # ten restarts against one, on task 1; elsewhere they are not to be slower
 OUTSIDE = 15  # percent of a step with ten restarts, at most
+FAR = 2.0  # standard deviations that the mean errors with kernels may lie from those without
 QUESTION_MS, STORE_GB = 20, 2  # a question to a store of a million triples, and all that its process holds, at most
 
 
@@ -78,6 +81,7 @@ def made(results: Path) -> dict[str, str]:
         (THROUGHPUT, "cells", throughput),
         (THROUGHPUT, "kernels", kernels),
         (THROUGHPUT, "protocol_hours", protocol),
+        (SPREAD, "trainings", spread),
         (SCALING, "curves", scaling),
         (STORE, "ms", store),
     )
@@ -470,6 +474,31 @@ def scaling(record: dict) -> tuple[list[str], dict[str, str]]:
         head = ("model", axis, "ms a question", "time, exponent", "equations", "memory, exponent", "equations")
         parts += [f"### {axis.capitalize()}", about, f"![{axis}]({name})", table(head, rows)]
     return parts, files
+
+
+def spread(record: dict) -> tuple[list[str], dict[str, str]]:
+    cells = record["trainings"]
+    far = [cell["model"] for cell in cells if cell["apart"] > FAR]
+    parts = [
+        "## Whole trainings, with kernels and without",
+        made_by(record, SPREAD),
+        f"Task {cells[0]['task']} from our own generator, 1,000 questions, {len(cells[0]['plain'])} restarts with the "
+        f"same seeds and the same batches, {cells[0]['epochs']} epochs. Kernels round otherwise, and a training "
+        "magnifies that. Errors of test, in percent: mean and standard deviation over the restarts. *Apart*: the "
+        "distance of the means, in standard deviations of their difference; of so many models one or two may lie "
+        f"beyond {FAR:g} by chance. Beyond it {'lies' if len(far) == 1 else 'lie'}: {', '.join(far) or 'none'}.",
+    ]
+    rows = [
+        (
+            cell["model"],
+            *(f"{fmean(cell[form]):.1f} ± {stdev(cell[form]):.1f}" for form in ("plain", "kernels")),
+            f"{cell['apart']:.1f}",
+            *(f"{cell[f'{form}_seconds']:.0f}" for form in ("plain", "kernels")),
+        )
+        for cell in cells
+    ]
+    header = ("model", "plain", "kernels", "apart", "plain, processor seconds", "kernels, processor seconds")
+    return [*parts, table(header, rows)], {}
 
 
 def store(record: dict) -> tuple[list[str], dict[str, str]]:

@@ -223,3 +223,22 @@ def test_a_quick_run_measures_and_writes_its_page(benchmark, heading, tmp_path):
     assert heading in (tmp_path / "benchmarks.md").read_text()
     file = page.SCALING if benchmark == "scaling" else page.THROUGHPUT
     assert "memn2n" in (tmp_path / file).read_text()
+
+
+def test_errors_of_two_forms_are_told_apart_by_their_spread():
+    assert spread.apart([1.0, 2.0, 3.0, 4.0, 5.0], [2.0, 1.0, 3.0, 5.0, 4.0]) == 0
+    assert spread.apart([1.0, 2.0, 3.0, 4.0, 5.0], [3.0, 4.0, 5.0, 6.0, 7.0]) == pytest.approx(2)  # sd 1.58, of means 1
+    assert spread.apart([1.0] * 5, [1.0] * 5) == 0
+    assert spread.apart([1.0] * 5, [2.0] * 5) == float("inf")
+
+
+def test_whole_trainings_with_kernels_lie_where_those_without_do():
+    record = json.loads((ROOT / "results" / page.SPREAD).read_text())
+    cells = record["trainings"]
+    assert [cell["model"] for cell in cells] == sorted(MODELS)
+    assert all(len(cell["plain"]) == len(cell["kernels"]) == spread.RESTARTS for cell in cells)
+    assert sum(cell["apart"] > page.FAR for cell in cells) <= 2  # one in twenty does by chance
+    text = "\n".join(page.spread(record)[0])
+    far = record | {"trainings": [cells[0] | {"apart": 2.5}]}
+    assert "Beyond it lies: " + cells[0]["model"] in "\n".join(page.spread(far)[0])
+    assert f"| {cells[0]['model']} | " in text
