@@ -2,7 +2,7 @@
 
 One task from our own generator, five restarts with the same seeds, the epochs below. Both forms draw the same batches;
 what differs is rounding, which a training magnifies. The errors with kernels are to lie where those without lie. Writes
-results/benchmarks/spread.json, and results/benchmarks.md. About half an hour on one core; --quick trains for two epochs.
+results/benchmarks/spread.json, and results/benchmarks.md. Half an hour on one core; --quick trains for two epochs.
 """
 
 import argparse

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hydra.utils import get_class
 
-from benchmarks import hashing, kernels, page, store
+from benchmarks import hashing, kernels, page, spread, store
 from benchmarks.plain import PLAIN, PaddedQuestions, optimizer_of, plain_of, step
 from benchmarks.without import GATHERED, read_for_each_question, told_apart
 from tasks.batch import NONE, PAD
