@@ -22,7 +22,7 @@ from zoo.runs.data import load_data
 from zoo.training.train import train
 
 TASK = ("task=babi", "task.source=generated", "task.ids=[1]", "task.size=1k")
-RESTARTS, EPOCHS, QUICK = 5, 15, 2
+RESTARTS, EPOCHS, QUICK = 5, 60, 2
 
 
 def measure(models: list[str], epochs: int) -> dict:
