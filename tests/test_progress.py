@@ -27,3 +27,17 @@ def test_a_continued_run_does_not_count_what_was_done_before():
     progress.report("2", {"epoch": 51})  # the checkpoint was at 50
     progress.report("2", {"epoch": 60})
     assert progress.left() == "0:40"  # ten epochs took 10 s
+
+
+def test_a_long_training_says_where_it_stands_now_and_then(capsys):
+    progress = started(400)
+    now = {"epochs": 100, "error": 40.0, "best": 30.0}
+    progress.report("2", now | {"epoch": 1})
+    assert capsys.readouterr().err == ""
+    progress.drawn -= 301
+    progress.report("2", now | {"epoch": 26})
+    assert capsys.readouterr().err == (
+        "  0/2  task 2: epoch 26 of at most 100, best on validation 30.0 %, 27:31 left\n"
+    )
+    progress.report("2", now | {"epoch": 27})
+    assert capsys.readouterr().err == ""

@@ -12,6 +12,8 @@ from rich.table import Table
 from zoo.clock import clock, label
 from zoo.families.board import Measure
 
+SILENCE = 300  # seconds without a line, at most
+
 
 class Labelled(io.TextIOBase):
     """A stream that several runs share: whole lines, each behind the name of its run."""
@@ -28,7 +30,7 @@ class Labelled(io.TextIOBase):
 
 
 class Progress:
-    """A live table in a terminal; in a file or a pipe one line per finished training."""
+    """A live table in a terminal; in a file or a pipe a line per finished training, and one in five silent minutes."""
 
     def __init__(self, title: str, epochs: dict[str, int], weights: dict[str, float], measure: Measure) -> None:
         """
@@ -44,7 +46,8 @@ class Progress:
         self.console = Console(stderr=True)
         self.live = Live(console=self.console, auto_refresh=False, transient=True) if self.console.is_terminal else None
         self.before: dict[str, int] = {}  # epochs that an interrupted attempt had already done
-        self.begin, self.drawn = time.monotonic(), 0.0
+        self.begin = time.monotonic()
+        self.drawn = 0.0 if self.live else self.begin  # when something was shown last
 
     def __enter__(self) -> "Progress":
         if self.live:
@@ -60,7 +63,11 @@ class Progress:
     def report(self, name: str, state: dict) -> None:
         self.before.setdefault(name, state["epoch"] - 1)
         self.state[name] = state
-        self.draw()
+        if self.live:
+            self.draw()
+        elif time.monotonic() - self.drawn >= SILENCE:
+            best = "" if state["best"] is None else f", best on validation {self.measure.said_of_error(state['best'])}"
+            self.say(f"{label(name)}: epoch {state['epoch']} of at most {state['epochs']}{best}, {self.left()} left")
 
     def finish(self, name: str, error: float) -> None:
         self.before.setdefault(name, self.epochs[name])
@@ -70,11 +77,11 @@ class Progress:
         else:
             left = f", {self.left()} left" if len(self.done) < len(self.epochs) else ""
             figure = f"{self.measure.name} {self.measure.said_of_error(error)}"
-            print(
-                f"  {len(self.done)}/{len(self.epochs)}  {label(name)}: {figure}{left}",
-                file=sys.stderr,
-                flush=True,
-            )
+            self.say(f"{label(name)}: {figure}{left}")
+
+    def say(self, line: str) -> None:
+        self.drawn = time.monotonic()
+        print(f"  {len(self.done)}/{len(self.epochs)}  {line}", file=sys.stderr, flush=True)
 
     def work(self, epochs: dict[str, int]) -> float:
         return sum(self.weights[name] * number for name, number in epochs.items())
@@ -90,7 +97,7 @@ class Progress:
         return clock((time.monotonic() - self.begin) * (self.work(self.epochs) - did) / gained) if gained else "?"
 
     def draw(self) -> None:
-        if not self.live or time.monotonic() - self.drawn < 0.2:
+        if self.live is None or time.monotonic() - self.drawn < 0.2:
             return
         self.drawn = time.monotonic()
         table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
