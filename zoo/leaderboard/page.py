@@ -4,6 +4,7 @@ bAbI has sections of its own: names of the tasks, slices of test questions, stor
 has the grids of its description.
 """
 
+import base64
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -141,7 +142,17 @@ def _sheet(family: Family, rows: Sequence[Row], arrays: Arrays, commits: dict[st
         "about": family.about.replace("*", ""),
         "rows": {row.record.name: _of_sheet(family, row, arrays[row.record.name], commits) for row in rows},
         "grids": grids,
+        "pictures": [
+            {"says": Path(file).stem.replace("_", " "), "source": _inlined(drawn)}
+            for file, drawn in family.files(rows).items()
+            if file.endswith(".svg")
+        ],
     }
+
+
+def _inlined(drawn: str) -> str:
+    """Write an SVG as an address that holds it: the page fetches nothing."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}"
 
 
 def _grid(grid: Grid, title: str) -> dict:

@@ -31,7 +31,8 @@ function sheetSection(sheet, fits) {
     const shaded = grid.rows.some((row) => row.cells.some((cell) => cell.shade != null));
     return [table(`${sheet.name}-${place}`, grid.title, [model, ...columns], rows, shaded ? "map cells" : "cells"), grid.notes.map((said) => el("p", { class: "note" }, said))];
   });
-  return [note(sheet.about, " Press a figure to open its record."), tables];
+  const pictures = sheet.pictures.map(({ says, source }) => el("img", { class: "picture", alt: says, src: source }));
+  return [note(sheet.about, " Press a figure to open its record."), pictures.length ? el("div", { class: "pictures" }, pictures) : null, tables];
 }
 
 function link(text, open) {
