@@ -25,7 +25,7 @@ def test_name_says_model_and_size(name):
     assert (given["protocol"] == "joint") == (said["joint"] is not None)
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name.startswith("tuned/")])
+@pytest.mark.parametrize("name", [name for name in ALL if name.startswith("tuned/") and "haystack" not in name])
 def test_a_tuned_experiment_differs_from_the_paper_in_its_model_only(name):
     given = config(f"experiment={name}")
     stem = name.removeprefix("tuned/")
@@ -39,6 +39,17 @@ def test_a_tuned_experiment_differs_from_the_paper_in_its_model_only(name):
     assert given | {"model": None, "task": given["task"] | {"rename": False}} in papers
     assert given["model"] not in [config(f"model={model}")["model"], *(paper["model"] for paper in papers)]
     assert given["model"]["_target_"].split(".")[2] == model
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if "haystack" in name])
+def test_a_tuned_haystack_is_the_task_with_another_recipe(name):
+    given = config(f"experiment={name}")
+    model = name.removeprefix("tuned/").removesuffix("_haystack")
+    usual = config(f"model={model}", "task=haystack")
+    assert given["model"] | {"recipe": None} == usual["model"] | {"recipe": None}
+    assert given["model"]["recipe"] != usual["model"]["recipe"]
+    assert given["task"]["length"] == usual["task"]["length"]
+    assert given["published"] is None
 
 
 def test_every_model_has_its_paper_at_both_sizes():
