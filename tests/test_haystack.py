@@ -1,5 +1,6 @@
 """Haystacks: stories among sentences that do not matter, told in blocks; an index of words; figures by length."""
 
+import base64
 import csv
 import json
 
@@ -223,6 +224,10 @@ def test_a_record_becomes_rows_and_tables(told, tmp_path):
     text = (tmp_path / "leaderboard.md").read_text()
     for said in ("through an index of words", "behind a keyword filter", "The rule alone"):
         assert said in text
+    page = (tmp_path / "leaderboard.html").read_text()
+    for name in ("accuracy", "time", "memory"):
+        drawn = (tmp_path / f"pictures/haystack_strangers_{name}.svg").read_bytes()
+        assert f'"data:image/svg+xml;base64,{base64.b64encode(drawn).decode()}"' in page
     one = records.read(file).long[0]
     low, high = one.interval
     assert (round(low, 1), high) == (round(100 * one.asked / (one.asked + 1.96**2), 1), 100.0)  # Wilson's, all right
