@@ -7,7 +7,7 @@ from zoo.runs.progress import Progress
 
 
 def started(seconds_ago: float) -> Progress:
-    progress = Progress("a run", {"1": 100, "2": 100}, {"1": 1.0, "2": 3.0}, Measure("test error", "%", 1))
+    progress = Progress("a run", {"1": 100, "2": 100}, {"1": 1.0, "2": 3.0}, Measure("test error", "%", 1), None)
     progress.begin = time.monotonic() - seconds_ago
     return progress
 
@@ -22,7 +22,7 @@ def test_time_left_weighs_the_trainings():
 
 def test_a_continued_run_does_not_count_what_was_done_before():
     progress = started(10)
-    progress.finish("1", 5.0)  # found finished
+    progress.finish("1", 5.0, {})  # found finished
     assert progress.left() == "?"
     progress.report("2", {"epoch": 51})  # the checkpoint was at 50
     progress.report("2", {"epoch": 60})

@@ -34,6 +34,7 @@ BEYOND = {"copy": "length=100", "associative_recall": "items=12"}
 class Algorithmic(Family):
     name, title, place, kind = "algorithmic", "Algorithmic tasks", 3, "sequences"
     measure = Measure("bits on validation", "bits", 3)
+    error = "bits"
     csv_file, published_file = "leaderboard_algorithmic.csv", "published_sequences.csv"
     published_columns = ("key", "model", "task", "name", "parameters", "said", "standing", "source")
     conditions = ("task.options", "task.test", "task.seed")  # other changes of the task mark the row
@@ -81,6 +82,10 @@ class Algorithmic(Family):
 
     def against_paper(self, row: Row) -> str:
         return f"the paper says: {said(row)}" if row.paper else super().against_paper(row)
+
+    def summary(self, record: Record) -> dict[str, float]:
+        tests = {f"test_bits/{form}": got.bits[record.validated.selected] for form, got in record.tests.items()}
+        return {"validation_bits": self.figure_of(record)} | tests
 
     def parts_of(self, record: Record) -> dict[str, PartOfRecord]:
         (training,) = record.trainings

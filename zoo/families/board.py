@@ -200,6 +200,7 @@ class Family(ABC):
     published_words: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # the values of some columns
     conditions: ClassVar[tuple[str, ...]] = ()  # options that choose the table, and are no part of a setting
     about: ClassVar[str]  # what its figures are, for readers of a table
+    error: ClassVar[str] = "error"  # figures of validation and test are, in names
     tells_stories: ClassVar[bool] = False  # somebody may type a story in its words
     reads: ClassVar[str] = "plain"  # how typed texts become its words: a key of zoo.pretrained.reading.READERS
     hub_dataset: ClassVar[str] = ""  # its data on the Hugging Face Hub
@@ -267,6 +268,10 @@ class Family(ABC):
     def comparison(self, row: Row) -> Comparison:
         """Set the headline beside the published one."""
         return Comparison("", self.headline(row), None)
+
+    @abstractmethod
+    def summary(self, record: Record) -> dict[str, float]:
+        """Collect the figures of a whole run, for trackers."""
 
     @abstractmethod
     def parts_of(self, record: Record) -> dict[str, PartOfRecord]:
@@ -380,6 +385,11 @@ class QuestionFamily(Family):
             mean = self.headline(row)
             body.append((row, [Cell(number(mean, places), mean), *cells, *row.facts]))
         return [Grid("", (self.measure.name, *(f"task {task}" for task in tasks), *FACTS), body)]
+
+    def summary(self, record: Record) -> dict[str, float]:
+        errors = [got.error for got in record.tasks.values()]
+        means = {"mean_validation_error": valid_error(record), "mean_test_error": statistics.fmean(errors)}
+        return means if self.fails_above is None else means | {"failed_tasks": self.failed(errors)}
 
     def parts_of(self, record: Record) -> dict[str, PartOfRecord]:
         return {task: self.part(f"Task {task}", got) for task, got in record.tasks.items()}

@@ -20,7 +20,7 @@ FOLDERS = ("data_dir", "cache_dir", "results_dir")
 SILENT = (*FOLDERS, "logger", "rerun", "trainer", "model", "task", "experiment", "hydra")
 SILENT_DOTTED = (
     "trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "trainer.lightning", "task.source",
-    "task.download", "task.ids",
+    "task.download", "task.ids", "logger.",
 )  # fmt: skip
 
 
@@ -71,7 +71,8 @@ def labels_of(config: DictConfig, job: Any) -> dict:
         for key, argument in zip(keys, arguments, strict=True)
         if key not in SILENT and not key.startswith(SILENT_DOTTED)
     ]
-    command = [argument for key, argument in zip(keys, arguments, strict=True) if key not in FOLDERS]
+    private = (*FOLDERS, "logger.")  # a project and its owner are nobody else's
+    command = [argument for key, argument in zip(keys, arguments, strict=True) if not key.startswith(private)]
     return {
         "model": choices["model"],
         "experiment": choices.get("experiment"),

@@ -25,12 +25,12 @@ def main(arguments: list[str]) -> None:
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def _hydra(config: DictConfig) -> None:
+def _hydra(config: DictConfig) -> float:
     from zoo.runs.run import start  # torch is loaded only now: --help answers at once
 
     job = HydraConfig.get()
     try:
-        start(config)
+        return start(config)
     except BrokenPipeError:
         raise
     except Exception as error:

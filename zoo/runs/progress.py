@@ -3,6 +3,7 @@
 import io
 import sys
 import time
+from collections.abc import Mapping
 from typing import TextIO
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from zoo.clock import clock, label
 from zoo.families.board import Measure
+from zoo.runs.tracking import Rows, Tracking
 
 SILENCE = 300  # seconds without a line, at most
 
@@ -32,15 +34,19 @@ class Labelled(io.TextIOBase):
 class Progress:
     """A live table in a terminal; in a file or a pipe a line per finished training, and one in five silent minutes."""
 
-    def __init__(self, title: str, epochs: dict[str, int], weights: dict[str, float], measure: Measure) -> None:
+    def __init__(
+        self, title: str, epochs: dict[str, int], weights: dict[str, float], measure: Measure, tracking: Tracking | None
+    ) -> None:
         """
         Args:
             title: stands above the table.
             epochs: of every training at most, by name.
             weights: how long an epoch of each takes, relative to the others.
             measure: how its figures are shown.
+            tracking: is told the curves.
         """
         self.title, self.epochs, self.weights, self.measure = title, epochs, weights, measure
+        self.tracking = tracking
         self.state: dict[str, dict] = {}
         self.done: dict[str, float] = {}  # the figure of the restart that validation selected
         self.console = Console(stderr=True)
@@ -63,13 +69,18 @@ class Progress:
     def report(self, name: str, state: dict) -> None:
         self.before.setdefault(name, state["epoch"] - 1)
         self.state[name] = state
+        if self.tracking:
+            self.tracking.report(name, state["told"], state["curves"])
         if self.live:
             self.draw()
         elif time.monotonic() - self.drawn >= SILENCE:
             best = "" if state["best"] is None else f", best on validation {self.measure.said_of_error(state['best'])}"
             self.say(f"{label(name)}: epoch {state['epoch']} of at most {state['epochs']}{best}, {self.left()} left")
 
-    def finish(self, name: str, error: float) -> None:
+    def finish(self, name: str, error: float, curves: Mapping[str, Rows]) -> None:
+        """Say that a training has ended, in this attempt or in an earlier one."""
+        if self.tracking:
+            self.tracking.report(name, 0, curves)
         self.before.setdefault(name, self.epochs[name])
         self.done[name] = error
         if self.live:

@@ -17,10 +17,12 @@ from tasks.files import Held, exclusive, make_folder, write_atomically
 from zoo import records
 from zoo.clock import clock
 from zoo.families import family_of
+from zoo.families.board import valid_error
 from zoo.runs.compose import labels_of
 from zoo.runs.fingerprint import code_fingerprint
 from zoo.runs.plan import Plan, plan_config
 from zoo.runs.progress import Progress
+from zoo.runs.tracking import Tracking, complete
 from zoo.runs.workers import train_all, workers_of
 
 
@@ -28,10 +30,15 @@ class BeingMade(UserError):  # noqa: N818
     """Another process is making this very run."""
 
 
-def start(config: DictConfig) -> None:
-    """Make the run of the configuration that Hydra has composed for `python run.py`."""
+def start(config: DictConfig) -> float:
+    """Make the run of the configuration that Hydra has composed for `python run.py`.
+
+    Returns:
+        The error on validation, which a sweeper of Hydra may minimise.
+    """
     job = HydraConfig.get()
-    run(plan_config(config, labels_of(config, job), list(job.overrides.task)))
+    file = run(plan_config(config, labels_of(config, job), list(job.overrides.task)))
+    return valid_error(records.read(file))
 
 
 def run(plan: Plan) -> Path:
@@ -46,7 +53,7 @@ def run(plan: Plan) -> Path:
         earlier = plan.recorded()
         records.remove_unrecorded(results, home.name)
         if earlier and not config["rerun"]:
-            shutil.rmtree(home, ignore_errors=True)  # an attempt may have been killed behind its record
+            _clear(plan, home, earlier)
             show(records.read(earlier[-1]))
             print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
             return earlier[-1]
@@ -70,31 +77,35 @@ def run(plan: Plan) -> Path:
         if resumed:
             title += ", continued"
         epochs = dict.fromkeys(data.trainings, plan.recipe.all_epochs)
-        with Progress(title, epochs, plan.weights, plan.family.measure) as progress:
-            figures = train_all(config, plan.kind, plan.packs, work, progress)
-        record = {
-            "identity": plan.identity,
-            **labels,
-            **plan.facts,
-            "family": data.family,
-            "source": data.source,
-            "world": data.world,
-            **({"recall": data.recall} if data.recall else {}),
-            "filled": {str(task): questions for task, questions in data.filled.items()},
-            "settings": plan.settings,
-            "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
-            "wall_seconds": round(time.monotonic() - began, 1),
-            "resumed": resumed,
-            "workers": workers_of(config, len(plan.packs)),
-            **code,
-        }
-        ordered = {name: figures[name] for name in data.trainings}
-        file = records.write(results, plan.title, plan.kind.RECORDED, record, ordered, data.licence)
+        with Tracking(plan, work) as tracking:
+            with Progress(title, epochs, plan.weights, plan.family.measure, tracking) as progress:
+                figures = train_all(config, plan.kind, plan.packs, work, progress)
+            record = {
+                "identity": plan.identity,
+                **labels,
+                **plan.facts,
+                "family": data.family,
+                "source": data.source,
+                "world": data.world,
+                **({"recall": data.recall} if data.recall else {}),
+                "filled": {str(task): questions for task, questions in data.filled.items()},
+                "settings": plan.settings,
+                "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
+                "wall_seconds": round(time.monotonic() - began, 1),
+                "resumed": resumed,
+                "workers": workers_of(config, len(plan.packs)),
+                **code,
+            }
+            ordered = {name: figures[name] for name in data.trainings}
+            file = records.write(results, plan.title, plan.kind.RECORDED, record, ordered, data.licence)
+            tracking.end(records.read(file))
         shutil.rmtree(home)
     show(records.read(file))
     where = "" if results == Path("results") else f" results_dir={results}"
     print(f"record: {file}\n  zoo leaderboard{where}   puts it on the leaderboard")
     print(f"  {plan.family.look_inside(records.read(file)).format(where=where)}")
+    for tracker in tracking.trackers:
+        print(tracker.hint)
     return file
 
 
@@ -103,7 +114,15 @@ def tidy(plan: Plan) -> None:
     home = _home_of(plan)
     if home.exists() or home.with_suffix(".lock").exists():
         with contextlib.suppress(BeingMade), _alone(home):
-            shutil.rmtree(home, ignore_errors=True)
+            _clear(plan, home, plan.recorded())
+
+
+def _clear(plan: Plan, home: Path, recorded: list[Path]) -> None:
+    """Remove what an attempt has left that was killed behind its record; its trackers get what they lack."""
+    work = home / str(len(recorded) - 1)
+    if work.exists():
+        complete(plan, records.read(recorded[-1]), work)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def _home_of(plan: Plan) -> Path:

@@ -44,7 +44,8 @@ def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, prog
     def finish(got: dict[str, dict]) -> None:
         figures.update(got)
         for name, of_training in got.items():
-            progress.finish(name, kind.selected_figure(of_training))
+            curves = {curve: rows.tolist() for curve, rows in of_training["curves"].items()}
+            progress.finish(name, kind.selected_figure(of_training), curves)
 
     torch.set_num_threads(threads)  # which the record says, of this process
     if workers == 1:

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from tasks import tensors
-from zoo.training.module import EnsembleTraining
+from zoo.training.module import CURVES, EnsembleTraining
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -39,25 +39,32 @@ class Checkpoint(pl.Callback):
 
 
 class Report(pl.Callback):
-    """News for the progress display: where each training of a pack stands."""
+    """News for the progress display and the trackers: where each training of a pack stands, and its new epochs."""
 
     def __init__(self, trainings: list[str], report: Callable[[str, dict], None]) -> None:
         self.trainings, self.report = trainings, report
+        self.told = 0  # epochs; those before an interruption are told with the first one behind it
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, EnsembleTraining)
+        curves = {name: getattr(pl_module, f"{name}_curve")[self.told : trainer.current_epoch + 1] for name in CURVES}
         errors = pl_module.valid_error_curve[trainer.current_epoch].chunk(len(self.trainings))
         bests = pl_module.best.error.chunk(len(self.trainings))
         linear = pl_module.schedule.linear.chunk(len(self.trainings))
-        for name, error, best, starts in zip(self.trainings, errors, bests, linear, strict=True):
+        for number, (name, error, best, starts) in enumerate(zip(self.trainings, errors, bests, linear, strict=True)):
             state = {
                 "epoch": trainer.current_epoch + 1,
                 "epochs": trainer.max_epochs,
                 "linear": bool(starts.any()),
                 "error": float(error.mean()),
                 "best": float(best.min()) if bool(best.isfinite().any()) else None,
+                "told": self.told,
+                "curves": {
+                    curve: rows.chunk(len(self.trainings), dim=1)[number].tolist() for curve, rows in curves.items()
+                },
             }
             self.report(name, state)
+        self.told = trainer.current_epoch + 1
 
 
 def undamaged(checkpoint: Path) -> str | None:
