@@ -87,7 +87,7 @@ class Wandb(Tracker):
         self.client, self.name = client, about.name
         settings = client.Settings(silent=True, console="off")  # the terminal has a display of its own
         client.setup(settings)
-        mode = os.environ.get("WANDB_MODE")
+        mode: Any = os.environ.get("WANDB_MODE")
         if mode is None:
             mode = "online" if client.login(prompt=False, verify=False) else "offline"
         about.logs.mkdir(parents=True, exist_ok=True)  # elsewhere, wandb would write to a temporary folder
