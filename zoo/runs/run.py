@@ -105,7 +105,7 @@ def run(plan: Plan) -> Path:
     print(f"record: {file}\n  zoo leaderboard{where}   puts it on the leaderboard")
     print(f"  {plan.family.look_inside(records.read(file)).format(where=where)}")
     for tracker in tracking.trackers:
-        print(tracker.hint)
+        print(f"  {tracker.hint}")
     return file
 
 

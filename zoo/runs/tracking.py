@@ -87,14 +87,14 @@ class Wandb(Tracker):
         self.client, self.name = client, about.name
         settings = client.Settings(silent=True, console="off")  # the terminal has a display of its own
         client.setup(settings)
-        mode: Any = os.environ.get("WANDB_MODE")
-        if mode is None:
-            mode = "online" if client.login(prompt=False, verify=False) else "offline"
         about.logs.mkdir(parents=True, exist_ok=True)  # elsewhere, wandb would write to a temporary folder
         run_id = _id_of(about)
         for left in about.logs.glob(f"wandb/offline-run-*-{run_id[:8]}*"):  # of this run, of older code too
             shutil.rmtree(left)
+        mode: Any = os.environ.get("WANDB_MODE")
         try:
+            if mode is None:
+                mode = "online" if client.login(prompt=False, verify=False) else "offline"
             self.run = client.init(
                 project=project, entity=entity, name=about.name, id=run_id, dir=str(about.logs), config=about.config,
                 tags=about.tags, mode=mode, resume="allow" if mode == "online" else None, settings=settings,
@@ -103,7 +103,7 @@ class Wandb(Tracker):
             said = str(error).partition("\n")[0]
             raise UserError(f"wandb: {said}; WANDB_MODE=offline writes to {about.logs / 'wandb'} alone") from None
         folder = Path(self.run.dir).parent
-        self.hint = f"  wandb sync {folder}   uploads the curves" if mode == "offline" else f"  {self.run.url}"
+        self.hint = f"wandb sync {folder}   uploads the curves" if mode == "offline" else self.run.url or "wandb is off"
         for training in about.trainings:
             self.run.define_metric(f"{training}/epoch", hidden=True)
             self.run.define_metric(f"{training}/*", step_metric=f"{training}/epoch")
@@ -140,7 +140,7 @@ class TensorBoard(Tracker):
         folder = about.logs / about.name
         for left in folder.glob("events.out.tfevents.*"):
             left.unlink()
-        self.config, self.hint = about.config, f"  tensorboard --logdir {about.logs}   shows the curves"
+        self.config, self.hint = about.config, f"tensorboard --logdir {about.logs}   shows the curves"
         self.writer: Any = SummaryWriter(str(folder), flush_secs=10)
 
     def told(self, training: str) -> int:
