@@ -294,3 +294,15 @@ def test_a_stale_page_ends_with_an_error_and_the_verb_knows_its_folder(results, 
     assert checked == "up to date (1 records)"
     with pytest.raises(UserError, match="nowhere is not a folder"):
         leaderboard("results_dir=nowhere")
+
+
+def test_published_figures_of_no_model_of_ours_have_a_table_of_their_own(results):
+    added = "z,,10k,joint,STM,mean of 10,10k; joint,0.39,,quoted,,,a listing\n"
+    (results / "published.csv").write_text(PUBLISHED + added)
+    add(results, published="a")
+    write(results)
+    text = (results / "leaderboard.md").read_text()
+    before, own = text.split("## bAbI, published, not built here")
+    assert "| STM | mean of 10 | 10k | one training for all tasks | 0.39‡ | – | 10k; joint | a listing |" in own
+    assert "STM" not in before
+    assert "MemN2N" not in own

@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.errors import UserError, printable
 from tasks.files import write_atomically
-from zoo.families import FAMILIES, family_of
+from zoo.families import FAMILIES, babi, family_of
 from zoo.leaderboard import provenance
 from zoo.leaderboard.markdown import as_markdown, as_short_markdown, between_markers
 from zoo.leaderboard.page import as_html
@@ -113,7 +113,7 @@ def pages(results_dir: Path, loaded: Loaded, commits: dict[str, str]) -> dict[Pa
     found |= {results_dir / name: text for f, of in rows.items() for name, text in f.files(of).items()}
     lines = [family.line(row) for family, of in rows.items() for row in of]
     found |= {
-        results_dir / "leaderboard.md": as_markdown(rows),
+        results_dir / "leaderboard.md": as_markdown(rows, babi.FAMILY.published(results_dir)),
         results_dir / "commits.csv": provenance.as_csv(commits),
         results_dir / "leaderboard.html": as_html(rows, loaded.arrays, loaded.left_out, results_dir, commits),
         results_dir / "README.md": as_report(lines, loaded.left_out, results_dir, commits),

@@ -1,10 +1,11 @@
 """Rows of a family → markdown: its part of leaderboard.md, and its tables between the markers of a document."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.errors import UserError
-from zoo.families.board import Cell, Family, Grid, Row, by_table, labelled
+from zoo.families import babi
+from zoo.families.board import Cell, Family, Grid, Published, Row, by_table, labelled
 
 BEGIN, END = "<!-- {}: made by zoo leaderboard -->\n\n", "\n\n<!-- end of {} -->"
 HEAD = (
@@ -13,8 +14,13 @@ HEAD = (
 )
 
 
-def as_markdown(rows: dict[Family, list[Row]]) -> str:
-    """Write leaderboard.md: every table of every family."""
+def as_markdown(rows: Mapping[Family, Sequence[Row]], published: Sequence[Mapping[str, str]] = ()) -> str:
+    """Write leaderboard.md: every table of every family.
+
+    Args:
+        rows: of every family, sorted.
+        published: all published figures of bAbI; those of no model of ours have a table of their own.
+    """
     parts = [HEAD]
     if not any(rows.values()):
         parts.append("No records yet: `python run.py model=gated_memn2n task=babi_all` makes the first.")
@@ -23,6 +29,8 @@ def as_markdown(rows: dict[Family, list[Row]]) -> str:
         for title, here in by_table(of_family):
             parts.append(f"## {escaped(title)}")
             parts += [_of_grid(grid) for grid in family.grids(here)]
+        if family is babi.FAMILY and of_family:
+            parts.append(_not_built(published))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -35,6 +43,22 @@ def as_short_markdown(family: Family, rows: Sequence[Row]) -> str:
         parts += [escaped(grid.title), table((*lead, *grid.columns), body)]
     notes = dict.fromkeys(note for grid in family.short(rows) for note in grid.notes)
     return "\n\n".join([*parts, *([bullets(notes)] if notes else [])])
+
+
+def _not_built(published: Sequence[Mapping[str, str]]) -> str:
+    """Draw the figures of models that are not built here, and of others' runs of models that are."""
+    kept = [row for row in published if not row["model"]]
+    if not kept:
+        return ""
+    about = "Models that are not built here, and others' runs of models that are. They stand beside no row of ours."
+    header = ("model", "setting", "size", "training", "mean error", "failed", "conditions", "source")
+    body = []
+    for row in kept:
+        of = (row["name"], row["setting"], row["size"], babi.TRAINED[row["protocol"]])
+        mean = Published(row["mean_error"], row["mean_standing"])
+        failed = Published(row["failed_tasks"], row["failed_standing"])
+        body.append((of, [Cell(str(mean)), Cell(str(failed)), Cell(row["conditions"]), Cell(row["source"])]))
+    return "\n\n".join(["## bAbI, published, not built here", about, table(header, body)])
 
 
 def _of_grid(grid: Grid) -> str:

@@ -33,7 +33,7 @@ SLICES = {  # columns of a record's arrays, and the largest value of all bins bu
     "oldest_fact": ("sentences since the oldest supporting fact", (2, 5, 10, 20)),
 }
 LISTED = (
-    "key", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "failed_standing",
+    "key", "model", "name", "setting", "conditions", "mean_error", "failed_tasks", "mean_standing", "failed_standing",
     "tasks_standing", "source",
 )  # fmt: skip
 SCRIPTS = (

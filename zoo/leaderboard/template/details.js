@@ -130,7 +130,7 @@ function papers(table_) {
   const text = (name, title_) => ({ name, title: title_, text: true, wrap: name !== "setting", value: (row) => row[name], show: (row) => row[name] });
   const one = (name, title_, word) => ({ name, title: title_, value: (row) => row[name] === "" ? null : Number(row[name]), show: (row) => row[name] ? row[name] + signOf(row[word]) : NONE });
   const columns = [
-    { ...text("name", "model"), wrap: false }, text("setting", "setting"), one("mean_error", "mean error, %", "mean_standing"), one("failed_tasks", "failed", "failed_standing"),
+    { ...text("name", "model"), wrap: false, show: (row) => (row.model ? row.name : [row.name, el("span", { class: "sub" }, "not built here, or others' run")]) }, text("setting", "setting"), one("mean_error", "mean error, %", "mean_standing"), one("failed_tasks", "failed", "failed_standing"),
     { name: "mean_standing", title: "the mean is", text: true, wrap: true, value: (row) => row.mean_standing, show: (row) => standing(row.mean_standing) },
     { name: "tasks_standing", title: "its tasks are", text: true, wrap: true, value: (row) => row.tasks_standing, show: (row) => standing(row.tasks_standing) },
     text("conditions", "conditions"), text("source", "where it was seen"),
