@@ -10,7 +10,7 @@ import numpy as np
 from tasks.errors import UserError, printable
 from tasks.files import write_atomically
 from zoo.families import FAMILIES, babi, family_of
-from zoo.leaderboard import provenance
+from zoo.leaderboard import findings, provenance
 from zoo.leaderboard.markdown import as_markdown, as_short_markdown, between_markers
 from zoo.leaderboard.page import as_html
 from zoo.leaderboard.report import as_report
@@ -123,7 +123,7 @@ def pages(results_dir: Path, loaded: Loaded, commits: dict[str, str]) -> dict[Pa
             text = document.read_text()
             for family, of in rows.items():
                 text = between_markers(text, Path(family.csv_file).stem, as_short_markdown(family, of))
-            found[document] = text
+            found[document] = between_markers(text, "findings", findings.as_markdown(rows[babi.FAMILY]))
     return found
 
 

@@ -20,7 +20,7 @@ from tasks.babi import TASKS as NAMES
 from zoo.families import babi
 from zoo.families.babi import TASKS
 from zoo.families.board import Family, Grid, PartOfRecord, Row, by_table
-from zoo.leaderboard import provenance
+from zoo.leaderboard import findings, provenance
 from zoo.leaderboard.html import assembled
 from zoo.leaderboard.statistics import interval, signed_rank
 from zoo.records import Record, looks_of
@@ -101,7 +101,7 @@ def page_data(
         commits: the state of each commit that the records name.
     """
     sentences: dict[str, int] = {}  # each once, however often it is told
-    tables = []
+    tables, found = [], findings.of_all(rows)
     for title, here in by_table(rows):
         first = here[0].record
         source, size, protocol = babi.source_of(first), babi.size_of(first), first.protocol
@@ -112,6 +112,7 @@ def page_data(
                 "protocol": protocol,
                 "title": title,
                 "rows": [_row(row, label, arrays, commits, sentences) for row, label in _labelled(here)],
+                "findings": found[findings.group_of(here[0])],
                 "pairs": _pairs(here),
                 "published": [
                     {name: figure[name] for name in LISTED}

@@ -22,10 +22,6 @@ function bestRows(table_) {
   return [...best.values()];
 }
 
-function least(rows, value) {
-  return rows.reduce((best, row) => (best == null || value(row) < value(best) ? row : best), null);
-}
-
 // rows in groups by what they have learned from, answers first; a group has a heading where there are several
 function apart(name, rows, show) {
   const kinds = [...new Set(rows.map((row) => row.supervision))].sort();
@@ -36,36 +32,12 @@ function apart(name, rows, show) {
 }
 
 function findings(table_) {
-  const tables = sizesBeside(table_).map((one) => ({ ...one, best: bestRows(one) })).filter((one) => one.best.length);
-  if (!tables.length) return [note("No model here has all tasks yet.")];
-  const said = [];
-  const cell = (row, task) => link(`${row.label}${task ? `, task ${task}` : ""}`, () => openRecord(row, task));
-  const largest = tables.at(-1);
-  for (const kind of Object.keys(LEARNED)) {
-    const row = least(largest.best.filter((one) => one.supervision === kind), (one) => one.mean);
-    if (row) said.push([`${LEARNED[kind]}, `, cell(row), ` errs least at ${largest.size}: ${number(row.mean, 1)} % on average, ${plural(row.failed, "task")} of ${tasks.length} failed.`]);
-  }
-  if (tables.length > 1) {
-    const gains = largest.best.flatMap((row) => {
-      const before = tables[0].best.find((one) => one.model === row.model);
-      return before ? [{ row, before, gain: before.mean - row.mean }] : [];
-    });
-    const most = least(gains, (one) => -one.gain);
-    const open = (row) => link(`${number(row.mean)} %`, () => openRecord(row));
-    if (most && most.gain > 0) said.push([`From ${tables[0].size} to ${largest.size} questions per task, the errors of ${most.row.model} fall most: from `, open(most.before), " to ", open(most.row), "."]);
-  }
-  const hardest = least(tasks, (task) => -Math.min(...largest.best.map((row) => errorOf(row, task))));
-  const first = least(largest.best, (row) => errorOf(row, hardest));
-  if (errorOf(first, hardest) > 0) said.push([`The hardest task at ${largest.size} is ${hardest}, ${data.tasks[hardest]}: the best there, `, cell(first, hardest), `, errs on ${number(errorOf(first, hardest))} %.`]);
-  const spreads = largest.best.flatMap((row) => Object.entries(row.tasks).map(([task, got]) => ({ row, task, low: Math.min(...got.test), high: Math.max(...got.test) })));
-  const widest = least(spreads, (one) => one.low - one.high);
-  if (widest.high > widest.low) said.push(["Luck goes furthest with ", cell(widest.row, widest.task), ` at ${largest.size}: restarts that differ in their seeds alone err on ${number(widest.low)} to ${number(widest.high)} %.`]);
-  const papers_ = largest.best.filter((row) => row.published?.mean != null);
-  const furthest = least(papers_, (row) => -Math.abs(row.mean - row.published.mean));
-  if (furthest) said.push([`Furthest from its paper at ${largest.size} is `, cell(furthest), `: ${number(furthest.mean, 1)} %, where ${furthest.published.mean} %${signOf(furthest.published.mean_standing)} is published.`]);
+  if (!table_.findings.length) return [note("No model here has all tasks yet.")];
+  const rows = data.tables.flatMap((one) => one.rows);
+  const shown = (part) => typeof part === "string" ? part : link(part[0], () => openRecord(rows.find((row) => row.record.name === part[1]), part[2]));
   return [
     note(`Of ${TRAINED[table_.protocol] ?? table_.protocol} on ${table_.source} data; of each model the setting that validation selects.`),
-    el("ul", { class: "findings" }, said.map((parts) => el("li", {}, parts))),
+    el("ul", { class: "findings" }, table_.findings.map((parts) => el("li", {}, parts.map(shown)))),
   ];
 }
 
