@@ -89,7 +89,13 @@ def _link(row: Row, text: str, task: int | None = None) -> Link:
 
 
 def _percent(row: Row, task: int) -> Link:
-    return _link(row, f"{number(row.errors[task], 1)} %", task)
+    star = "*" if str(task) in row.record.filled else ""
+    return _link(row, f"{number(row.errors[task], 1)} %{star}", task)
+
+
+def _said(row: Row) -> str:
+    """Its mean error, marked where training questions of a task are generated."""
+    return f"{number(_mean(row), 1)} %{'*' if row.record.filled else ''}"
 
 
 def _leaders(by_size: dict[str, list[Row]]) -> Finding:
@@ -102,9 +108,7 @@ def _leaders(by_size: dict[str, list[Row]]) -> Finding:
         if some := _told(rows, supervision):
             row = min(some, key=_mean)
             failed = babi.FAMILY.failed_of(row)
-            figures = (
-                f" errs least at {size}: {number(_mean(row), 1)} % on average, {plural(failed or 0, 'task')} failed. "
-            )
+            figures = f" errs least at {size}: {_said(row)} on average, {plural(failed or 0, 'task')} failed. "
             parts += [
                 lead,
                 _link(row, row.model),
@@ -143,7 +147,7 @@ def _more(by_size: dict[str, list[Row]]) -> Finding:
     if one is None or other is None:
         return []
     lead = f"From {few} to {many} questions per task, the errors of {one.model} fall most: from "
-    return [lead, _link(one, f"{number(_mean(one), 1)} %"), " to ", _link(other, f"{number(_mean(other), 1)} %"), "."]
+    return [lead, _link(one, _said(one)), " to ", _link(other, _said(other)), "."]
 
 
 def _luck(by_size: dict[str, list[Row]]) -> Finding:
@@ -178,8 +182,8 @@ def _names(rows: Sequence[Row]) -> Finding:
         parts: Finding = [said]
         for lead, sign in (("Most is gained by ", 1), ("least by ", -1)):
             one, other = max(pairs, key=lambda pair: sign * (_mean(pair[0]) - _mean(pair[1])))
-            parts += [f"{lead}{one.model}, from ", _link(one, f"{number(_mean(one), 1)} %"), " to "]
-            parts += [_link(other, f"{number(_mean(other), 1)} %"), "; " if sign > 0 else ". "]
+            parts += [f"{lead}{one.model}, from ", _link(one, _said(one)), " to "]
+            parts += [_link(other, _said(other)), "; " if sign > 0 else ". "]
         cells = [(one, other, task) for one, other in pairs for task in babi.TASKS]
         one, other, task = max(cells, key=lambda cell: cell[0].errors[cell[2]] - cell[1].errors[cell[2]])
         lead = f"It helps most on task {task}, {NAMES[task]}: {one.model} from "
