@@ -1,11 +1,23 @@
-"""The memory of this machine, and the refusal of what cannot fit into it."""
+"""This machine: its name for other processes, its memory, and the refusal of what cannot fit into it."""
 
 import os
+import platform
+from functools import cache
 from pathlib import Path
 
 from tasks.errors import UserError
 
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+@cache
+def machine() -> str:
+    """Name this machine, since its start, and the space of its process numbers, which a container may have its own."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return platform.node()
 
 
 def memory() -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,19 @@ class Damaged(Exception):  # noqa: N818
     """A file does not hold what was written."""
 
 
-def save(file: Path, value: Any) -> None:
-    """Write tensors, numbers and texts in lists and dictionaries."""
+def save(file: Path, value: Any, write: Callable[[Path, Callable], object] = write_atomically) -> None:
+    """Write tensors, numbers and texts in lists and dictionaries.
+
+    Args:
+        file: the file to replace.
+        value: all of it.
+        write: puts a file in its place, given the path and a function that takes a stream.
+    """
     buffer = io.BytesIO()
     torch.save(value, buffer)
     data = buffer.getvalue()
     head = HEAD + hashlib.sha256(data).hexdigest().encode() + b"\n"
-    write_atomically(file, lambda stream: stream.writelines((head, data)))
+    write(file, lambda stream: stream.writelines((head, data)))
 
 
 def load(file: Path) -> Any:

@@ -32,7 +32,7 @@ from zoo import records
 from zoo.commands import campaign, join, parse
 from zoo.leaderboard.generate import check, write
 from zoo.records import weights
-from zoo.runs import compose, fingerprint, plan
+from zoo.runs import cells, compose, plan
 from zoo.runs import run as made
 from zoo.runs.messages import ends_with_message
 from zoo.training import train  # noqa: F401
@@ -106,14 +106,12 @@ def prepare(scratch: Path) -> None:
         config, labels = composed(tuple(word for word in arguments if word.split("=")[0] not in folders))
         return OmegaConf.merge(config, folders), labels
 
-    digest = functools.cache(lambda targets, versions: fingerprint.code_fingerprint(targets, versions))
     commit = records.commit_of_code(scratch)
     plan.compose_config = compose_once
-    made.code_fingerprint = lambda targets, versions: digest(tuple(targets), versions)
     records.commit_of_code = lambda results: commit
     for arguments in (ONE, *((*ONE, f"logger={name}") for name in LOGGERS), TWO, OTHER):
         known = plan.plan_of([*arguments, *_folders(scratch)])
-        made.begun(scratch / "begun", known.config)
+        cells.work_of(known)  # the digest of its code is kept
 
 
 SCENES = {f"run, logger={name}": Scene(functools.partial(make, (*ONE, f"logger={name}"))) for name in LOGGERS} | {

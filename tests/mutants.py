@@ -176,8 +176,8 @@ MUTANTS = (
     ),
     Mutant(
         "R14", "tasks/files.py",
-        'tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=TEMPORARY)',
-        "os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC), str(file)",
+        'tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=_ending())',
+        "os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_TRUNC), str(folder / name)",
         "test_files.py",
     ),
     Mutant(
@@ -208,8 +208,8 @@ MUTANTS = (
     ),
     Mutant(
         "T10", "zoo/training/callbacks.py",
-        "end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:\n        # a",
-        "start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:\n        # a",
+        "end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:\n        if self",
+        "start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:\n        if self",
         "test_run.py::test_a_training_that_stops_goes_on_as_an_undisturbed_one",
     ),
     # --- training
@@ -622,7 +622,48 @@ MUTANTS = (
     ),
     Mutant(
         "task-lock", "tasks/files.py",
-        "fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))", "pass",
+        "        fcntl.flock(handle, fcntl.LOCK_EX)\n        with contextlib.suppress(FileNotFoundError)",
+        "        with contextlib.suppress(FileNotFoundError)",
+        "test_files.py",
+    ),
+    Mutant(
+        "lease-stale", "tasks/leases.py",
+        "not dead and silent < seconds", "not dead",
+        "test_leases.py",
+    ),
+    Mutant(
+        "lease-dead", "tasks/leases.py",
+        "not dead and silent < seconds", "silent < seconds",
+        "test_leases.py",
+    ),
+    Mutant(
+        "lease-once", "tasks/leases.py",
+        "os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644", "os.O_WRONLY | os.O_CREAT, 0o644",
+        "test_leases.py",
+    ),
+    Mutant(
+        "lease-old-look", "tasks/leases.py",
+        "if other > number:", "if False:",
+        "test_leases.py",
+    ),
+    Mutant(
+        "lease-lost", "tasks/leases.py",
+        "self._lost or _newest(self.folder) != self.number", "self._lost",
+        "test_leases.py",
+    ),
+    Mutant(
+        "lease-clocks", "tasks/leases.py",
+        "time.time() + _ahead(folder) - touched", "time.time() - touched",
+        "test_leases.py",
+    ),
+    Mutant(
+        "lease-beats", "tasks/leases.py",
+        "            os.utime(self.file)\n", "",
+        "test_leases.py",
+    ),
+    Mutant(
+        "place-once", "tasks/files.py",
+        "            os.link(temporary, file)\n", "            os.replace(temporary, file)\n",
         "test_files.py",
     ),
     Mutant(
@@ -653,8 +694,7 @@ MUTANTS = (
     ),
     Mutant(
         "record-name-taken", "zoo/records/store.py",
-        'while (file := runs / f"{title}-{record[\'identity\']}-{finished:%Y%m%d%H%M%S}.json").exists():',
-        'if (file := runs / f"{title}-{record[\'identity\']}-{finished:%Y%m%d%H%M%S}.json") is None:',
+        'while (runs / f"{title}-{record[\'identity\']}-{finished:%Y%m%d%H%M%S}.json").exists():', "while False:",
         "test_records.py",
     ),
     Mutant(
@@ -787,8 +827,8 @@ MUTANTS = (
         "test_selection.py::test_the_same_run_is_not_made_twice",
     ),
     Mutant(
-        "run-other-code", "zoo/runs/run.py",
-        "    if before == code:\n", "    if before is not None:\n",
+        "run-other-code", "zoo/runs/cells.py",
+        "{_code_of(plan)[:12]}", "{_code_of(plan)[:0]}",
         "test_run.py::test_only_other_code_begins_interrupted_work_anew",
     ),
     Mutant(
@@ -901,13 +941,8 @@ MUTANTS = (
         "test_records.py",
     ),
     Mutant(
-        "new-orphans-stay", "zoo/runs/run.py",
-        "        records.remove_unrecorded(results, home.name)\n", "",
-        "test_kills.py::test_a_run_that_was_killed_while_it_wrote_leaves_nothing",
-    ),
-    Mutant(
         "new-temporary-unlocked", "tasks/files.py",
-        "        fcntl.flock(handle, fcntl.LOCK_EX)\n        if", "        if",
+        "            fcntl.flock(handle, fcntl.LOCK_EX)\n        if", "            pass\n        if",
         "test_files.py",
     ),
     Mutant(
@@ -926,8 +961,13 @@ MUTANTS = (
         "test_run.py::test_sigterm_ends_a_program_as_an_interrupt_does",
     ),
     Mutant(
+        "record-moment", "zoo/records/store.py",
+        '        moment = (stage / "moment").read_text()\n', "",
+        "test_kills.py::test_a_run_that_was_killed_while_it_wrote_leaves_nothing",
+    ),
+    Mutant(
         "new-worker-threads", "zoo/runs/workers.py",
-        "    torch.set_num_threads(threads)  # which the record says, of this process\n", "",
+        "    torch.set_num_threads(threads)\n    if maker", "    if maker",
         "test_run.py::TestRun::test_leaves_a_record_and_says_what_came_out",
     ),
     Mutant(
@@ -949,11 +989,6 @@ MUTANTS = (
         "new-kernel-scratch", "zoo/kernels/build.py",
         "        shutil.rmtree(left, ignore_errors=True)\n", "        pass\n",
         "test_kernels.py::test_what_a_process_that_was_killed_while_it_compiled_has_left_is_removed",
-    ),
-    Mutant(
-        "new-code-damaged", "zoo/runs/run.py",
-        "why if whole else", "why if True else",
-        "test_run.py::test_only_other_code_begins_interrupted_work_anew",
     ),
 )  # fmt: skip
 

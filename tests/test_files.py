@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import threading
+import time
 
 import pytest
 import torch
 
-from tasks import tensors
-from tasks.files import Held, exclusive, write_atomically
+from tasks import files, tensors
+from tasks.files import exclusive, place_once, replace, write_atomically
 
 
 def test_a_file_is_replaced_in_one_step(tmp_path):
@@ -43,9 +45,10 @@ def test_what_was_there_stays_where_writing_fails(tmp_path, stop):
 
 
 def test_temporary_files_of_killed_processes_are_removed_and_those_of_others_are_not(tmp_path):
-    left, mine = tmp_path / ".a.json.abcdefgh.unfinished", tmp_path / ".a.json.abcdefgh"
-    left.touch()
-    mine.touch()
+    left, mine = tmp_path / f".a.json.abcdefgh{files._ending()}", tmp_path / ".a.json.abcdefgh"
+    of_another_machine = tmp_path / ".a.json.abcdefgh.012345.unfinished"  # whose locks may not be known here
+    for file in (left, mine, of_another_machine):
+        file.touch()
 
     def write_another(stream) -> None:  # while the first is being written
         assert not left.exists()
@@ -53,7 +56,7 @@ def test_temporary_files_of_killed_processes_are_removed_and_those_of_others_are
         stream.write(b"a")
 
     write_atomically(tmp_path / "a.json", write_another)
-    assert sorted(os.listdir(tmp_path)) == [mine.name, "a.json", "b.json"]
+    assert sorted(os.listdir(tmp_path)) == [mine.name, of_another_machine.name, "a.json", "b.json"]
     assert (tmp_path / "a.json").read_bytes() == b"a"
 
 
@@ -73,17 +76,56 @@ def test_a_temporary_file_that_is_taken_for_one_left_behind_is_made_again(tmp_pa
 
 
 def test_a_lock_is_held_once_and_leaves_nothing(tmp_path):
-    lock = tmp_path / "folder/.lock"
+    lock, order = tmp_path / "folder/.lock", []
+
+    def hold_too() -> None:
+        with exclusive(lock):
+            order.append("second")
+
+    second = threading.Thread(target=hold_too)
     with exclusive(lock):
-        with pytest.raises(Held), exclusive(lock):
-            pass
         assert lock.exists()
-    assert not lock.exists()
+        second.start()
+        time.sleep(0.05)
+        order.append("first")
+    second.join()
+    assert order == ["first", "second"]
     with pytest.raises(ZeroDivisionError), exclusive(lock):
         raise ZeroDivisionError
-    with exclusive(lock, wait=True):
-        pass
     assert os.listdir(lock.parent) == []
+
+
+def test_a_file_is_placed_once_and_not_from_a_stage_that_is_gone(tmp_path):
+    stage, file = tmp_path / "stage", tmp_path / "runs/a.json"
+    stage.mkdir()
+    place_once(file, lambda stream: stream.write(b"first"), stage)
+    place_once(file, lambda stream: stream.write(b"second"), stage)
+    assert file.read_bytes() == b"first"
+    file.unlink()
+    with pytest.raises(FileNotFoundError):
+        place_once(file, lambda stream: stage.rename(tmp_path / "gone") and stream.write(b"late"), stage)
+    with pytest.raises(FileNotFoundError):
+        place_once(file, lambda stream: stream.write(b"later"), stage)
+    assert os.listdir(file.parent) == []
+
+
+def test_a_disk_without_links_takes_files_too(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    place_once(tmp_path / "a.json", lambda stream: stream.write(b"first"), tmp_path)
+    assert (tmp_path / "a.json").read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_file_is_replaced_only_where_its_folder_is(tmp_path):
+    replace(tmp_path / "a.pt", lambda stream: stream.write(b"1"))
+    replace(tmp_path / "a.pt", lambda stream: stream.write(b"2"))
+    assert (tmp_path / "a.pt").read_bytes() == b"2"
+    with pytest.raises(FileNotFoundError):
+        replace(tmp_path / "gone/a.pt", lambda stream: stream.write(b"3"))
+    assert os.listdir(tmp_path) == ["a.pt"]
 
 
 def test_tensors_are_believed_only_as_they_were_written(tmp_path):

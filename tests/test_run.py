@@ -16,19 +16,20 @@ import pytest
 
 from tasks import machine
 from tasks.errors import UserError
+from tasks.leases import held
 from tests.configs import ROOT, config
 from tests.records import add
 from tests.runs import arrays, command, environment, figures, made, run, the_record
 from tests.tiny_babi import corpora_of, load_babi, write_release
 from zoo import records
 from zoo.families import FAMILIES
-from zoo.runs import messages
+from zoo.runs import cells, messages
 from zoo.runs.bounds import check_networks
 from zoo.runs.compose import compose_config
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
-from zoo.runs.run import begun, show
 from zoo.runs.run import run as run_plan
+from zoo.runs.run import show
 from zoo.training.build import build
 from zoo.training.train import train
 
@@ -176,7 +177,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path):
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + 120
-        while not list((results / "unfinished").glob(f"memn2n-*/0/{awaited}")):
+        while not list((results / "unfinished").glob(f"memn2n-*/0-*/{awaited}")):
             assert process.poll() is None, f"ended before {awaited} was written"
             assert time.monotonic() < deadline
             time.sleep(0.002)
@@ -426,7 +427,7 @@ def test_a_run_that_is_told_to_stop_says_so_and_one_with_a_damaged_checkpoint_be
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not (found := list((results / "unfinished").glob("memn2n-*/0/1/last.ckpt"))):
+    while not (found := list((results / "unfinished").glob("memn2n-*/0-*/1/last.ckpt"))):
         assert process.poll() is None, "ended before a checkpoint was written"
         assert time.monotonic() < deadline
         time.sleep(0.002)
@@ -490,30 +491,34 @@ def test_what_a_command_adds_and_takes_away_stands_in_its_record():
     assert again == labels
 
 
-def test_only_other_code_begins_interrupted_work_anew(tmp_path, monkeypatch, capsys):
-    work = tmp_path / "0"
-    model, task = {"_target_": "zoo.models.memn2n.MemN2N"}, {"_target_": "tasks.babi.task.load"}
-    config = {"model": model, "task": task, "logger": {}}
-    assert not begun(work, config)
+def test_only_other_code_begins_interrupted_work_anew(world, tmp_path, monkeypatch, capsys):
+    plan = plan_of([*QUICK, f"data_dir={world}", f"results_dir={tmp_path}", f"cache_dir={tmp_path / 'cache'}"])
+    capsys.readouterr()
+    work, was_there = cells.begin(plan)
+    assert not was_there
     assert not capsys.readouterr().err  # nothing was interrupted
     (work / "1").mkdir()
     monkeypatch.setattr(records, "commit_of_code", lambda results: {"commit": "another", "dirty": True})
-    assert begun(work, config)
+    assert cells.begin(plan) == (work, True)
+    monkeypatch.setattr(cells, "_fingerprint", lambda *targets: "another, as of other code")
+    with held(work / "1"), pytest.raises(cells.BeingMade, match="other code, or other versions of libraries, make"):
+        cells.begin(plan)  # two codes never work on one run
     assert (work / "1").exists()
-    monkeypatch.setattr("zoo.runs.run.code_fingerprint", lambda targets, versions: "another")
-    assert not begun(work, config)
-    assert not (work / "1").exists()
+    other, was_there = cells.begin(plan)
+    assert not was_there
     assert "the code, or a version of a library, has changed" in capsys.readouterr().err
-    (work / "1").mkdir()
-    (work / "code.txt").unlink()  # killed before it was written, or while the old work was thrown away
-    assert not begun(work, config)
-    assert not (work / "1").exists()
-    assert not capsys.readouterr().err  # no code has changed
-    (work / "1").mkdir()
-    (work / "code.txt").write_bytes(b"")
-    assert not begun(work, config)
-    assert not (work / "1").exists()
-    assert capsys.readouterr().err == f"{work / 'code.txt'} is damaged: the run begins anew\n"
+    assert not work.exists()
+    assert [found.name for found in work.parent.iterdir()] == [other.name]
+
+
+def test_a_record_says_where_its_cells_were_made_if_machines_differ():
+    one = {"processor": "A", "gpu": None, "rounding": {"vectors": "AVX2", "threads": "1"}}
+    other = {"processor": "B", "gpu": None, "rounding": {"vectors": "AVX512", "threads": "1"}}
+    assert cells._environment([one, one]) == one
+    assert cells._environment([one, other]) == {
+        "processor": "A and B", "gpu": None, "rounding": {"vectors": "several", "threads": "1"},
+    }  # fmt: skip
+    assert cells._environment([]) == {}
 
 
 def test_a_results_dir_that_takes_no_files_is_named_before_anything_is_trained(tmp_path, monkeypatch):

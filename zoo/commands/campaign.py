@@ -1,20 +1,23 @@
-"""zoo campaign conf/campaign/babi_1k.yaml [name=value …] [--show]
+"""zoo campaign conf/campaign/babi_1k.yaml [engine=local|slurm|ray] [chunk=5] [name=value …] [--show]
 
 Make every run of a list, then the leaderboard. Further name=value are added to the arguments of every run, restarts=3
-for example. As many runs are made at once as there are cores. A run that has its record is not made again, and one
-that was interrupted goes on, so the same command carries on after any interruption. With --show nothing is made.
+for example. A run that has its record is not made again, and one that was interrupted goes on, so the same command
+carries on after any interruption. Given on several machines with one results_dir, it drains one list together.
+
+With engine=local, the default, as many runs are made at once as there are cores. engine=slurm submits jobs, and
+engine=ray places tasks; engine.jobs=20 is an option of theirs (conf/engine/, docs/scaling.md).
+
+With chunk=5 a run is made as runs of five restarts each, which are joined as zoo join does: for trainings that take
+days with all of their restarts.
+
+With --show nothing is made: it says what is done, running where since when, and left, and when it will be finished.
 """
 
-import multiprocessing
-import signal
+import contextlib
 import sys
 import time
-from collections import deque
-from datetime import datetime, timedelta
-from multiprocessing import connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import yaml
 from omegaconf import OmegaConf
@@ -22,21 +25,23 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
+from tasks import leases
 from tasks.errors import UserError
 from zoo import records
-from zoo.clock import by_the_clock, clock
+from zoo.clock import by_the_clock, clock, label
 from zoo.commands import Given, Grammar
+from zoo.commands.join import join
+from zoo.engines.choose import engine_of
 from zoo.families import family_of
 from zoo.leaderboard.generate import write
 from zoo.paths import conf_folders
+from zoo.runs import cells
+from zoo.runs.listed import Listed, State, forgive, rest_of, state_of
 from zoo.runs.messages import ends_with_message
-from zoo.runs.plan import Plan, plan_of
-from zoo.runs.progress import Labelled
-from zoo.runs.run import BeingMade, run, tidy
-from zoo.runs.workers import end_with_parent, workers_of
+from zoo.runs.plan import plan_of
+from zoo.runs.timing import Pace, paces, seconds_of, workers_for
 
-ELSEWHERE = 75  # exit code of a run that another process is making
-GRAMMAR = Grammar(names=("list",), required=("list",), bare="list", flags=("show",), passes_on=True)
+GRAMMAR = Grammar(names=("list", "chunk"), required=("list",), bare="list", flags=("show",), passes_on=True)
 
 
 def campaigns() -> list[Path]:
@@ -63,75 +68,6 @@ def read(file: Path) -> list[list[str]]:
     return arguments
 
 
-Paces = dict[tuple, float]  # seconds for an example and process, by what runs have in common
-
-
-def pace_keys(title: str, family: str, config: dict, model: str) -> list[tuple]:
-    """Keys for looking up a run's pace (seconds per example), most specific first.
-
-    Args:
-        title: of its records: model, data and protocol.
-        config: of the model.
-    """
-    width = config.get("dim")
-    return [(title, width), (title,), (family, model, width), (family, model)]
-
-
-def paces(results_dir: Path) -> Paces:
-    """Compute the pace of the newest record for every key."""
-    found: Paces = {}
-    for file in records.files(results_dir):
-        try:
-            record = records.read(file)
-        except UserError:  # a damaged one says nothing of paces
-            continue
-        keys = pace_keys(record.title, record.family, record.settings["model"], record.model)
-        found |= dict.fromkeys(keys, record.train_seconds / max(1, record.examples))
-    return found
-
-
-def work_of(plan: Plan, pace: Paces) -> float | None:
-    """Estimate for how many seconds a run keeps a core busy; None if its model has no record on this family."""
-    keys = pace_keys(plan.title, plan.data.family, plan.config["model"], plan.labels["model"])
-    known = next((pace[key] for key in keys if key in pace), None)
-    return known and known * plan.examples
-
-
-def workers_for(plan: Plan) -> int:
-    """Count the processes that a run keeps busy if it has the machine to itself."""
-    return workers_of(plan.config, len(plan.packs))
-
-
-class Run(NamedTuple):
-    """A run that is being made."""
-
-    name: str
-    plan: Plan
-    process: BaseProcess
-    workers: int
-    began: float
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
-
-
-def left(waiting: list[Plan], running: list[Run], pace: Paces, cores: int) -> str:
-    """Describe the runs that are left, and when they will be finished."""
-    rest = [(work_of(plan, pace), workers_for(plan)) for plan in waiting]
-    for run_ in running:
-        work = work_of(run_.plan, pace)
-        rest.append((work and max(work - run_.workers * run_.seconds, 0.0), run_.workers))
-    known = [(work, workers) for work, workers in rest if work is not None]
-    # one that keeps few cores busy may take longer than all the work, shared out among the cores
-    seconds = max([sum(work for work, _ in known) / cores, *(work / workers for work, workers in known)])
-    unknown = len(rest) - len(known)
-    finished = datetime.now() + timedelta(seconds=seconds)
-    about = f"about {clock(seconds)}, until {finished:%a %H:%M}" if known else "no telling yet"
-    more = f", and {unknown} of models that have no record yet" if unknown and known else ""
-    return f"{len(rest)} left: {about}{more}"
-
-
 def headline_of(record: records.Record) -> str:
     """Print the measure of a record's family, over the tasks that were run."""
     family = family_of(record.family)
@@ -139,92 +75,45 @@ def headline_of(record: records.Record) -> str:
     return f"{family.figure_of(record):.2f} {measure.unit} {measure.name}".replace("bits bits", "bits")
 
 
-def show(runs: dict[str, tuple[list[str], Plan]], pace: Paces) -> None:
-    table = Table()
+def show(runs: list[Listed], pace: Pace) -> None:
+    """Print where every run stands, who makes what, and when the rest will be finished."""
+    states = {run.name: state_of(run.plan) for run in runs}
+    table, now = Table(), Table("run", "training", "where", "since", "last heard")
     table.add_column("run", overflow="fold")
     table.add_column("state")
     table.add_column("figure", justify="right")
     table.add_column("time", justify="right")
-    for name, (_, plan) in runs.items():
-        short = name.removeprefix("experiment=")
-        if done := plan.recorded():
-            record = records.read(done[-1])
+    for run in runs:
+        state, short = states[run.name], run.name.removeprefix("experiment=")
+        if state.record is not None:
+            record = records.read(state.record)
             table.add_row(short, "done", headline_of(record), by_the_clock(record))
-        else:
-            work = work_of(plan, pace)
-            table.add_row(short, "to do", "", "?" if work is None else f"about {clock(work / workers_for(plan))}")
+            continue
+        work = seconds_of(run.plan, pace)
+        work = None if work is None else work * state.left
+        table.add_row(short, _said(state), "", "?" if work is None else f"about {clock(work / workers_for(run.plan))}")
+        for name, holder in state.running.items():
+            since = f"{cells.moment(holder.since)}, {clock(max(0.0, time.time() - holder.since))}"
+            now.add_row(short, label(name), holder.host, since, f"{clock(holder.silent)} ago")
     Console().print(table)
+    if now.row_count:
+        Console().print(now)
+    if rest := rest_of(runs, pace):
+        print(rest)
+    for run in runs:
+        for name, why in states[run.name].failed.items():
+            print(f"failed: {run.name}, {label(name)}: {why.strip()}", file=sys.stderr)
 
 
-def _make(arguments: list[str], workers: int, name: str) -> None:
-    """Make a run, in a process of its own.
-
-    Args:
-        arguments: of run.py.
-        workers: processes that it may keep busy.
-        name: stands before each of its lines; empty: it has the screen to itself.
-    """
-    end_with_parent()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to clean up before it ends
-    if name:
-        sys.stdout, sys.stderr = Labelled(sys.stdout, name), Labelled(sys.stderr, name)
-    with ends_with_message(arguments):
-        plan = plan_of(arguments)
-        try:
-            run(plan._replace(config=plan.config | {"trainer": plan.config["trainer"] | {"workers": workers}}))
-        except BeingMade as error:
-            print(f"left alone: {error}", file=sys.stderr)
-            sys.exit(ELSEWHERE)
-
-
-def make(runs: dict[str, tuple[list[str], Plan]], results: Path, pace: Paces) -> tuple[list[str], list[str]]:
-    """Make the runs that have no record, as many at once as there are cores.
-
-    Returns:
-        The names of those that failed, and of those that another process is making.
-    """
-    on_gpu = any(plan.config["trainer"]["accelerator"] == "gpu" for _, plan in runs.values())
-    cores = 1 if on_gpu else records.cores()  # of GPUs there is one
-    context = multiprocessing.get_context("spawn")
-    waiting = deque(name for name, (_, plan) in runs.items() if not plan.recorded())
-    for name in runs.keys() - set(waiting):  # an earlier attempt may have been killed behind its last record
-        tidy(runs[name][1])
-    if not waiting:
-        _write(results)
-    running: dict[int, Run] = {}
-    failed: list[str] = []
-    elsewhere: list[str] = []
-    try:
-        while True:
-            while waiting and (free := cores - sum(run_.workers for run_ in running.values())):
-                arguments, plan = runs[name := waiting.popleft()]
-                number = f"{len(runs) - len(waiting)}/{len(runs)}"
-                to_do = [plan, *(runs[later][1] for later in waiting)]
-                rest = left(to_do, list(running.values()), pace, cores)
-                print(f"\n{number} {name}   ({rest})", flush=True)
-                workers = min(workers_for(plan), free)  # fewer than it could use, rather than to wait for more
-                process = context.Process(target=_make, args=(arguments, workers, number if workers < cores else ""))
-                process.start()
-                running[process.sentinel] = Run(name, plan, process, workers, time.monotonic())
-            if not running:
-                return failed, elsewhere
-            for sentinel in connection.wait(list(running)):
-                ended = running.pop(cast(int, sentinel))
-                ended.process.join()
-                if ended.process.exitcode == ELSEWHERE:
-                    elsewhere.append(ended.name)
-                elif code := ended.process.exitcode:
-                    failed.append(ended.name)
-                    killed = f", killed by signal {-code}" if code < 0 else ""
-                    print(f"failed after {clock(ended.seconds)}{killed}: {ended.name}", file=sys.stderr, flush=True)
-            _write(results)
-            pace = paces(results)
-    finally:
-        started = multiprocessing.active_children()
-        for child in started:
-            child.terminate()
-        for child in started:
-            child.join()
+def _said(state: State) -> str:
+    said = []
+    if state.done:
+        said.append(f"{state.done} of {state.cells} trainings done")
+    if state.running:
+        said.append(f"{len(state.running)} running")
+    if state.failed:
+        said.append(f"{len(state.failed)} failed")
+    return ", ".join(said) or "to do"
 
 
 def _write(results: Path) -> None:
@@ -237,26 +126,72 @@ def _write(results: Path) -> None:
 
 def main(given: Given) -> None:
     file = Path(given["list"])
-    runs: dict[str, tuple[list[str], Plan]] = {}
+    chosen = [word for word in given.passed_on if _is_of_engine(word)]
+    engine = engine_of(chosen)  # a mistake in it shows before anything is read
+    runs: list[Listed] = []
     for listed in read(file):  # all of them now: a mistake in the last shows at once, and not tomorrow
-        arguments = [*listed, *given.passed_on]
+        arguments = [*listed, *(word for word in given.passed_on if word not in chosen)]
         try:
             with ends_with_message(arguments):
-                runs[" ".join(listed)] = arguments, plan_of(arguments)
+                runs.append(Listed(" ".join(listed), arguments, plan_of(arguments)))
         except SystemExit as stop:
             raise UserError(f"{file}, {' '.join(listed)}: {stop}") from None
-    first = next(iter(runs.values()))[1].config
+    if (chunk := given.get("chunk")) is not None and (not chunk.isdigit() or int(chunk) < 1):
+        raise UserError(f"chunk={chunk}: expected a number of restarts, as in chunk=5")
+    first = runs[0].plan.config
     if first["rerun"]:
         raise UserError("rerun=true: a campaign makes what has no record; python run.py makes a single run again")
     results = Path(first["results_dir"])
-    pace = paces(results)
-    show(runs, pace)
+    show(runs, paces(results))
     if "show" in given.flags:
         return
-    failed, elsewhere = make(runs, results, pace)
+
+    recorded = [run for run in runs if run.plan.recorded()]
+    for run in recorded:  # somebody may have been killed behind the record
+        cells.tidy(run.plan)
+    if len(recorded) == len(runs):
+        _write(results)
+    chunks = {run.name: _chunks(run, int(chunk)) for run in runs} if chunk else {}
+    parts = [part for run in runs for part in chunks.get(run.name) or [run]]
+    forgive(parts)
+    failed = engine.drain(parts, lambda name: _write(results))
+    for run in runs:
+        if chunks.get(run.name):
+            _join(run, chunks[run.name])
+    if chunks:
+        _write(results)
     print()
     show(runs, paces(results))
-    if elsewhere:
-        print(f"{len(elsewhere)} of {len(runs)} runs are being made by another process ({'; '.join(elsewhere)})")
     if failed:
         raise UserError(f"{len(failed)} of {len(runs)} runs failed ({'; '.join(failed)}); the same command tries again")
+
+
+def _chunks(run: Listed, size: int) -> list[Listed]:
+    """Plan a run as several of fewer restarts each; empty if it has so few, or has its record."""
+    restarts, seed = int(run.plan.config["restarts"]), int(run.plan.config["seed"])
+    if restarts <= size or run.plan.recorded():
+        return []
+    kept = [word for word in run.arguments if word.lstrip("+").partition("=")[0] not in ("restarts", "seed")]
+    parts = []
+    for begin in range(0, restarts, size):
+        number = min(size, restarts - begin)
+        arguments = [*kept, f"restarts={number}", f"seed={seed + begin}"]
+        name = f"{run.name} (seeds {seed + begin} to {seed + begin + number - 1})"
+        parts.append(Listed(name, arguments, plan_of(arguments)))
+    return parts
+
+
+def _join(run: Listed, parts: list[Listed]) -> None:
+    """Make the record of a run of the records of its chunks, if all are there and nobody else does it."""
+    files = [recorded[-1] for part in parts if (recorded := part.plan.recorded())]
+    if len(files) < len(parts) or run.plan.recorded():
+        return
+    home = cells.home_of(run.plan)
+    with contextlib.suppress(leases.Held), leases.held(home):
+        if not run.plan.recorded():
+            join(files)
+        cells.remove(home)
+
+
+def _is_of_engine(argument: str) -> bool:
+    return argument.lstrip("+").partition("=")[0].partition(".")[0] == "engine"

@@ -64,7 +64,7 @@ def library(name: str) -> ctypes.CDLL:
     key = _key(program, [HERE / "common.h", HERE / f"{name}.cpp"])
     file = cache_dir() / "kernels" / f"{name}-{key}.so"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(Path(f"{file}.lock"), wait=True):
+    with exclusive(Path(f"{file}.lock")):
         if not _whole(file):
             _compile(program, HERE / f"{name}.cpp", file)
         return ctypes.CDLL(str(file))

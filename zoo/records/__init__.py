@@ -9,6 +9,7 @@ from zoo.records.environment import commit_of_code, cores, environment, versions
 from zoo.records.identity import NEUTRAL, SCHEMA, SELECTIONS, changed, identity_of, settings_of, without_neutral
 from zoo.records.record import FormFigures, LongFigures, Part, Record, TaskFigures, Training, Validation
 from zoo.records.store import (
+    AlreadyMade,
     about_of,
     dump,
     file_of,
@@ -28,7 +29,7 @@ KINDS = {"stories": stories, "sequences": sequences}
 
 __all__ = [
     "CURVES", "KINDS", "NEUTRAL", "SCHEMA", "SELECTIONS",
-    "FormFigures", "LongFigures", "Look", "Part", "Record", "TaskFigures", "Training", "Validation",
+    "AlreadyMade", "FormFigures", "LongFigures", "Look", "Part", "Record", "TaskFigures", "Training", "Validation",
     "about_of", "arrays", "changed", "commit_of_code", "cores", "dump", "environment", "file_of", "files", "find",
     "find_identity", "identity_of", "looks_of", "read", "readable", "remove_unrecorded", "settings_of", "store",
     "versions", "weights_of", "without_neutral", "write",

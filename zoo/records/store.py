@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tasks.errors import UserError, nearest
-from tasks.files import alone_in, write_atomically
+from tasks.files import make_folder, place_once
 from zoo.records import sequences, stories, weights
 from zoo.records.arrays import CURVES
 from zoo.records.environment import environment
@@ -19,7 +20,12 @@ from zoo.records.identity import SCHEMA, SELECTIONS
 from zoo.records.record import Part, Record, parse, sealed
 from zoo.records.weights import About, Facts, Trained
 
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _KINDS: dict[str, Any] = {"stories": stories, "sequences": sequences}
+
+
+class AlreadyMade(Exception):  # noqa: N818
+    """Another process has made this very record."""
 
 
 def read(file: Path) -> Record:
@@ -85,7 +91,15 @@ def find_identity(results_dir: Path, title: str, identity: str) -> list[Path]:
     return found
 
 
-def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[str, dict], licence: str = "") -> Path:
+def write(
+    results_dir: Path,
+    title: str,
+    kind: str,
+    run: dict,
+    trainings: dict[str, dict],
+    licence: str = "",
+    **placing: Any,
+) -> Path:
     """Write the record of a run and the arrays beside it, and return the record's path.
 
     Args:
@@ -95,6 +109,7 @@ def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[s
         run: what the runner knows: identity, settings, labels, times.
         trainings: figures of every training, as `zoo.training.train.train` returns them.
         licence: of the data.
+        placing: `stage` and `check`, see `store`.
     """
     tables = {
         f"{training}/{part}": got["curves"][part].numpy().astype(np.float16)
@@ -111,9 +126,9 @@ def write(results_dir: Path, title: str, kind: str, run: dict, trainings: dict[s
         sum(got["examples"] for got in trainings.values())
         / max(1e-9, sum(got["seconds"] for got in trainings.values()))
     )
-    record["environment"] = environment()
+    record["environment"] = environment() | run.get("environment", {})
     networks = {training: _trained(record, kind, training, got) for training, got in trainings.items()}
-    return store(results_dir, title, record, tables, networks, licence)
+    return store(results_dir, title, record, tables, networks, licence, **placing)
 
 
 def _trained(record: dict, kind: str, training: str, got: dict) -> Trained:
@@ -140,19 +155,50 @@ def store(
     tables: dict[str, np.ndarray],
     networks: dict[str, Trained] | None,
     licence: str,
+    stage: Path | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Write a record, its arrays and, where they are at hand, the weights of the selected restarts."""
+    """Write a record, its arrays and, where they are at hand, the weights of the selected restarts.
+
+    Args:
+        results_dir: the record goes into its folder `runs`.
+        title: first part of the file name.
+        record: without its checksums.
+        tables: its arrays.
+        networks: by training.
+        licence: of the data.
+        stage: a folder that all processes share that may write this very record. They agree there on its name, and
+            once the folder is gone nothing is written: so there is one record, whoever is paused or killed.
+        check: is called before the record is put in its place, and may raise; if it raises `AlreadyMade`, what was
+            written is removed.
+    """
     runs = results_dir / "runs"
+    make_folder(runs)
+    if stage is None:
+        remove_unrecorded(results_dir, f"{title}-{record['identity']}")
+        stage = runs
+    moment = _free_moment(runs, title, record)
+    if stage != runs:
+        place_once(stage / "moment", lambda stream: stream.write(moment.encode()), stage)
+        moment = (stage / "moment").read_text()
+    file = runs / f"{title}-{record['identity']}-{re.sub(r'[^0-9]', '', moment)}.json"
+    arrays = file.with_suffix(".npz")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **tables)  # type: ignore[arg-type]  # to the stubs, a table may be `allow_pickle`
-    with alone_in(runs):  # two that end in one second get two names
-        file = _free_name(runs, title, record)
-        record = sealed(record, buffer.getvalue())
-        # the record last: one that can be seen is complete
-        if networks is not None:
-            weights.save(weights_of(file), about_of(file, title, record, networks, licence), networks)
-        write_atomically(file.with_suffix(".npz"), lambda stream: stream.write(buffer.getbuffer()))
-        write_atomically(file, lambda stream: stream.write(dump(record).encode()))
+    # the record last: one that can be seen is complete
+    if networks is not None:
+        about = about_of(file, title, record, networks, licence)
+        weights.save(weights_of(file), about, networks, lambda place, write: place_once(place, write, stage))
+    place_once(arrays, lambda stream: stream.write(buffer.getbuffer()), stage)
+    try:
+        check()
+    except AlreadyMade:
+        if not file.exists():
+            arrays.unlink(missing_ok=True)
+            weights_of(file).unlink(missing_ok=True)
+        raise
+    record = sealed(record | {"environment": record["environment"] | {"finished": moment}}, arrays.read_bytes())
+    place_once(file, lambda stream: stream.write(dump(record).encode()), stage)
     return file
 
 
@@ -178,12 +224,12 @@ def about_of(file: Path, title: str, record: dict, networks: dict[str, Trained],
     )
 
 
-def _free_name(runs: Path, title: str, record: dict) -> Path:
-    """Name a record by the moment when it was finished, or the first second after it that has none."""
-    finished = datetime.strptime(record["environment"]["finished"], "%Y-%m-%dT%H:%M:%SZ")
-    while (file := runs / f"{title}-{record['identity']}-{finished:%Y%m%d%H%M%S}.json").exists():
+def _free_moment(runs: Path, title: str, record: dict) -> str:
+    """Find the moment when a record was finished, or the first second after it whose name is free."""
+    finished = datetime.strptime(record["environment"]["finished"], MOMENT)
+    while (runs / f"{title}-{record['identity']}-{finished:%Y%m%d%H%M%S}.json").exists():
         finished += timedelta(seconds=1)
-    return file
+    return finished.strftime(MOMENT)
 
 
 def remove_unrecorded(results_dir: Path, beginning: str) -> None:

@@ -7,7 +7,7 @@ Nothing here loads torch.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -89,15 +89,27 @@ class Trained(NamedTuple):
     candidates: dict[str, np.ndarray]  # tables of the replies to choose from, by the names of `Candidates`
 
 
-def save(file: Path, about: About, trained: dict[str, Trained]) -> None:
-    """Write the networks of a record."""
+def save(
+    file: Path,
+    about: About,
+    trained: dict[str, Trained],
+    write: Callable[[Path, Callable], object] = write_atomically,
+) -> None:
+    """Write the networks of a record.
+
+    Args:
+        file: the file.
+        about: its metadata.
+        trained: the networks, by training.
+        write: puts a file in its place, given the path and a function that takes a stream.
+    """
     tensors = {f"{name}/{key}": value for name, of in trained.items() for key, value in of.weights.items()}
     for name, of in trained.items():
         tensors |= {f"{name}/{CANDIDATES}{key}": value for key, value in of.candidates.items()}
     tensors = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     said = about.model_dump(mode="json")
     data = as_bytes(tensors, {KEY: json.dumps({"sha256": _digest(said, tensors.items()), "about": said})})
-    write_atomically(file, lambda stream: stream.write(data))
+    write(file, lambda stream: stream.write(data))
 
 
 def about(file: Path) -> About:

@@ -17,7 +17,7 @@ from zoo.runs.plan import Plan, plan
 # options that change where and how a run is made, and not its figures
 FREE = (
     "data_dir", "cache_dir", "results_dir", "rerun", "logger", "task.download", "trainer.workers", "trainer.threads",
-    "trainer.checkpoint_seconds", "trainer.kernels",
+    "trainer.checkpoint_seconds", "trainer.lease_seconds", "trainer.kernels",
 )  # fmt: skip
 
 

@@ -19,8 +19,8 @@ OPTIONS = (  # that a command may set: top level of the configuration
 FOLDERS = ("data_dir", "cache_dir", "results_dir")
 SILENT = (*FOLDERS, "logger", "rerun", "trainer", "model", "task", "experiment", "hydra")
 SILENT_DOTTED = (
-    "trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "trainer.lightning", "task.source",
-    "task.download", "task.ids", "logger.",
+    "trainer.workers", "trainer.threads", "trainer.checkpoint_seconds", "trainer.lease_seconds", "trainer.lightning",
+    "task.source", "task.download", "task.ids", "logger.",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from tasks.errors import UserError
 from zoo.paths import CONF, conf_folders
 from zoo.pipes import quiet_pipes
 from zoo.runs.messages import ends_with_message, message_of
+from zoo.runs.sweeps import announce, share_of
 
 
 def main(arguments: list[str]) -> None:
@@ -21,6 +22,7 @@ def main(arguments: list[str]) -> None:
     own = [f"hydra.searchpath=[file://{folder}]" for folder in conf_folders()[1:]]
     sys.argv = [sys.argv[0], *arguments, *own]  # where Hydra looks for them
     with quiet_pipes(), ends_with_message(arguments):
+        announce(arguments)
         _hydra()
 
 
@@ -29,15 +31,16 @@ def _hydra(config: DictConfig) -> float:
     from zoo.runs.run import start  # torch is loaded only now: --help answers at once
 
     job = HydraConfig.get()
-    try:
-        return start(config)
-    except BrokenPipeError:
-        raise
-    except Exception as error:
-        if (message := message_of(error, list(job.overrides.task))) is None:
+    with share_of(config, job):
+        try:
+            return start(config)
+        except BrokenPipeError:
             raise
-        if job.mode is not RunMode.MULTIRUN:
-            sys.exit(message)  # here, or Hydra would add a line of its own
-        print(f"{' '.join(job.overrides.task)}: {message}", file=sys.stderr, flush=True)
-        # which Hydra keeps until the others are made
-        raise UserError("not every run of the sweep was made; what was wrong stands above") from None
+        except Exception as error:
+            if (message := message_of(error, list(job.overrides.task))) is None:
+                raise
+            if job.mode is not RunMode.MULTIRUN:
+                sys.exit(message)  # here, or Hydra would add a line of its own
+            print(f"{' '.join(job.overrides.task)}: {message}", file=sys.stderr, flush=True)
+            # which Hydra keeps until the others are made
+            raise UserError("not every run of the sweep was made; what was wrong stands above") from None

@@ -12,7 +12,7 @@ from zoo.paths import CONF, choices, conf_folders
 from zoo.training.flags import FLAGS, REFUSED, reason_against
 
 GROUPS = ("model", "task", "trainer", "logger")  # a run needs one of each
-UNSET = ("experiment", "campaign")  # groups whose files declare no options of their own
+UNSET = ("experiment", "campaign", "engine")  # groups whose files declare no options of their own
 FOLDERS = {"data_dir": "data", "cache_dir": "~/.cache/memory-zoo", "results_dir": "results"}
 
 

@@ -119,8 +119,9 @@ def check(config: dict) -> None:
             raise UserError(f"trainer.{name}={trainer[name]}: expected true, false or auto")
     check_flags(trainer["lightning"])
     check_type("trainer.checkpoint_seconds", trainer["checkpoint_seconds"], float, 20)
+    check_type("trainer.lease_seconds", trainer["lease_seconds"], float, 120)
+    if trainer["lease_seconds"] < 1:
+        raise UserError(f"trainer.lease_seconds={trainer['lease_seconds']}: expected at least 1, as in 120")
     check_type("rerun", config["rerun"], bool, "true")
     if trainer["accelerator"] not in ("cpu", "gpu"):
         raise UserError(f"trainer.accelerator={shown(trainer['accelerator'])}: expected cpu or gpu, as in trainer=cpu")
-    if trainer["accelerator"] == "gpu" and not torch.cuda.is_available():
-        raise UserError("trainer=gpu: torch sees no GPU here; type trainer=cpu")

@@ -1,33 +1,24 @@
 """A run: planned, trained, recorded, shown."""
 
 import contextlib
-import re
-import shutil
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
-from tasks.errors import UserError
-from tasks.files import Held, exclusive, make_folder, write_atomically
 from zoo import records
 from zoo.clock import clock
 from zoo.families import family_of
 from zoo.families.board import valid_error
+from zoo.runs import cells
 from zoo.runs.compose import labels_of
-from zoo.runs.fingerprint import code_fingerprint
 from zoo.runs.plan import Plan, plan_config
 from zoo.runs.progress import Progress
 from zoo.runs.tracking import Tracking, complete
 from zoo.runs.workers import train_all, workers_of
-
-
-class BeingMade(UserError):  # noqa: N818
-    """Another process is making this very run."""
 
 
 def start(config: DictConfig) -> float:
@@ -42,64 +33,47 @@ def start(config: DictConfig) -> float:
 
 
 def run(plan: Plan) -> Path:
-    """Make a run, or go on with one that was interrupted, and return the path of its record."""
-    config, labels, data = plan.config, plan.labels, plan.data
+    """Make a run, or go on with one that was interrupted, and return the path of its record.
+
+    Other processes may make the same run: each training is made by one of them, and one of them makes the record.
+    """
+    config, data = plan.config, plan.data
     results = Path(config["results_dir"])
     if data.notice:
         print(data.notice, file=sys.stderr)
-    home = _home_of(plan)
-    make_folder(home.parent)
-    with _alone(home):
-        earlier = plan.recorded()
-        records.remove_unrecorded(results, home.name)
-        if earlier and not config["rerun"]:
-            _clear(plan, home, earlier)
-            show(records.read(earlier[-1]))
-            print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
-            return earlier[-1]
-        if config["trainer"]["compile"] is True:
-            raise UserError(
-                "trainer.compile=true: there is no record of this run, and torch no longer compiles models; leave "
-                "trainer.compile out, for kernels are faster"
-            )
-        began = time.monotonic()
-        code = records.commit_of_code(results)
-        if code["dirty"]:
-            print(
-                "git status shows changes beside results/: the leaderboard will mark this run as of uncommitted code",
-                file=sys.stderr,
-            )
-        work = home / str(len(earlier))  # what a finished run may have left is not taken for the work of the next
-        resumed = begun(work, config)
-        restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
-        world = f" ({data.world})" if data.world else ""
-        title = f"{labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
-        if resumed:
-            title += ", continued"
-        epochs = dict.fromkeys(data.trainings, plan.recipe.all_epochs)
-        with Tracking(plan, work) as tracking:
-            with Progress(title, epochs, plan.weights, plan.family.measure, tracking) as progress:
-                figures = train_all(config, plan.kind, plan.packs, work, progress)
-            record = {
-                "identity": plan.identity,
-                **labels,
-                **plan.facts,
-                "family": data.family,
-                "source": data.source,
-                "world": data.world,
-                **({"recall": data.recall} if data.recall else {}),
-                "filled": {str(task): questions for task, questions in data.filled.items()},
-                "settings": plan.settings,
-                "train_seconds": round(sum(got["seconds"] for got in figures.values()), 1),
-                "wall_seconds": round(time.monotonic() - began, 1),
-                "resumed": resumed,
-                "workers": workers_of(config, len(plan.packs)),
-                **code,
-            }
-            ordered = {name: figures[name] for name in data.trainings}
-            file = records.write(results, plan.title, plan.kind.RECORDED, record, ordered, data.licence)
+    earlier = plan.recorded()
+    if earlier and not config["rerun"]:
+        _complete(plan, earlier)
+        cells.tidy(plan)
+        show(records.read(earlier[-1]))
+        print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
+        return earlier[-1]
+    cells.check_here(config)
+    began = time.monotonic()
+    if cells.commit(results)["dirty"]:
+        print(
+            "git status shows changes beside results/: the leaderboard will mark this run as of uncommitted code",
+            file=sys.stderr,
+        )
+    work, continued = cells.begin(plan)
+    if continued and not cells.holders(work):
+        with contextlib.suppress(FileNotFoundError):
+            (work / "resumed").touch()
+    restarts = f"{config['restarts']} restart{'s' if config['restarts'] > 1 else ''}"
+    world = f" ({data.world})" if data.world else ""
+    title = f"{plan.labels['model']} on {data.source} {data.title}{world}, {config['protocol']}, {restarts}"
+    if continued:
+        title += ", continued"
+    maker = cells.Maker.new(workers_of(config, len(plan.packs)))
+    epochs = dict.fromkeys(data.trainings, plan.recipe.all_epochs)
+    with Tracking(plan, work) as tracking:
+        with Progress(title, epochs, plan.weights, plan.family.measure, tracking) as progress:
+            train_all(config, plan.kind, plan.packs, work, progress, maker)
+        file = cells.finish(plan, work, maker, began, tracking.end)
+        if file is None:
+            raise cells.being_made(plan, work)
+        if not tracking.completed:  # another process has made the record
             tracking.end(records.read(file))
-        shutil.rmtree(home)
     show(records.read(file))
     where = "" if results == Path("results") else f" results_dir={results}"
     print(f"record: {file}\n  zoo leaderboard{where}   puts it on the leaderboard")
@@ -109,54 +83,10 @@ def run(plan: Plan) -> Path:
     return file
 
 
-def tidy(plan: Plan) -> None:
-    """Remove what is left of a run that has its record: it was killed behind it."""
-    home = _home_of(plan)
-    if home.exists() or home.with_suffix(".lock").exists():
-        with contextlib.suppress(BeingMade), _alone(home):
-            _clear(plan, home, plan.recorded())
-
-
-def _clear(plan: Plan, home: Path, recorded: list[Path]) -> None:
-    """Remove what an attempt has left that was killed behind its record; its trackers get what they lack."""
-    work = home / str(len(recorded) - 1)
-    if work.exists():
+def _complete(plan: Plan, recorded: list[Path]) -> None:
+    """Tell the trackers of a run that was killed behind its record what they lack."""
+    for work in cells.home_of(plan).glob(f"{len(recorded) - 1}-*"):
         complete(plan, records.read(recorded[-1]), work)
-    shutil.rmtree(home, ignore_errors=True)
-
-
-def _home_of(plan: Plan) -> Path:
-    """Name the folder of a run that has not ended."""
-    return Path(plan.config["results_dir"]) / "unfinished" / f"{plan.title}-{plan.identity}"
-
-
-def begun(work: Path, config: dict) -> bool:
-    """Tell whether the code of this run has begun the work before; work of other code is thrown away."""
-    loggers = config["logger"].get("targets", {}).values()
-    targets = [config["model"]["_target_"], config["task"]["_target_"], *loggers]
-    file, code = work / "code.txt", code_fingerprint(targets, str(records.versions())).encode()
-    before = file.read_bytes() if file.exists() else None
-    if before == code:
-        return True
-    if before is not None:
-        whole = re.fullmatch(rb"[0-9a-f]{64}", before)
-        why = "the code, or a version of a library, has changed since this run was interrupted"
-        print(f"{why if whole else f'{file} is damaged'}: the run begins anew", file=sys.stderr)
-    shutil.rmtree(work, ignore_errors=True)
-    write_atomically(file, lambda stream: stream.write(code))
-    return False
-
-
-@contextlib.contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Refuse to make a run that another process is making."""
-    try:
-        with exclusive(work.with_suffix(".lock")):
-            yield
-    except Held:
-        raise BeingMade(
-            f"another process is making this very run ({work.name}); wait for it, or change an option, seed for example"
-        ) from None
 
 
 def show(record: records.Record) -> None:

@@ -6,7 +6,6 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -17,9 +16,9 @@ from tasks import tensors
 from tasks.errors import UserError
 from zoo import records
 from zoo.kinds import Kind
-from zoo.runs.data import load_data
-from zoo.runs.messages import is_out_of_memory
+from zoo.runs.cells import Maker, folder_of, train_cell
 from zoo.runs.progress import Progress
+from zoo.training import FIGURES
 
 
 def workers_of(config: dict, number: int) -> int:
@@ -27,8 +26,8 @@ def workers_of(config: dict, number: int) -> int:
     return min(config["trainer"]["workers"] or records.cores(), number)
 
 
-def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, progress: Progress) -> dict[str, dict]:
-    """Train every pack, and return the figures of all trainings by their names.
+def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, progress: Progress, maker: Maker) -> None:
+    """Train every pack that nobody else is training.
 
     Args:
         config: the resolved configuration.
@@ -36,40 +35,41 @@ def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, prog
         packs: the names of the trainings in each pack.
         work: holds a folder for each pack.
         progress: is told.
+        maker: this command, with its processes.
     """
-    workers = workers_of(config, len(packs))
     threads = config["trainer"]["threads"]
-    figures: dict[str, dict] = {}
+    done: set[str] = set()
 
     def finish(got: dict[str, dict]) -> None:
-        figures.update(got)
+        done.update(got)
         for name, of_training in got.items():
             curves = {curve: rows.tolist() for curve, rows in of_training["curves"].items()}
             progress.finish(name, kind.selected_figure(of_training), curves)
 
-    torch.set_num_threads(threads)  # which the record says, of this process
-    if workers == 1:
+    torch.set_num_threads(threads)
+    if maker.workers == 1:
         for names in packs:
-            finish(_train_some(config, names, work, progress.report))
-        return figures
+            finish(train_cell(config, names, work, progress.report, maker) or {})
+        return
 
     context = multiprocessing.get_context("spawn")
     reports = context.Queue()
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (reports, threads))
+    pool = ProcessPoolExecutor(maker.workers, context, _begin_worker, (reports, threads))
     try:
-        futures = {pool.submit(_train_in_worker, config, names, work): names for names in packs}
+        futures = {pool.submit(_train_in_worker, config, names, work, maker): names for names in packs}
         waiting: set[Future] = set(futures)
         while waiting:
             finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
             with contextlib.suppress(queue.Empty):
                 while True:
                     name, state = reports.get_nowait()
-                    if name not in figures:
+                    if name not in done:
                         progress.report(name, state)
             for future in finished:
-                future.result()
-                finish(tensors.load(folder_of(work, futures[future]) / "figures.pt"))
-        return figures
+                if future.result():
+                    # gone if another process has made the record meanwhile
+                    with contextlib.suppress(FileNotFoundError):
+                        finish(tensors.load(folder_of(work, futures[future]) / FIGURES))
     except BrokenProcessPool:
         raise UserError(
             "a worker process was killed, perhaps for want of memory; the same command goes on from its last "
@@ -81,38 +81,6 @@ def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, prog
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def folder_of(work: Path, names: list[str]) -> Path:
-    """Name the folder of a program, for its checkpoint and its figures."""
-    return work / "+".join(names)
-
-
-def _train_some(config: dict, names: list[str], work: Path, report: Callable[[str, dict], None]) -> dict[str, dict]:
-    from zoo.training.train import train  # and Lightning with it, which takes seconds and only workers need
-
-    corpora = {name: load_data(config, name).trainings[name] for name in names}
-    # weights that decay, of units that are dead, become subnormal numbers, with which Intel's processors take two to
-    # three times as long for a step of WMN; to AMD's they make no difference
-    torch.set_flush_denormal(True)
-    try:
-        return train(config, corpora, folder_of(work, names), report)
-    except torch.OutOfMemoryError:
-        less = f"trainer.together={len(names) // 2}" if len(names) > 1 else "a smaller model.recipe.batch_size"
-        raise UserError(
-            f"the GPU's memory does not hold {len(names)} × {config['restarts']} networks with their batches; "
-            f"type {less}, or fewer restarts"
-        ) from None
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        less = f"trainer.together={len(names) // 2}" if len(names) > 1 else "a smaller model.recipe.batch_size"
-        raise UserError(
-            f"the memory of this machine does not hold {len(names)} × {config['restarts']} networks with their "
-            f"batches; type {less}, fewer restarts, or trainer.workers=1"
-        ) from None
-    finally:
-        torch.set_flush_denormal(False)
 
 
 _reports: "multiprocessing.Queue | None" = None  # in a worker: the queue to the progress display
@@ -140,7 +108,8 @@ def end_with_parent() -> None:
     threading.Thread(target=die_with_parent, daemon=True).start()
 
 
-def _train_in_worker(config: dict, names: list[str], work: Path) -> None:
+def _train_in_worker(config: dict, names: list[str], work: Path, maker: Maker) -> bool:
+    """Tell whether the pack is trained; another process may be training it."""
     reports = _reports
     assert reports is not None
-    _train_some(config, names, work, lambda name, state: reports.put((name, state)))
+    return train_cell(config, names, work, lambda name, state: reports.put((name, state)), maker) is not None

@@ -11,31 +11,64 @@ import pytorch_lightning as pl
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from tasks import tensors
+from tasks.files import replace
+from tasks.leases import Lease, Stopped
 from zoo.training.module import CURVES, EnsembleTraining
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that are written whole; Lightning's own are torn if it is killed where /tmp is another disk."""
 
+    def __init__(self, lease: Lease | None) -> None:
+        """
+        Args:
+            lease: of the folder, which is checked before anything is written; without one the folder is made.
+        """
+        super().__init__()
+        self.lease = lease
+
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
-        tensors.save(Path(path), checkpoint)
+        save(Path(path), checkpoint, self.lease)
 
     def load_checkpoint(self, path: str | Path, map_location: object = None, weights_only: bool | None = None) -> dict:
         checkpoint: dict = tensors.load(Path(path))
         return checkpoint
 
 
-class Checkpoint(pl.Callback):
-    """A checkpoint at the end of an epoch, whenever `seconds` have passed since the last one."""
+def save(file: Path, value: dict, lease: Lease | None) -> None:
+    """Write tensors into the folder of a lease, if it is still held; without a lease the folder is made."""
+    if lease is None:
+        tensors.save(file, value)
+        return
+    lease.check()
+    try:
+        tensors.save(file, value, replace)
+    except FileNotFoundError:
+        lease.check()  # the work was finished by another process in this very moment
+        raise
 
-    def __init__(self, file: Path, seconds: float) -> None:
-        self.file, self.seconds, self.last = file, seconds, time.monotonic()
+
+class Checkpoint(pl.Callback):
+    """A checkpoint at the end of an epoch, whenever `seconds` have passed since the last one.
+
+    A process that is asked to stop does so here, behind its checkpoint; one that has lost its lease does so at once.
+    """
+
+    def __init__(self, file: Path, seconds: float, lease: Lease | None) -> None:
+        self.file, self.seconds, self.lease, self.last = file, seconds, lease, time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.lease is not None:
+            self.lease.look()
         # a training that has ended goes on to its test; a checkpoint of it would be trained for one epoch more
-        if time.monotonic() - self.last >= self.seconds and not trainer.should_stop:
+        if trainer.should_stop:
+            return
+        stop = self.lease is not None and self.lease.asked_to_stop
+        if stop or time.monotonic() - self.last >= self.seconds:
             trainer.save_checkpoint(self.file)
             self.last = time.monotonic()
+        if stop:
+            raise Stopped(f"stopped after epoch {trainer.current_epoch + 1}")
 
 
 class Report(pl.Callback):

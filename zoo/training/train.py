@@ -7,16 +7,18 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments import LightningEnvironment
 
 from tasks import tensors
 from tasks.errors import UserError
+from tasks.leases import Lease
 from zoo import kernels
 from zoo.interface import MemoryNetwork
 from zoo.kinds import Kind, kind_of
-from zoo.training import loggers
+from zoo.training import CHECKPOINT, FIGURES, loggers
 from zoo.training.batches import Blocks, EvaluationBatches, TrainingBatches
 from zoo.training.build import build
-from zoo.training.callbacks import AtomicCheckpoints, Checkpoint, Report, hush, undamaged
+from zoo.training.callbacks import AtomicCheckpoints, Checkpoint, Report, hush, save, undamaged
 from zoo.training.ensemble import Ensemble
 from zoo.training.flags import trainer_flags
 from zoo.training.module import EnsembleTraining
@@ -24,7 +26,26 @@ from zoo.training.packing import PackedBatches, pad_to_one_size
 from zoo.training.recipe import Recipe
 
 
-def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[[str, dict], None]) -> dict[str, dict]:
+def finished(folder: Path) -> dict[str, dict] | None:
+    """Read the figures of a pack that was trained to its end; None if it was not, or if they are damaged."""
+    try:
+        figures: dict[str, dict] = tensors.load(folder / FIGURES)
+        return figures
+    except FileNotFoundError:
+        return None
+    except (OSError, tensors.Damaged) as error:
+        print(f"{error}: this training begins anew", file=sys.stderr)
+        (folder / FIGURES).unlink(missing_ok=True)
+        return None
+
+
+def train(
+    config: dict,
+    corpora: dict[str, Any],
+    folder: Path,
+    report: Callable[[str, dict], None],
+    lease: Lease | None = None,
+) -> dict[str, dict]:
     """Train the ensembles of a pack, and test the best epoch of each restart.
 
     Args:
@@ -32,20 +53,16 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
         corpora: the data of each training, by its name within the run; for several see `packing.pack`.
         folder: holds the checkpoint of an interrupted pack, and the figures of a finished one.
         report: is called after every epoch with the name of a training and its state for a progress display.
+        lease: of the folder, where several processes share it; `Lost` or `Stopped` end the training.
 
     Returns:
         The figures of each training: tensors and numbers, as `tasks.tensors` reads them back.
     """
-    done = folder / "figures.pt"
-    if done.exists():
-        try:
-            earlier: dict[str, dict] = tensors.load(done)
-            return earlier
-        except (OSError, tensors.Damaged) as error:
-            print(f"{error}: this training begins anew", file=sys.stderr)
-            done.unlink()
+    if (earlier := finished(folder)) is not None:
+        return earlier
     hush()
-    folder.mkdir(parents=True, exist_ok=True)
+    if lease is None:  # whose folder is there; one that is gone was finished by another process
+        folder.mkdir(parents=True, exist_ok=True)
     recipe = Recipe.from_config(config["model"].get("recipe", {})).shortened(config["trainer"]["max_epochs"])
     seeds = [config["seed"] + k for k in range(config["restarts"])]
     if len(corpora) > 1:
@@ -61,11 +78,11 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
     kind = kind_of(next(iter(corpora.values())))
     options, figures = config["trainer"], {}
     with kernels.switched(options["kernels"]) as used:
-        corpora = _fit(training, kind, config, corpora, seeds, folder / "last.ckpt", report)
+        corpora = _fit(training, kind, config, corpora, seeds, folder / CHECKPOINT, report, lease)
         again = None
         if recipe.refit:
             again = EnsembleTraining(Ensemble(networks()), recipe, model=training)
-            _fit_again(again, kind, config, corpora, seeds, folder / "refit.ckpt")
+            _fit_again(again, kind, config, corpora, seeds, folder / "refit.ckpt", lease)
             training.seconds += again.seconds
         # a pack's epochs are those of its last network; each training has an equal share of its time
         for number, (name, corpus) in enumerate(corpora.items()):
@@ -79,7 +96,7 @@ def train(config: dict, corpora: dict[str, Any], folder: Path, report: Callable[
             }
             alone = Ensemble(networks()[:1]).to(training.device)
             figures[name]["half"] = _in_half(alone, figures[name], kind, corpus)
-    tensors.save(done, figures)
+    save(folder / FIGURES, figures, lease)
     return figures
 
 
@@ -91,6 +108,7 @@ def _fit(
     seeds: list[int],
     checkpoint: Path,
     report: Callable[[str, dict], None],
+    lease: Lease | None,
 ) -> dict[str, Any]:
     """Train to the end, and return the data, moved to the device."""
     ensemble, recipe, trainer_options = training.ensemble, training.recipe, config["trainer"]
@@ -104,9 +122,10 @@ def _fit(
             devices=1,
             max_epochs=training.most_epochs,
             logger=opened or False,
-            plugins=[AtomicCheckpoints()],
+            # of Slurm's environment nothing is taken: Lightning would requeue the job itself, and count its tasks
+            plugins=[AtomicCheckpoints(lease), LightningEnvironment()],
             callbacks=[
-                Checkpoint(checkpoint, trainer_options["checkpoint_seconds"]),
+                Checkpoint(checkpoint, trainer_options["checkpoint_seconds"], lease),
                 Report(list(corpora), report),
                 *flags.pop("callbacks"),
             ],
@@ -129,13 +148,19 @@ def _fit(
 
 
 def _fit_again(
-    training: EnsembleTraining, kind: Kind, config: dict, corpora: dict[str, Any], seeds: list[int], checkpoint: Path
+    training: EnsembleTraining,
+    kind: Kind,
+    config: dict,
+    corpora: dict[str, Any],
+    seeds: list[int],
+    checkpoint: Path,
+    lease: Lease | None,
 ) -> None:
     """Repeat a course with the questions of validation among those that are learned; nothing is told of it."""
     if training.most_epochs:  # else no restart has an epoch to repeat
         learned = {name: kind.with_validation(corpus) for name, corpus in corpora.items()}
         silent = config | {"logger": {"targets": {}}}
-        _fit(training, kind, silent, learned, seeds, checkpoint, lambda name, state: None)
+        _fit(training, kind, silent, learned, seeds, checkpoint, lambda name, state: None, lease)
 
 
 def _logs(config: dict) -> Path:

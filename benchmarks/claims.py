@@ -1,0 +1,188 @@
+"""python -m benchmarks.claims [workers=1000] [cells=10000] [deaths=200] [pauses=50] [sleep=0.2] [seed=0]
+
+Let many workers make cells that only sleep, in one folder, while some are killed or paused for longer than a lease
+lasts. Claims, looks, leases and records are the product's own; half of the workers seem to be of other machines, whose
+deaths show by silence alone. Prints a line; ends with 1 if a cell was lost, or a record made twice.
+
+python -m benchmarks.claims sweep    how the cost of a claim grows with cells and workers, where cells take no time
+"""
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from tasks import leases
+from tasks.files import replace
+from zoo import records
+from zoo.runs import cells, listed
+from zoo.runs.listed import Cell
+from zoo.training import FIGURES
+
+PER_RUN = 20  # cells of a run
+STALE = 3.0  # seconds
+
+
+def a_list(results: Path, number: int) -> list[Cell]:
+    """Make up a list of runs with so many cells together."""
+    of_runs = (divmod(place, PER_RUN) for place in range(number))
+    return [Cell((), (str(cell),), str(results), f"sleep-{run}", f"{run:010x}") for run, cell in of_runs]
+
+
+def recorded(results: Path, title: str, identity: str) -> list[Path]:
+    return list((results / "runs").glob(f"{title}-{identity}-*.json"))
+
+
+class Worker:
+    """A process that drains a list."""
+
+    def __init__(self, everything: list[Cell], sleep: float, log: int) -> None:
+        self.of_run: dict[Path, list[Cell]] = {}
+        for cell in everything:
+            self.of_run.setdefault(cell.home, []).append(cell)
+        self.everything, self.sleep, self.log = everything, sleep, log
+
+    def make(self, cell: Cell, stop: threading.Event | None = None) -> bool:
+        """Sleep, in place of a training; else as `zoo.runs.listed.make`."""
+        results, work = Path(cell.results), cell.home / "0-sleep"
+        folder = cells.folder_of(work, list(cell.names))
+        try:
+            with leases.held(folder, STALE) as lease:
+                if recorded(results, cell.title, cell.identity):
+                    cells.remove(cell.home)
+                    return True
+                os.write(self.log, b"c")  # a claim
+                if not (folder / FIGURES).exists():
+                    time.sleep(self.sleep)
+                    lease.check()
+                    replace(folder / FIGURES, lambda stream: stream.write(b"done"))
+            if all(cells.is_done(work, list(one.names)) for one in self.of_run[cell.home]):
+                self.finish(cell, work)
+        except (leases.Held, leases.Lost, records.AlreadyMade, FileNotFoundError):
+            return False
+        return True
+
+    def finish(self, cell: Cell, work: Path) -> None:
+        results = Path(cell.results)
+        with leases.held(work / "record", STALE) as lease:
+
+            def check() -> None:
+                lease.check()
+                if recorded(results, cell.title, cell.identity):
+                    raise records.AlreadyMade
+
+            check()
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            record = {"identity": cell.identity, "environment": {"finished": now}}
+            stage = work / "record"
+            records.store(results, cell.title, record, {"a": np.zeros(3)}, None, "", stage=stage, check=check)
+            cells.remove(cell.home)
+
+    def drain(self, first: int) -> None:
+        """Make cells until all runs have their records; also those that nobody has made of finished cells."""
+        listed.make = self.make
+        records.find_identity = recorded
+        while True:
+            listed.drain(self.everything, threading.Event(), first)
+            left = [home for home in self.of_run if home.exists()]
+            for home in left:
+                if all(cells.is_done(home / "0-sleep", list(cell.names)) for cell in self.of_run[home]):
+                    with contextlib.suppress(leases.Held, leases.Lost, records.AlreadyMade, FileNotFoundError):
+                        self.finish(self.of_run[home][0], home / "0-sleep")
+            if not left and all(listed.look(cell) == "done" for cell in self.everything[::PER_RUN]):
+                return
+            time.sleep(STALE / 3)
+
+
+def forked(everything: list[Cell], sleep: float, number: int, log: int) -> int:
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        if number % 2:
+            leases.machine = lambda: f"machine {number}"
+        Worker(everything, sleep, log).drain(number * 7919 % len(everything))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def simulate(
+    workers: int = 1000, cells: int = 10000, deaths: int = 200, pauses: int = 50, sleep: float = 0.2, seed: int = 0
+) -> dict:
+    """Drain a list, and count what became of it."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "claims", "wb") as log:
+        results = Path(folder) / "results"
+        everything = a_list(results, cells)
+        began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        running = {forked(everything, sleep, number, log.fileno()) for number in range(workers)}
+        number, killed, paused, asleep = workers, 0, 0, {}
+        expected = cells * sleep / workers
+        next_death = time.monotonic() + 1
+        while running:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+            if ended:
+                running.discard(ended)
+                asleep.pop(ended, None)
+                assert os.WIFSIGNALED(status) or status == 0, "a worker has failed"
+                if os.WIFSIGNALED(status):  # a new one in its place
+                    running.add(forked(everything, sleep, number, log.fileno()))
+                    number += 1
+                continue
+            now = time.monotonic()
+            for pid in [pid for pid, until in asleep.items() if now > until]:
+                os.kill(pid, signal.SIGCONT)
+                del asleep[pid]
+            if now > next_death and killed < deaths:
+                os.kill(rng.choice(sorted(running)), signal.SIGKILL)
+                killed += 1
+                next_death = now + expected / max(1, deaths)
+                if paused < pauses and rng.random() < pauses / max(1, deaths):
+                    pid = rng.choice(sorted(running))
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGSTOP)
+                        asleep[pid] = now + STALE * 1.5
+                        paused += 1
+            time.sleep(0.005)
+        seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        made = Counter(file.name.rsplit("-", 1)[0] for file in (results / "runs").glob("*.json"))
+        runs = {f"{cell.title}-{cell.identity}" for cell in everything}
+        left = [
+            file.name for file in results.rglob("*") if file.name.startswith(".") or "unfinished" in file.parent.name
+        ]
+        claims = (Path(folder) / "claims").stat().st_size
+        cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+        return {
+            "workers": workers, "cells": cells, "killed": killed, "paused": paused, "claims": claims,
+            "seconds": round(seconds, 1), "claims_a_second": round(claims / seconds),
+            "cpu_ms_a_claim": round(1000 * cpu / max(1, claims), 2),
+            "lost": len(runs - made.keys()), "twice": sum(count - 1 for count in made.values()), "left": left[:5],
+        }  # fmt: skip
+
+
+def main(words: list[str]) -> int:
+    if words == ["sweep"]:
+        for cells_ in (100, 1000, 10000):
+            print(simulate(10, cells_, 0, 0, 0.0), flush=True)
+        for workers in (1, 10, 100, 1000):
+            print(simulate(workers, 2000, 0, 0, 0.0), flush=True)
+        return 0
+    given = {name: float(value) for name, _, value in (word.partition("=") for word in words)}
+    got = simulate(**{name: value if name == "sleep" else int(value) for name, value in given.items()})  # type: ignore
+    print(got)
+    return 1 if got["lost"] or got["twice"] or got["left"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
