@@ -12,6 +12,7 @@ any moment, and by two processes at once: what lies in the results folder decide
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -245,7 +246,8 @@ def _refuse_recorded(config: dict, work: Path) -> None:
 def _note(folder: Path, maker: Maker) -> None:
     """Write down who begins a cell, and on what machine."""
     here = {name: value for name, value in records.environment().items() if name in ("processor", "gpu", "rounding")}
-    line = json.dumps({"began": time.time(), "maker": maker.name, "workers": maker.workers} | here)
+    text = json.dumps({"began": time.time(), "maker": maker.name, "workers": maker.workers} | here)
+    line = f"{_digest(text)} {text}"
     handle = os.open(folder / "attempts", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.write(handle, f"{line}\n".encode())
@@ -254,12 +256,16 @@ def _note(folder: Path, maker: Maker) -> None:
 
 
 def _attempts(folder: Path) -> list[dict]:
-    found = []
+    """Read who began a cell; a line that is damaged, or was cut by a kill, is left out."""
     with contextlib.suppress(FileNotFoundError):
-        for line in (folder / "attempts").read_text().splitlines():
-            with contextlib.suppress(ValueError):  # somebody was killed while writing it
-                found.append(json.loads(line))
-    return found
+        lines = (folder / "attempts").read_text(errors="replace").splitlines()
+        pairs = [line.partition(" ")[::2] for line in lines]
+        return [json.loads(text) for digest, text in pairs if digest == _digest(text)]
+    return []
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 # --- the record
