@@ -21,8 +21,10 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy zoo tasks
-	@# file by file, in four processes at most: each loads torch, and compiles for itself
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@# file by file, in a process more than there are cores, for many tests wait for others, but in four at most: each
+	@# loads torch, and compiles for itself
+	$(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 4 \
+	  --dist loadfile --no-loadscope-reorder
 
 # how fast everything is, on an idle machine: twenty minutes with kernels, then six, twenty, three and less than one
 bench: $(STAMP)

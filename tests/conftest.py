@@ -1,5 +1,6 @@
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,17 @@ from tasks.lexicon import Lexicon
 from tests.tiny_babi import stories, write_release
 
 torch.set_num_threads(1)
+# files whose tests wait long for others
+LONG = ("test_slurm.py", "test_campaign.py", "test_run.py", "test_ray.py", "test_local.py", "test_kills.py")
 settings.register_profile("same every time", derandomize=True, deadline=None, max_examples=200)
 settings.load_profile("same every time")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, then with those of most tests: no process is left with a long one at the end."""
+    tests = Counter(item.path for item in items)
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: (place.get(item.path.name, len(LONG)), -tests[item.path]))
 
 
 @pytest.fixture(scope="session")

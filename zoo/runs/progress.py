@@ -4,7 +4,7 @@ import io
 import sys
 import time
 from collections.abc import Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -12,7 +12,9 @@ from rich.table import Table
 
 from zoo.clock import clock, label
 from zoo.families.board import Measure
-from zoo.runs.tracking import Rows, Tracking
+
+if TYPE_CHECKING:  # they load torch, and `zoo run --help` does not need it
+    from zoo.runs.tracking import Rows, Tracking
 
 SILENCE = 300  # seconds without a line, at most
 
@@ -35,7 +37,12 @@ class Progress:
     """A live table in a terminal; in a file or a pipe a line per finished training, and one in five silent minutes."""
 
     def __init__(
-        self, title: str, epochs: dict[str, int], weights: dict[str, float], measure: Measure, tracking: Tracking | None
+        self,
+        title: str,
+        epochs: dict[str, int],
+        weights: dict[str, float],
+        measure: Measure,
+        tracking: "Tracking | None",
     ) -> None:
         """
         Args:
@@ -77,7 +84,7 @@ class Progress:
             best = "" if state["best"] is None else f", best on validation {self.measure.said_of_error(state['best'])}"
             self.say(f"{label(name)}: epoch {state['epoch']} of at most {state['epochs']}{best}, {self.left()} left")
 
-    def finish(self, name: str, error: float, curves: Mapping[str, Rows]) -> None:
+    def finish(self, name: str, error: float, curves: "Mapping[str, Rows]") -> None:
         """Say that a training has ended, in this attempt or in an earlier one."""
         if self.tracking:
             self.tracking.report(name, 0, curves)
