@@ -16,8 +16,8 @@ import numpy as np
 from tests.configs import ROOT
 
 SHEETS = (
-    "published.csv", "published_dialog.csv", "published_sequences.csv", "published_wikimovies.csv", "remarks.csv",
-    "commits.csv", "verified.csv",
+    "published.csv", "published_dialog.csv", "published_sequences.csv", "published_wikimovies.csv",
+    "published_haystack.csv", "remarks.csv", "commits.csv", "verified.csv",
 )  # fmt: skip
 NASTY: tuple[Any, ...] = (
     None, True, False, -1, 0, 1, 7, 2**31, 2**64, -(2**70), 10**400, 1e308, -0.5, 101.0, float("nan"), float("inf"), "",

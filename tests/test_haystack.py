@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -230,6 +231,12 @@ def test_a_record_becomes_rows_and_tables(told, tmp_path):
     text = (tmp_path / "leaderboard.md").read_text()
     for said in ("through an index of words", "behind a keyword filter", "The rule alone"):
         assert said in text
+    report = (tmp_path / "haystack.md").read_text()
+    assert report.index("## Haystack, among strangers") < report.index("## Published, of other models")
+    assert re.search(
+        r"\| ARMT \| 137 million \| fine-tuned [^|]+ \| 1,000,000 \| 99 \| 99 \| 72 \| .+table 4 \|", report
+    )
+    assert "ARMT" not in text + (tmp_path / "leaderboard_haystack.csv").read_text()
     page = (tmp_path / "leaderboard.html").read_text()
     for name in ("accuracy", "time", "memory"):
         drawn = (tmp_path / f"pictures/haystack_strangers_{name}.svg").read_bytes()

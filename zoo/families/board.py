@@ -1,5 +1,6 @@
 """The words that all families of tasks share: measures, rows, tables, published figures and their signs."""
 
+import re
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ REFIT = "trained once more, with the questions of validation"
 SIGNS = {"verified": "", "quoted": "‡", "recalled": "†"}  # behind a published figure: how it is known
 SIGNED = "‡: seen only where others quote the paper. †: known from memory of the paper only."
 NO_FIGURE = "–"
-NUMBERS = r"(error|task)_\d+|mean_error|failed_tasks|hits_at_1"  # columns of published figures
+NUMBERS = r"(error|task)_\d+|mean_error|failed_tasks|hits_at_1|tokens"  # columns of published figures
 
 
 @dataclass(frozen=True)
@@ -299,8 +300,8 @@ class Family(ABC):
             for grid in self.grids(here)[:1]
         ]
 
-    def files(self, rows: Sequence[Row]) -> dict[str, str]:
-        """Write further files about all rows, by their paths in the results folder."""
+    def files(self, rows: Sequence[Row], published: Sequence[Mapping[str, str]]) -> dict[str, str]:
+        """Write further files about all rows and all published figures, by their paths in the results folder."""
         return {}
 
     def line(self, row: Row) -> Line:
@@ -548,3 +549,9 @@ def number(figure: float | None, places: int) -> str:
 
 def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def escaped(text: str) -> str:
+    """Keep text of a record from ending a cell, beginning HTML, or being a link or a picture."""
+    text = re.sub(r"\s*\n\s*", " ", text)
+    return text.replace("|", "&#124;").replace("<", "&lt;").replace("](", "]&#40;").replace("![", "&#33;[")

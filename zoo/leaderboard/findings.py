@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 
 from tasks.babi import TASKS as NAMES
 from zoo.families import babi
-from zoo.families.board import Row, number, plural
-from zoo.leaderboard.markdown import escaped
+from zoo.families.board import Row, escaped, number, plural
 
 LEADS = {
     "answers": "Learned from answers alone, ",

@@ -110,7 +110,11 @@ def pages(results_dir: Path, loaded: Loaded, commits: dict[str, str]) -> dict[Pa
     # a family that nobody has run has no file, but for the one that people look for first
     first = next(iter(rows))
     found = {results_dir / f.csv_file: as_csv(f, of) for f, of in rows.items() if of or f is first}
-    found |= {results_dir / name: text for f, of in rows.items() for name, text in f.files(of).items()}
+    found |= {
+        results_dir / name: text
+        for f, of in rows.items()
+        for name, text in f.files(of, f.published(results_dir)).items()
+    }
     lines = [family.line(row) for family, of in rows.items() for row in of]
     found |= {
         results_dir / "leaderboard.md": as_markdown(rows, babi.FAMILY.published(results_dir)),

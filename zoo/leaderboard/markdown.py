@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.errors import UserError
 from zoo.families import babi
-from zoo.families.board import Cell, Family, Grid, Published, Row, by_table, labelled
+from zoo.families.board import Cell, Family, Grid, Published, Row, by_table, escaped, labelled
 
 BEGIN, END = "<!-- {}: made by zoo leaderboard -->\n\n", "\n\n<!-- end of {} -->"
 HEAD = (
@@ -89,12 +89,6 @@ def table(header: Sequence[str], body: Sequence[tuple[Sequence[str], Sequence[Ce
 
 def _text(cell: Cell) -> str:
     return escaped(f"{cell.text}, {cell.below}" if cell.below else cell.text)
-
-
-def escaped(text: str) -> str:
-    """Keep text of a record from ending a cell, beginning HTML, or being a link or a picture."""
-    text = re.sub(r"\s*\n\s*", " ", text)
-    return text.replace("|", "&#124;").replace("<", "&lt;").replace("](", "]&#40;").replace("![", "&#33;[")
 
 
 def bullets(notes: Iterable[str]) -> str:

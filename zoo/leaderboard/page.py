@@ -145,7 +145,7 @@ def _sheet(family: Family, rows: Sequence[Row], arrays: Arrays, commits: dict[st
         "grids": grids,
         "pictures": [
             {"says": Path(file).stem.replace("_", " "), "source": _inlined(drawn)}
-            for file, drawn in family.files(rows).items()
+            for file, drawn in family.files(rows, ()).items()
             if file.endswith(".svg")
         ],
     }

@@ -9,9 +9,9 @@ from pathlib import Path
 from tasks.errors import UserError, nearest
 from zoo import sheets
 from zoo.clock import by_the_clock, clock
-from zoo.families.board import Cell, Line
+from zoo.families.board import Cell, Line, escaped
 from zoo.leaderboard import provenance
-from zoo.leaderboard.markdown import bullets, escaped, table
+from zoo.leaderboard.markdown import bullets, table
 from zoo.records import Part, Record
 
 REMARKED = 1.0  # points; a larger difference from the published figure asks for a remark
