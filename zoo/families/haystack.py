@@ -44,8 +44,8 @@ PICTURES: dict[str, tuple[str, Callable[[Sequence[LongFigures]], float], bool]] 
     "memory": ("memory of the process, MB", lambda of: max(one.memory_mb for one in of), True),
 }
 PUBLISHED = (
-    "Published figures of long contexts are of other models and of other texts: BABILong hides the facts in books, where "
-    "few sentences are like them, and counts tokens. The networks are much larger. The figures stand here for "
+    "Published figures of long contexts are of other models and of other texts: BABILong hides the facts in books, "
+    "where few sentences are like them, and counts tokens. The networks are much larger. The figures stand here for "
     "orientation, and in no table of ours."
 )
 
