@@ -71,7 +71,7 @@ def load(
 
 
 def choose(name: str, task: str | None, size: str | None, joint: bool, results_dir: Path) -> About | None:
-    """Choose among the files of weights: official data first, then the most data, then the least validation error."""
+    """Choose among the files of weights: the user's own first, official data, most data, least validation error."""
     known = list(available(results_dir))
     named = [about for about in known if name in (about.model, about.experiment)]
     named = named or [about for about in known if about.record.startswith(name)]
@@ -85,6 +85,7 @@ def choose(name: str, task: str | None, size: str | None, joint: bool, results_d
     return min(
         fitting,
         key=lambda about: (
+            not about.file.is_relative_to(results_dir),  # it comes with the zoo
             about.source != "official",
             joint != (about.protocol == "joint"),
             -_questions(about.label),
