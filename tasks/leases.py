@@ -42,7 +42,7 @@ class Stopped(Exception):  # noqa: N818
 
 
 class Holder(NamedTuple):
-    """Who holds a lease."""
+    """Holder of a lease."""
 
     number: int
     host: str

@@ -61,7 +61,7 @@ def test_strangers_say_no_unknown_word(data):
 
 
 def test_data_are_what_they_were_when_the_first_records_were_made():
-    """Those of the records themselves, with their million sentences, take minutes."""
+    """Make small data: a million sentences take minutes."""
     made = load(ids=[1, 2, 3], **SMALL).fingerprint
     assert made == "489f71ef662dc5d2db621af5a0c01c8734640ba2edef65ad1e01f2cd67a88c22"
 

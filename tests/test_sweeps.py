@@ -20,7 +20,7 @@ LAUNCHERS = {"joblib": "hydra_plugins.hydra_joblib_launcher", "submitit_local": 
 
 
 def job(kind: str, **options: object) -> SimpleNamespace:
-    """What Hydra says of a run of a sweep."""
+    """Stand in for Hydra's description of one run of a sweep."""
     launcher = SimpleNamespace(_target_=f"some.where.{kind}", **options)
     overrides = SimpleNamespace(task=["model=memn2n", "seed=3", "restarts=1"])
     return SimpleNamespace(launcher=launcher, mode=RunMode.MULTIRUN, num=0, overrides=overrides)

@@ -43,14 +43,7 @@ def test_a_list_survives_the_death_of_everything(small, slurm):
     slurm.kill_node()
     slurm.start_node()
     small.hold.unlink()
-
-    def is_done() -> bool:
-        slurm.run_requeued()
-        return campaign.poll() is not None
-
-    until(is_done)
-    assert campaign.returncode == 0, small.said()
-    small.check()
+    slurm.drain(small, campaign)
 
 
 def logs(small: SmallList) -> str:

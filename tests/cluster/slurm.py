@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.lists import SmallList, until
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "squeue", "scontrol", "scancel")
 CONF = """
 ClusterName=zoo
@@ -130,6 +132,17 @@ class Slurm:
         """Let requeued jobs begin now; Slurm would let them wait for two minutes."""
         for job in self.ask("squeue", "-h", "-r", "-t", "PD", "-o", "%i").split():
             self.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+    def drain(self, small: SmallList, campaign: subprocess.Popen) -> None:
+        """Let a campaign come to its end, and check what it has made."""
+
+        def is_done() -> bool:
+            self.run_requeued()
+            return campaign.poll() is not None
+
+        until(is_done)
+        assert campaign.returncode == 0, small.said()
+        small.check()
 
     def stop(self) -> None:
         self.ask("scancel", "--full", "-u", "root")

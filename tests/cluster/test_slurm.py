@@ -23,11 +23,4 @@ def test_a_list_survives_the_death_of_a_cell_of_the_command_and_of_the_node(smal
     slurm.start_node()
     small.hold.unlink()
     campaign = small.campaign(*ENGINE)
-
-    def is_done() -> bool:
-        slurm.run_requeued()
-        return campaign.poll() is not None
-
-    until(is_done)
-    assert campaign.returncode == 0, small.said()
-    small.check()
+    slurm.drain(small, campaign)

@@ -51,7 +51,7 @@ class Cell(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a run stands."""
+    """State of a run."""
 
     record: Path | None
     cells: int

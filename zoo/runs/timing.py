@@ -1,4 +1,4 @@
-"""How long runs will take, by the pace of those that have records."""
+"""Estimates of the time that runs take, from the pace of those that have records."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
