@@ -38,7 +38,7 @@ def write_atomically(file: Path, write: Callable[[IO[bytes]], object]) -> None:
         write: is called with a stream that takes the bytes.
     """
     make_folder(file.parent)
-    _remove_left(file.parent)
+    remove_left(file.parent)
     with _permitted(file.parent), _temporary(file.parent, file.name, write) as temporary:
         os.replace(temporary, file)
 
@@ -58,7 +58,7 @@ def place_once(file: Path, write: Callable[[IO[bytes]], object], stage: Path) ->
         stage: a folder of the same disk, for the bytes until then. Once it is gone nothing can be placed from it, and
             FileNotFoundError is raised.
     """
-    _remove_left(stage)
+    remove_left(stage)
     with _temporary(stage, file.name, write) as temporary:
         make_folder(file.parent)
         try:
@@ -103,7 +103,7 @@ def _ending() -> str:
     return f".{hashlib.sha256(machine().encode()).hexdigest()[:6]}{TEMPORARY}"
 
 
-def _remove_left(folder: Path) -> None:
+def remove_left(folder: Path) -> None:
     """Remove the temporary files that killed processes of this machine have left in a folder."""
     for left in folder.glob(f".*{_ending()}"):
         with contextlib.suppress(OSError), left.open("rb") as stream:

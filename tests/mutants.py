@@ -952,7 +952,7 @@ MUTANTS = (
     ),
     Mutant(
         "new-temporary-stays", "tasks/files.py",
-        "    _remove_left(file.parent)\n", "",
+        "    remove_left(file.parent)\n", "",
         "test_files.py",
     ),
     Mutant(
@@ -966,9 +966,14 @@ MUTANTS = (
         "test_kills.py::test_a_run_that_was_killed_while_it_wrote_leaves_nothing",
     ),
     Mutant(
-        "new-worker-threads", "zoo/runs/workers.py",
+        "new-threads", "zoo/runs/workers.py",
         "    torch.set_num_threads(threads)\n    if maker", "    if maker",
-        "test_run.py::TestRun::test_leaves_a_record_and_says_what_came_out",
+        "test_run.py::test_a_run_has_the_threads_that_it_was_given_in_every_process",
+    ),
+    Mutant(
+        "new-worker-threads", "zoo/runs/workers.py",
+        "    torch.set_num_threads(threads)\n    end_with", "    end_with",
+        "test_run.py::test_a_run_has_the_threads_that_it_was_given_in_every_process",
     ),
     Mutant(
         "new-kernel-header", "zoo/kernels/build.py",

@@ -19,6 +19,7 @@ from tasks.errors import UserError
 from tasks.leases import held
 from tests.configs import ROOT, config
 from tests.records import add
+from tests.runs import QUICK as IN_PROCESS
 from tests.runs import arrays, command, environment, figures, made, run, the_record
 from tests.tiny_babi import corpora_of, load_babi, write_release
 from zoo import records
@@ -52,6 +53,12 @@ def finished(world, tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess
     results = tmp_path_factory.mktemp("finished") / "results"
     # a folder named with ++ must not enter the record either
     return results, run(world, results, *QUICK, f"++cache_dir={results.parent / 'cache'}")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_has_the_threads_that_it_was_given_in_every_process(tmp_path, workers):
+    file = made(tmp_path, *IN_PROCESS, "trainer.threads=3", f"trainer.workers={workers}")
+    assert the_record_of(file)["environment"]["rounding"]["threads"] == "3"
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.errors import UserError
+from tasks.files import remove_left
 from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.records import Record, weights
@@ -41,6 +42,8 @@ def main(given: Given) -> None:
 def _finish_earlier(results: Path, names: list[str]) -> list[Path]:
     """Remove parts that an interrupted join has left beside its record, and find the record that holds all `names`."""
     found = []
+    for folder in ("runs", "weights"):
+        remove_left(results / folder)
     for file, record in records.readable(results).items():
         if len(record.parts) > 1:
             parts = [records.file_of(record, part) for part in record.parts]
