@@ -11,16 +11,17 @@ import contextlib
 import os
 import random
 import resource
-import signal
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.mortal import Harm, outlive
 from tasks import leases
 from tasks.files import replace
 from zoo import records
@@ -103,7 +104,7 @@ class Worker:
             time.sleep(STALE / 3)
 
 
-def forked(everything: list[Cell], sleep: float, number: int, log: int) -> int:
+def forked(everything: list[Cell], sleep: float, log: int, number: int) -> int:
     child = os.fork()
     if child:
         return child
@@ -121,40 +122,13 @@ def simulate(
     workers: int = 1000, cells: int = 10000, deaths: int = 200, pauses: int = 50, sleep: float = 0.2, seed: int = 0
 ) -> dict:
     """Drain a list, and count what became of it."""
-    rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "claims", "wb") as log:
         results = Path(folder) / "results"
         everything = a_list(results, cells)
         began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        running = {forked(everything, sleep, number, log.fileno()) for number in range(workers)}
-        number, killed, paused, asleep = workers, 0, 0, {}
-        expected = cells * sleep / workers
-        next_death = time.monotonic() + 1
-        while running:
-            ended, status = os.waitpid(-1, os.WNOHANG)
-            if ended:
-                running.discard(ended)
-                asleep.pop(ended, None)
-                assert os.WIFSIGNALED(status) or status == 0, "a worker has failed"
-                if os.WIFSIGNALED(status):  # a new one in its place
-                    running.add(forked(everything, sleep, number, log.fileno()))
-                    number += 1
-                continue
-            now = time.monotonic()
-            for pid in [pid for pid, until in asleep.items() if now > until]:
-                os.kill(pid, signal.SIGCONT)
-                del asleep[pid]
-            if now > next_death and killed < deaths:
-                os.kill(rng.choice(sorted(running)), signal.SIGKILL)
-                killed += 1
-                next_death = now + expected / max(1, deaths)
-                if paused < pauses and rng.random() < pauses / max(1, deaths):
-                    pid = rng.choice(sorted(running))
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGSTOP)
-                        asleep[pid] = now + STALE * 1.5
-                        paused += 1
-            time.sleep(0.005)
+        harm = Harm(deaths, pauses, cells * sleep / workers / max(1, deaths + pauses) + 0.01, STALE * 1.5)
+        begin = partial(forked, everything, sleep, log.fileno())
+        killed, paused = outlive(begin, workers, harm, random.Random(seed))
         seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         made = Counter(file.name.rsplit("-", 1)[0] for file in (results / "runs").glob("*.json"))
         runs = {f"{cell.title}-{cell.identity}" for cell in everything}

@@ -7,19 +7,19 @@ death shows by silence alone. Prints what was done; exits 1 if a record is missi
 Each worker is a fork of this process, so that nothing is loaded anew.
 """
 
-import contextlib
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from benchmarks.mortal import Harm, outlive
 from tasks import leases
 from tests.cluster.lists import RUNS, SmallList
 from zoo.engines import watch
@@ -30,7 +30,7 @@ LEASE = 1.0  # seconds
 OF_A_LIST = 25  # kills, before the list is begun anew in another folder
 
 
-def forked(runs: list[Listed], number: int, home: Path) -> int:
+def forked(runs: list[Listed], home: Path, number: int) -> int:
     """Start a worker; return its process."""
     child = os.fork()
     if child:
@@ -58,36 +58,11 @@ def disturbed(small: SmallList, folder: Path, workers: int, kills: int, rng: ran
     more = [f"results_dir={small.results}", "trainer.checkpoint_seconds=0", f"trainer.lease_seconds={LEASE}"]
     runs = [Listed(line, words := [*line.split(), *small.world, *more], plan_of(words)) for line in RUNS]
     folder.mkdir()
-    running = {forked(runs, number, folder) for number in range(workers)}
-    number, killed, paused, asleep = workers, 0, 0, {}
+    harm = Harm(kills, kills // 5, every=0.2, pause=1.5 * LEASE)
     try:
-        while running:
-            ended, status = os.waitpid(-1, os.WNOHANG)
-            if ended:
-                running.discard(ended)
-                asleep.pop(ended, None)
-                assert os.WIFSIGNALED(status) or status == 0, (folder / "said").read_text()[-3000:]
-                if os.WIFSIGNALED(status):
-                    running.add(forked(runs, number, folder))
-                    number += 1
-                continue
-            now = time.monotonic()
-            for pid in [pid for pid, until in asleep.items() if now > until]:
-                os.kill(pid, signal.SIGCONT)
-                del asleep[pid]
-            if killed < kills and rng.random() < 0.1:
-                os.kill(rng.choice(sorted(running)), signal.SIGKILL)
-                killed += 1
-            elif killed < kills and rng.random() < 0.02:
-                pid = rng.choice(sorted(running))
-                os.kill(pid, signal.SIGSTOP)
-                asleep[pid] = now + rng.uniform(0.5, 2.5) * LEASE
-                paused += 1
-            time.sleep(0.02)
-    finally:
-        for pid in running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        killed, paused = outlive(partial(forked, runs, folder), workers, harm, rng)
+    except AssertionError as error:
+        raise AssertionError((folder / "said").read_text()[-3000:]) from error
     small.check()
     return killed, paused
 
