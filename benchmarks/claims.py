@@ -1,12 +1,12 @@
-"""python -m benchmarks.claims [workers=1000] [cells=10000] [deaths=200] [pauses=50] [sleep=0.2] [seed=0]
+"""python -m benchmarks.claims [--quick]: let many workers drain one list in one folder.
 
-Let many workers make cells that only sleep, in one folder, while some are killed or paused for longer than a lease
-lasts. Claims, looks, leases and records are the product's own; half of the workers seem to be of other machines, whose
-deaths show by silence alone. Prints a line; ends with 1 if a cell was lost, or a record made twice.
-
-python -m benchmarks.claims sweep    how the cost of a claim grows with cells and workers, where cells take no time
+Their cells only sleep; claims, looks, leases and records are the product's own. First a thousand workers, of which some
+are killed and some paused for longer than a lease lasts; half of them seem to be of other machines, whose deaths show
+by silence alone. Then cells that take no time, for the cost of a claim by the number of cells and of workers. Writes
+results/benchmarks/claims.json, and results/benchmarks.md; ends with 1 if a cell was lost or a record made twice.
 """
 
+import argparse
 import contextlib
 import os
 import random
@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import page
+from benchmarks.measure import finish, options
 from benchmarks.mortal import Harm, outlive
 from tasks import leases
 from tasks.files import replace
@@ -31,6 +33,8 @@ from zoo.training import FIGURES
 
 PER_RUN = 20  # cells of a run
 STALE = 3.0  # seconds
+SWEEP = ((10, 100), (10, 1000), (10, 10000), (1, 2000), (10, 2000), (100, 2000), (1000, 2000))  # workers and cells
+QUICK = ((1, 100), (10, 100))
 
 
 def a_list(results: Path, number: int) -> list[Cell]:
@@ -145,17 +149,18 @@ def simulate(
         }  # fmt: skip
 
 
-def main(words: list[str]) -> int:
-    if words == ["sweep"]:
-        for cells_ in (100, 1000, 10000):
-            print(simulate(10, cells_, 0, 0, 0.0), flush=True)
-        for workers in (1, 10, 100, 1000):
-            print(simulate(workers, 2000, 0, 0, 0.0), flush=True)
-        return 0
-    given = {name: float(value) for name, _, value in (word.partition("=") for word in words)}
-    got = simulate(**{name: value if name == "sleep" else int(value) for name, value in given.items()})  # type: ignore
-    print(got)
-    return 1 if got["lost"] or got["twice"] or got["left"] else 0
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.claims", description=__doc__)
+    given, results = options(parser, arguments, every_model=False)
+    began = time.monotonic()
+    disturbed = simulate(20, 100, 10, 3, 0.1) if given.quick else simulate()
+    print(disturbed, file=sys.stderr)
+    sweep = []
+    for workers, cells_ in QUICK if given.quick else SWEEP:
+        sweep.append(simulate(workers, cells_, deaths=0, pauses=0, sleep=0.0))
+        print(sweep[-1], file=sys.stderr)
+    page.add(results, page.CLAIMS, {"schema": 1, "disturbed": disturbed, "claims": sweep} | finish(began))
+    return 1 if disturbed["lost"] or disturbed["twice"] or disturbed["left"] else 0
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from benchmarks import plots
 from tasks.files import write_atomically
 
 PAGE = "benchmarks.md"
-THROUGHPUT, SPREAD, SCALING, STORE = (
-    f"benchmarks/{name}.json" for name in ("throughput", "spread", "scaling", "store")
+THROUGHPUT, SPREAD, SCALING, STORE, CLAIMS = (
+    f"benchmarks/{name}.json" for name in ("throughput", "spread", "scaling", "store", "claims")
 )
 SWITCHES = {
     "sentences": "each distinct sentence encoded once, against every sentence told",
@@ -84,6 +84,7 @@ def made(results: Path) -> dict[str, str]:
         (SPREAD, "trainings", spread),
         (SCALING, "curves", scaling),
         (STORE, "ms", store),
+        (CLAIMS, "claims", claims),
     )
     for name, needed, chapter in chapters:
         record = json.loads((results / name).read_text()) if (results / name).exists() else {}
@@ -525,3 +526,27 @@ def store(record: dict) -> tuple[list[str], dict[str, str]]:
 
 def within(spent: float, most: float) -> str:
     return "reached" if spent < most else f"**missed**, {spent / most:.2g} times as much"
+
+
+def claims(record: dict) -> tuple[list[str], dict[str, str]]:
+    hard = record["disturbed"]
+    parts = [
+        "## Many workers on one list",
+        made_by(record, CLAIMS),
+        f"{hard['workers']:,} workers in one folder, {hard['cells']:,} cells that only sleep, {hard['killed']} workers "
+        f"killed and replaced, {hard['paused']} paused for longer than a lease lasts, half of them as if they were of "
+        f"other machines: {hard['claims']:,} claims in {hard['seconds']:.0f} s. Cells lost: {hard['lost']}; records "
+        f"made twice: {hard['twice']}.",
+        "Below cells take no time and nobody is killed. Processor time holds all that the workers do: they start, look "
+        "for a cell that is free, claim it, write, look again, and wait for the last. All workers share the cores and "
+        "the local disk of this machine.",
+    ]
+    rows = [
+        (
+            f"{cell['workers']:,}", f"{cell['cells']:,}", f"{cell['claims']:,}", f"{cell['claims_a_second']:,}",
+            f"{cell['cpu_ms_a_claim']:.2f}",
+        )
+        for cell in record["claims"]
+    ]  # fmt: skip
+    header = ("workers", "cells", "claims", "claims a second", "processor ms a claim")
+    return [*parts, table(header, rows, words=0)], {}
