@@ -33,7 +33,7 @@ from zoo.training import FIGURES
 
 PER_RUN = 20  # cells of a run
 STALE = 3.0  # seconds
-SWEEP = ((10, 100), (10, 1000), (10, 10000), (1, 2000), (10, 2000), (100, 2000), (1000, 2000))  # workers and cells
+SWEEP = ((10, 100), (10, 1000), (10, 10000), (1, 2000), (100, 2000), (1000, 2000))  # workers and cells
 QUICK = ((1, 100), (10, 100))
 
 
@@ -123,7 +123,7 @@ def forked(everything: list[Cell], sleep: float, log: int, number: int) -> int:
 
 
 def simulate(
-    workers: int = 1000, cells: int = 10000, deaths: int = 200, pauses: int = 50, sleep: float = 0.2, seed: int = 0
+    workers: int = 1000, cells: int = 4000, deaths: int = 200, pauses: int = 50, sleep: float = 0.2, seed: int = 0
 ) -> dict:
     """Drain a list, and count what became of it."""
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "claims", "wb") as log:

@@ -188,11 +188,16 @@ def drain(all_cells: Sequence[Cell], stop: threading.Event, first: int = 0) -> N
     """
     waiting = deque([*all_cells[first:], *all_cells[:first]])
     held = 0  # in a row
+    recorded: set[Path] = set()  # runs that have their records; finding one costs a look at all records
     with contextlib.suppress(leases.Stopped):
         while waiting and held < len(waiting) and not stop.is_set():
             cell = waiting.popleft()
+            if cell.home in recorded:
+                continue
             state = look(cell)
             if state == "done":
+                if not cell.home.exists():
+                    recorded.add(cell.home)
                 continue
             if state == "free" and make(cell, stop):
                 held = 0
