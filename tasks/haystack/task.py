@@ -3,7 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -64,14 +64,16 @@ def load(
         )
     if text is not None:
         check_type("task.text", text, str, "book.txt")
-    prose: list[str] = []
+    prose: tuple[str, ...] = ()
     if kind == "prose" and text:
-        prose = sentences_of(read_text(Path(text).expanduser()))
+        prose = tuple(sentences_of(read_text(Path(text).expanduser())))
         if not prose:
             raise UserError(f"task.text={text}: expected sentences, found no word")
     trainings, digest = {}, hashlib.sha256()
     for task in ids:
-        corpus, sha256 = corpus_of(task, kind, sorted(set(lengths)), prose, text, size, train_length, streams, seed)
+        corpus, sha256 = corpus_of(
+            task, kind, tuple(sorted(set(lengths))), prose, text, size, train_length, streams, seed
+        )
         trainings[str(task)] = corpus
         digest.update(sha256)
     return Data(
@@ -92,11 +94,12 @@ def checked_ids(ids: object) -> list[int]:
     return sorted(ids)
 
 
+@lru_cache(maxsize=16)  # a list of runs asks for the same data again and again
 def corpus_of(
     task: int,
     kind: str,
-    lengths: Sequence[int],
-    prose: Sequence[str],
+    lengths: tuple[int, ...],
+    prose: tuple[str, ...],
     text: str | None,
     size: int,
     train_length: int,

@@ -1,8 +1,9 @@
-"""zoo campaign conf/campaign/babi_1k.yaml [engine=local|slurm|ray] [chunk=5] [name=value …] [--show]
+"""zoo campaign babi_1k [engine=local|slurm|ray] [chunk=5] [name=value …] [--show]
 
-Make every run of a list, then the leaderboard. Further name=value are added to the arguments of every run, restarts=3
-for example. A run that has its record is not made again, and one that was interrupted goes on, so the same command
-carries on after any interruption. Given on several machines with one results_dir, it drains one list together.
+Make every run of a list, then the leaderboard. A list is one of conf/campaign, or a yaml of your own. Further
+name=value are added to the arguments of every run, restarts=3 for example. A run that has its record is not made
+again, and one that was interrupted goes on, so the same command carries on after any interruption. Given on several
+machines with one results_dir, it drains one list together.
 
 With engine=local, the default, as many runs are made at once as there are cores. engine=slurm submits jobs, and
 engine=ray places tasks; engine.jobs=20 is an option of theirs (conf/engine/, docs/scaling.md).
@@ -49,11 +50,16 @@ def campaigns() -> list[Path]:
     return [file for folder in conf_folders() for file in sorted((folder / "campaign").glob("*.yaml"))]
 
 
+def file_of(name: str) -> Path:
+    """Find a list by its file, or by its name if it comes with the zoo or lies in conf/campaign."""
+    file, known = Path(name), {file.stem: file for file in campaigns()}
+    if not file.is_file() and name not in known:
+        raise UserError(f"{name} is no file, and no list that is known; there are: {', '.join(known)}")
+    return file if file.is_file() else known[name]
+
+
 def read(file: Path) -> list[list[str]]:
     """Read the arguments of each run of a campaign."""
-    if not file.is_file():
-        known = ", ".join(str(path) for path in campaigns())
-        raise UserError(f"{file} is not a file; there are: {known}")
     try:
         runs = cast(dict, OmegaConf.to_container(OmegaConf.load(file)))["runs"]
         arguments = [line.split() for line in runs]
@@ -125,7 +131,7 @@ def _write(results: Path) -> None:
 
 
 def main(given: Given) -> None:
-    file = Path(given["list"])
+    file = file_of(given["list"])
     chosen = [word for word in given.passed_on if _is_of_engine(word)]
     engine = engine_of(chosen)  # a mistake in it shows before anything is read
     runs: list[Listed] = []
