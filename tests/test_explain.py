@@ -1,6 +1,7 @@
 """`zoo explain`: what a record keeps, and stories that somebody types."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,20 @@ def test_weights_that_come_with_the_project_answer(capsys, monkeypatch):
     )
     explains("run=sukhbaatar2015_memn2n_babi_1k", "task=1", "story=-", f"results_dir={ROOT / 'results'}")
     assert "where is mary?  garden" in capsys.readouterr().out
+
+
+def test_among_many_sentences_those_that_were_looked_at_are_shown_with_their_numbers(capsys):
+    explains("run=tuned/open_memnn_haystack", "task=2", "length=5000", f"results_dir={ROOT / 'results'}")
+    said = capsys.readouterr().out
+    assert said.count("•") == 2 * said.count("?") >= 8  # both facts of each question, found and nothing else
+    places = [int(place.replace(",", "")) for place in re.findall(r"([\d,]+): \w+ \w+ ", said)]
+    assert 2000 < max(places) <= 5000
+    assert "wrong" not in said
+
+
+def test_only_a_haystack_has_other_lengths(results):
+    with pytest.raises(ValueError, match="is of another task; expected a record of task=haystack"):
+        explains("run=memn2n", "task=1", "length=100", f"results_dir={results}")
 
 
 def test_a_network_that_treats_new_words_otherwise_knows_which_are_new(tmp_path):

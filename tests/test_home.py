@@ -33,7 +33,7 @@ QUESTION = "Where is the milk?"
 @pytest.fixture(scope="module")
 def net() -> Network:
     """A network that comes with the zoo."""
-    return zoo.load("memn2n", task=2, size="1k")
+    return zoo.load("sukhbaatar2015_memn2n_babi_1k", task=2)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +146,21 @@ class TestMemory:
         assert dict(known)["zoe"] > dict(known)["ada"]  # which was not told
         with pytest.raises(UserError, match="'w50' is no word of this task"):
             network.listen().tell(*(f"W{number}." for number in range(1, 60)))
+
+    def test_an_index_finds_what_was_told_long_ago(self):
+        net = zoo.load("tuned/open_memnn_haystack", task=1)
+        told = ["john went to the hallway", *["mary moved to the garden", "fred went to the park"] * 1000]
+        memory = net.listen(index=True)
+        reply = memory.tell(*told).ask("Where is John?")
+        assert (reply.answer, reply.looked_at[0].sentence, reply.looked_at[0].place) == ("hallway", told[0], 0)
+        assert len(reply.story) < 10
+        later = memory.tell("john went to the garden").ask("Where is John?")
+        assert (later.answer, later.looked_at[0].place) == ("garden", 2001)
+
+    def test_an_index_is_of_no_use_to_a_state(self):
+        net = zoo.load("entnet", joint=True)
+        with pytest.raises(UserError, match="index=True: entnet has no use for it"):
+            net.listen(index=True)
 
     def test_wants_a_story_before_a_question(self, net):
         with pytest.raises(UserError, match="a question before any sentence"):

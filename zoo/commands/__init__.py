@@ -55,6 +55,13 @@ class Given:
     def get(self, name: str) -> str | None:
         return self.named.get(name)
 
+    def whole(self, name: str, usual: int) -> int:
+        """Read a whole number."""
+        value = self.named.get(name, str(usual))
+        if not (value.isascii() and value.isdigit()):
+            raise UserError(f"{name}={value}: expected a whole number")
+        return int(value)
+
     @property
     def results_dir(self) -> Path:
         return Path(self.named.get("results_dir", "results"))

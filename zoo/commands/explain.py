@@ -1,4 +1,4 @@
-"""zoo explain run=RECORD task=15 [story=FILE] [results_dir=results]
+"""zoo explain run=RECORD task=15 [story=FILE] [length=1000000] [results_dir=results]
 
 Show where a network looked when it answered. RECORD is a file in results/runs, the beginning of its name
 (run=memn2n-1k) or its experiment. Of several records that have the task, the newest on official data is taken.
@@ -7,27 +7,34 @@ Without story= the questions are shown that the record keeps. story=FILE asks th
 that you type: one sentence per line; a line that ends with a question mark is answered. A question may be followed by a
 tab and its answer, and by a tab and the numbers of the lines with the supporting facts. A story needs the weights,
 which lie in results/weights where the run was made.
+
+length=1000000, of a run of task=haystack, tells a new story of so many sentences, most of them about strangers, and
+shows the sentences that the network looked at, with their numbers. One that can look by an index of words does.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tasks.errors import UserError
+from tasks.haystack import needles
 from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.families import family_of
 from zoo.families.board import titled
 from zoo.pretrained.load import of_record, of_stories
-from zoo.pretrained.reply import cell
+from zoo.pretrained.network import Network
+from zoo.pretrained.reply import Reply, cell
 from zoo.pretrained.storyfile import Asked, asked, read_story
 from zoo.records import Record
 from zoo.traces import TRACES, traces_of
 
-GRAMMAR = Grammar(names=("run", "task", "story", "results_dir"), required=("run", "task"), bare="run")
+AT_ONCE = 10_000  # sentences
+GRAMMAR = Grammar(names=("run", "task", "story", "length", "results_dir"), required=("run", "task"), bare="run")
 
 
 def kept(record: Record, training: str, task: str) -> list[dict]:
@@ -49,6 +56,34 @@ def shown_of(one: Asked) -> dict:
         "facts": [fact - before for fact in one.facts],
         "attention": one.reply.attention.tolist(),
     }
+
+
+def shown_among(reply: Reply, question: needles.Asked) -> dict:
+    """Put an answer about a long story into the same form, with the sentences that were looked at and the facts."""
+    looks = {look.place: look for look in reply.looked_at}
+    places = sorted(looks)
+    return {
+        "story": [f"{place + 1:,}: {looks[place].sentence}" for place in places],
+        "question": reply.question,
+        "answer": question.answer,
+        "said": reply.answer,
+        "facts": [places.index(fact) for fact in question.support if fact in looks],
+        "attention": [list(hop) for hop in zip(*(looks[place].weights for place in places), strict=True)],
+    }
+
+
+def told_long(network: Network, task: int, length: int) -> Iterator[dict]:
+    """Tell a network a story of so many sentences, and ask it."""
+    least = needles.SENTENCES[task]
+    if length < least:
+        raise UserError(f"length={length}: expected {least} sentences at least")
+    memory = network.listen(index=network.can_search)
+    stream = needles.Stream(task, "explained", length)
+    sentences = iter(stream)
+    while texts := list(islice(sentences, AT_ONCE)):
+        memory.tell(*texts)
+    for question in stream.questions:
+        yield shown_among(memory.ask(question.question), question)
 
 
 def show(shown: dict, traces: str, console: Console, answered: bool = True) -> None:
@@ -76,7 +111,14 @@ def main(given: Given) -> None:
     training = records.KINDS[record.kind].training_of(record, given["task"])
     traces = traces_of(record) or "nothing"
     console.print(f"{titled(record)}; task {given['task']}", markup=False, highlight=False, soft_wrap=True)
-    story = given.get("story")
+    story, length = given.get("story"), given.whole("length", 0)
+    if length:
+        if record.family != "haystack":
+            raise UserError(f"length={length}: {file.name} is of another task; expected a record of task=haystack")
+        network = of_stories(of_record(record, given["task"], given.results_dir))
+        for shown in told_long(network, int(given["task"]), length):
+            show(shown, traces, console)
+        return
     if story is None:
         for shown in kept(record, training, given["task"]):
             show(shown, traces, console)

@@ -41,7 +41,7 @@ TOLERANCE = 2.0  # points of a restart's test error, where machines round differ
 
 def main(given: Given) -> None:
     folder = given.results_dir
-    cells, seed = (_whole(given, name, usual) for name, usual in (("cells", 3), ("seed", 0)))
+    cells, seed = (given.whole(name, usual) for name, usual in (("cells", 3), ("seed", 0)))
     faults: list[str] = []
     whole: list[Record] = []
     for file in records.files(folder):
@@ -163,10 +163,3 @@ def _note(folder: Path, whole: list[Record], repeated: dict[str, str]) -> None:
     writer.writeheader()
     writer.writerows(rows[name] | {"record": name} for name in sorted(rows))
     write_atomically(folder / "verified.csv", lambda out: out.write(stream.getvalue().encode()))
-
-
-def _whole(given: Given, name: str, usual: int) -> int:
-    value = given.get(name) or str(usual)
-    if not value.isdigit():
-        raise UserError(f"{name}={value}: expected a whole number")
-    return int(value)

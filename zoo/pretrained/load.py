@@ -71,7 +71,10 @@ def load(
 
 
 def choose(name: str, task: str | None, size: str | None, joint: bool, results_dir: Path) -> About | None:
-    """Choose among the files of weights: the user's own first, official data, most data, least validation error."""
+    """Choose among the files of weights: the user's own first, official data, most data, least validation error.
+
+    An experiment is first of all its recipe with names as they are, not with names exchanged in training.
+    """
     known = list(available(results_dir))
     named = [about for about in known if name in (about.model, about.experiment)]
     named = named or [about for about in known if about.record.startswith(name)]
@@ -88,6 +91,7 @@ def choose(name: str, task: str | None, size: str | None, joint: bool, results_d
             not about.file.is_relative_to(results_dir),  # it comes with the zoo
             about.source != "official",
             joint != (about.protocol == "joint"),
+            name == about.experiment and about.renamed,
             -_questions(about.label),
             about.valid_error,
             about.record,
@@ -113,6 +117,7 @@ def choose_record(name: str, task: str | None, size: str | None, joint: bool, re
         key=lambda record: (
             record.source != "official",
             joint != (record.protocol == "joint"),
+            name == record.experiment and record.renamed,
             -_questions(record.label),
             valid_error(record),
             record.name,

@@ -13,7 +13,7 @@ from tasks.errors import UserError, nearest
 from tasks.wikimovies.text import Names
 from zoo.families import family_of
 from zoo.interface import MemoryNetwork
-from zoo.kinds.listening import Found, Listener
+from zoo.kinds.listening import Found, Listener, Searching
 from zoo.pretrained.reading import READERS, Reader
 from zoo.pretrained.reply import Reply
 from zoo.records.weights import About, Trained
@@ -59,9 +59,21 @@ class Network:
             return self.words
         return [" ".join(self.words[word] for word in reply if word) for reply in self.candidates.words.tolist()]
 
-    def listen(self) -> "Memory":
-        """Return an empty memory of this network, to be told a story and asked about it."""
-        return Memory(self)
+    @property
+    def can_search(self) -> bool:
+        """Whether an index of words can find what it looks at: it keeps sentences, attends to them, and says a word."""
+        model = self.model
+        return not model.goes_on and model.traces == "weights" and self.candidates is None
+
+    def listen(self, index: bool = False) -> "Memory":
+        """Return an empty memory of this network, to be told a story and asked about it.
+
+        Args:
+            index: of a long story, the network sees only the sentences that an index of words finds: first those that
+                share the rarest words with the question, then with the facts that it looks at. So the time of a
+                question does not grow with the story. It takes a model that keeps sentences and attends to them.
+        """
+        return Memory(self, index)
 
     def answer(self, story: str | Iterable[str], question: str) -> Reply:
         """Answer a question about a story.
@@ -137,10 +149,19 @@ class Memory:
     A sentence costs the same however many were told before. An answer is that of the batch form.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, index: bool = False) -> None:
         self.network = network
         model, unseen = network.listener
-        self._listener = Listener(model, network.sizes.sentence_length, unseen, network.candidates)
+        self._listener: Listener | Searching
+        if not index:
+            self._listener = Listener(model, network.sizes.sentence_length, unseen, network.candidates)
+        elif not network.can_search:
+            raise UserError(
+                f"index=True: {network.name} has no use for it; it takes a model that keeps sentences, attends to them "
+                "and answers with a word, as memn2n does"
+            )
+        else:
+            self._listener = Searching(model, network.sizes.sentence_length, unseen)
 
     def __len__(self) -> int:
         """The number of sentences that were told."""
@@ -187,7 +208,7 @@ def reply_of(network: Network, question: np.ndarray, found: Found, told: int) ->
         network.text(torch.from_numpy(question)),
         network.answers,
         found.scores[: len(network.answers)].numpy(),  # without room for words that nobody has said
-        told,
+        np.arange(told - len(found.told), told) if found.places is None else found.places,
         story,
         lambda: found.look().numpy(),
         network.model.traces,

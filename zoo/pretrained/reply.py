@@ -45,13 +45,13 @@ class Reply:
         question: str,
         answers: list[str],
         scores: np.ndarray,
-        told: int,
+        places: np.ndarray,
         story: Callable[[], list[str]],
         look: Callable[[], np.ndarray],
         traces: str,
     ) -> None:
         self.network, self.question, self.traces = network, question, traces
-        self._answers, self._told, self._story, self._look = answers, told, story, look
+        self._answers, self._places, self._story, self._look = answers, places, story, look
         spread = np.exp(scores.astype(np.float64) - scores.max())
         self._probabilities = spread / spread.sum()
         best = int(scores.argmax())
@@ -64,7 +64,10 @@ class Reply:
 
     @cached_property
     def story(self) -> list[str]:
-        """The sentences that the network could see, oldest first: all that were told, or the last of its window."""
+        """The sentences that the network could see, oldest first.
+
+        They are all that were told, the last of its window, or those that its index has found.
+        """
         return self._story()
 
     @cached_property
@@ -81,9 +84,9 @@ class Reply:
         order = np.argsort(-most, kind="stable")
         return [self._look_at(int(place)) for place in order[: int((most >= LEAST).sum())]]
 
-    def _look_at(self, place: int) -> Look:
-        before = self._told - len(self.story)  # sentences that were forgotten
-        return Look(self.story[place], before + place, tuple(float(weight) for weight in self.attention[:, place]))
+    def _look_at(self, seen: int) -> Look:
+        weights = tuple(float(weight) for weight in self.attention[:, seen])
+        return Look(self.story[seen], int(self._places[seen]), weights)
 
     def rows(self) -> list[Look]:
         """The story as it is shown; of a long one the sentences that were looked at most, in their order."""

@@ -52,7 +52,8 @@ def readable(results: Path) -> dict[Path, Record]:
 def find(name: str, results: Path, task: str | None = None) -> Path:
     """Find a record by its file, the beginning of its name or its experiment.
 
-    Of several the newest is taken, but one of official data before any other, and with `task` only those that have it.
+    Of several the newest is taken, but one of official data before any other, one whose names were not exchanged before
+    one whose were, and with `task` only those that have it.
     """
     if Path(name).suffix == ".json" and Path(name).exists():
         return Path(name)
@@ -71,7 +72,11 @@ def find(name: str, results: Path, task: str | None = None) -> Path:
             f"{nearest(name, [*known, *experiments])} ({', '.join(known)})"
         )
     with_task = [file for file in fitting if task in runs[file].tasks] or fitting
-    return ([file for file in with_task if runs[file].source == "official"] or with_task)[-1]
+    return max(enumerate(with_task), key=lambda one: (*_plain(runs[one[1]]), one[0]))[1]
+
+
+def _plain(record: Record) -> tuple[bool, bool]:
+    return record.source == "official", not record.renamed
 
 
 def find_identity(results_dir: Path, title: str, identity: str) -> list[Path]:

@@ -75,6 +75,11 @@ class About(Checked):
         return f"{sum(facts.test.values()) / len(facts.test):.1f} % test error"
 
     @property
+    def renamed(self) -> bool:
+        """Tell whether the names in the stories of training were exchanged for each other."""
+        return bool(self.settings["task"].get("rename"))
+
+    @property
     def valid_error(self) -> float:
         """Validation error, the mean over all tasks, by which settings are chosen."""
         errors = [error for facts in self.trainings.values() for error in facts.valid.values()]
