@@ -27,6 +27,7 @@ def test_names_exchanged_are_a_finding_from_two_pairs_on(tmp_path):
     assert said.startswith("With names exchanged in training, 1 of 2 models err less at 1k, the same recipe")
     (most, least) = re.findall(r"by (\w+), from ([\d.]+) % to ([\d.]+) %", said)
     assert (most[0], least[0]) == ("memn2n", "entnet")
+    assert " So trained, memn2n errs least at 1k: " in said
     assert (round(float(most[1]) - float(most[2]), 1), round(float(least[2]) - float(least[1]), 1)) == (4.0, 1.0)
 
 

@@ -186,8 +186,21 @@ def _names(rows: Sequence[Row]) -> Finding:
         cells = [(one, other, task) for one, other in pairs for task in babi.TASKS]
         one, other, task = max(cells, key=lambda cell: cell[0].errors[cell[2]] - cell[1].errors[cell[2]])
         lead = f"It helps most on task {task}, {NAMES[task]}: {one.model} from "
-        return [*parts, lead, _percent(one, task), " to ", _percent(other, task), "."]
+        parts += [lead, _percent(one, task), " to ", _percent(other, task), "."]
+        return [*parts, *_least_renamed(rows)]
     return []
+
+
+def _least_renamed(rows: Sequence[Row]) -> Finding:
+    """Name the model of least error with names exchanged, at each size."""
+    parts: Finding = []
+    for size in babi.SIZES:
+        if some := _best((row for row in rows if row.record.renamed), size):
+            row = min(some, key=_mean)
+            parts += [", and " if parts else " So trained, "]
+            parts += [_link(row, row.model), f" errs least at {size}: {_said(row)}, "]
+            parts += [f"{plural(babi.FAMILY.failed_of(row) or 0, 'task')} failed"]
+    return [*parts, "."]
 
 
 def _widest(pairs: list, gain: Callable) -> tuple[Row | None, Row | None]:
