@@ -232,6 +232,14 @@ def test_errors_of_two_forms_are_told_apart_by_their_spread():
     assert spread.apart([1.0] * 5, [2.0] * 5) == float("inf")
 
 
+def test_whole_trainings_with_kernels_lie_where_those_without_do():
+    cells = json.loads((ROOT / "results" / page.SPREAD).read_text())["trainings"]
+    assert [cell["model"] for cell in cells] == sorted(MODELS)
+    assert all(len(cell["plain"]) == len(cell["kernels"]) == spread.RESTARTS for cell in cells)
+    assert all(cell["apart"] == round(spread.apart(cell["plain"], cell["kernels"]), 2) for cell in cells)
+    assert sum(cell["apart"] > page.FAR for cell in cells) <= 2  # one in twenty does by chance
+
+
 def test_a_model_whose_trainings_end_elsewhere_with_kernels_is_named():
     cell = {"task": 1, "epochs": 60, "plain": [1.0, 2.0], "plain_seconds": 3.0, "kernels": [4.0, 6.0]}
     cells = [
