@@ -47,9 +47,10 @@ def plot(title: str, x_axis: str, curves: Mapping[str, Points], logarithmic: boo
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in drawn]
-        y = TOP + 8 + 16 * number
-        parts.append(f'<rect x="{WIDTH + 14}" y="{y - 8}" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{WIDTH + 30}" y="{y + 1}">{escape(name)}</text>')
+        x, y = WIDTH + 14, TOP + 5 + 16 * number
+        stroke = f'stroke="{colour}" stroke-width="3"{dashes}'
+        parts.append(f'<line x1="{x}" y1="{y}" x2="{x + 22}" y2="{y}" {stroke}/>')
+        parts.append(f'<text x="{x + 28}" y="{y + 4}">{escape(name)}</text>')
     height = max(HEIGHT, TOP + 16 * (len(curves) + 1))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH + LEGEND} {height}" font-family="sans-serif" '

@@ -22,6 +22,7 @@ from zoo.families.board import (
     escaped,
     fixed,
     number,
+    valid_error,
 )
 from zoo.plots import Points, plot
 from zoo.records import LongFigures, Record
@@ -206,18 +207,29 @@ def figures_at(record: Record, way: str, length: int) -> list[LongFigures]:
 
 
 def _curves(rows: Sequence[Row], of: Callable[[Sequence[LongFigures]], float]) -> dict[str, Points]:
-    """Collect the points of a picture, by model and way of telling."""
+    """Collect the points of a picture: of each model the setting that validation selects.
+
+    A model is drawn in its own way and, if it can, told all sentences as they are. The rule needs no network.
+    """
+    chosen: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: valid_error(row.record), reverse=True):
+        chosen[row.model] = row
     curves: dict[str, Points] = {}
-    for row in rows:
-        for way in WAYS:
-            told = [one for one in row.record.long if one.way == way]
-            lengths = sorted({one.length for one in told})
-            at = [figures_at(row.record, way, length) for length in lengths]
-            whole = [here for here in at if all(one.asked for one in here)]
-            if whole:
-                name = f"{row.model}, {way}, {row.record.state_size:,} numbers"
-                curves[name] = [(here[0].length, of(here)) for here in whole]
+    for row in (row for row in rows if chosen[row.model] is row):
+        found = {way: points for way in OWN if (points := _points(row.record, way, of))}
+        for way in dict.fromkeys([*[*found][:1], "all"]):
+            if way in found:
+                curves[f"{row.model}, {way}, {row.record.state_size:,} numbers"] = found[way]
+    if rules := [points for row in rows if (points := _points(row.record, RULE, of))]:
+        curves["the rule, without a network"] = max(rules, key=len)
     return curves
+
+
+def _points(record: Record, way: str, of: Callable[[Sequence[LongFigures]], float]) -> Points:
+    """List a record's figures by length, where all of its tasks were asked."""
+    lengths = sorted({one.length for one in record.long if one.way == way})
+    told = [figures_at(record, way, length) for length in lengths]
+    return [(here[0].length, of(here)) for here in told if all(one.asked for one in here)]
 
 
 def _cell(figures: Sequence[LongFigures]) -> Cell:
