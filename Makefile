@@ -26,13 +26,14 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 4 \
 	  --dist loadfile --no-loadscope-reorder
 
-# how fast everything is, on an idle machine: twenty minutes with kernels, then six, twenty, three and less than one
+# how fast everything is, on an idle machine: an hour and a half
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.kernels --protocol
 	$(BIN)/python -m benchmarks.spread
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.claims
 
 leaderboard: $(STAMP)
 	$(BIN)/python -m zoo leaderboard
