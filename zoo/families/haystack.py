@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from rich.table import Table as TerminalTable
@@ -39,6 +40,7 @@ WAYS = {  # of telling a network a story
 }
 OWN = ("index", "all", "filter")  # the way whose figure stands for a model: the first that it can go
 RULE = "rule"
+REMEMBERS = 90  # percent of right answers
 PICTURES: dict[str, tuple[str, Callable[[Sequence[LongFigures]], float], bool]] = {  # title, figure, logarithmic
     "accuracy": ("right answers, %", lambda of: statistics.fmean(100 * one.right / one.asked for one in of), False),
     "time": ("milliseconds a question, median", lambda of: statistics.fmean(one.ms_median for one in of), True),
@@ -159,6 +161,7 @@ class Haystack(QuestionFamily):
                 if drawn := plot(said, "sentences", _curves(here, of), logarithmic):
                     found[file] = drawn
                     parts.append(f"![{said}]({file})")
+            parts.append(_remembered(here))
         parts += ["## Published, of other models", PUBLISHED, _published(published)]
         return found | ({"haystack.md": "\n\n".join(parts) + "\n"} if rows else {})
 
@@ -211,11 +214,8 @@ def _curves(rows: Sequence[Row], of: Callable[[Sequence[LongFigures]], float]) -
 
     A model is drawn in its own way and, if it can, told all sentences as they are. The rule needs no network.
     """
-    chosen: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: valid_error(row.record), reverse=True):
-        chosen[row.model] = row
     curves: dict[str, Points] = {}
-    for row in (row for row in rows if chosen[row.model] is row):
+    for row in _chosen(rows):
         found = {way: points for way in OWN if (points := _points(row.record, way, of))}
         for way in dict.fromkeys([*[*found][:1], "all"]):
             if way in found:
@@ -223,6 +223,40 @@ def _curves(rows: Sequence[Row], of: Callable[[Sequence[LongFigures]], float]) -
     if rules := [points for row in rows if (points := _points(row.record, RULE, of))]:
         curves["the rule, without a network"] = max(rules, key=len)
     return curves
+
+
+def _chosen(rows: Sequence[Row]) -> list[Row]:
+    """Choose the setting of each model that validation selects."""
+    best: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: valid_error(row.record), reverse=True):
+        best[row.model] = row
+    return [row for row in rows if best[row.model] is row]
+
+
+def _remembered(rows: Sequence[Row]) -> str:
+    """Draw a table of the longest stories that each model answers questions about, in every way of telling."""
+    tasks = sorted({one.task for row in rows for one in row.record.long}, key=int)
+    lines = [
+        "Sentences up to which a network is right on at least "
+        f"{REMEMBERS} % of the questions, at this length and all shorter ones:",
+        "",
+        f"| model | told | learned from stories up to | {' | '.join(f'task {task}' for task in tasks)} |",
+        f"| --- | --- | --: |{' --: |' * len(tasks)}",
+    ]
+    for row in _chosen(rows):
+        for way, title in WAYS.items():
+            told = [one for one in row.record.long if one.way == way and one.asked]
+            if told:
+                cells = [_reach([one for one in told if one.task == task]) for task in tasks]
+                train_length = row.record.settings["task"]["train_length"]
+                lines.append(f"| {row.model} | {title} | {train_length} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _reach(figures: Sequence[LongFigures]) -> str:
+    """Find the longest story of those that are remembered without a gap."""
+    reached = takewhile(lambda one: (one.accuracy or 0.0) >= REMEMBERS, sorted(figures, key=lambda one: one.length))
+    return max((f"{one.length:,}" for one in reached), key=len, default="none")
 
 
 def _points(record: Record, way: str, of: Callable[[Sequence[LongFigures]], float]) -> Points:
