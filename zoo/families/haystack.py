@@ -248,7 +248,7 @@ def _remembered(rows: Sequence[Row]) -> str:
             told = [one for one in row.record.long if one.way == way and one.asked]
             if told:
                 cells = [_reach([one for one in told if one.task == task]) for task in tasks]
-                train_length = row.record.settings["task"]["train_length"]
+                train_length = row.record.settings["task"].get("train_length", NO_FIGURE)
                 lines.append(f"| {row.model} | {title} | {train_length} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
