@@ -33,7 +33,7 @@ from zoo.training import FIGURES
 
 PER_RUN = 20  # cells of a run
 STALE = 3.0  # seconds
-SWEEP = ((10, 100), (10, 1000), (10, 10000), (1, 2000), (100, 2000), (1000, 2000))  # workers and cells
+SWEEP = ((10, 100), (10, 1000), (10, 5000), (1, 1000), (100, 1000), (1000, 1000))  # workers and cells
 QUICK = ((1, 100), (10, 100))
 
 
@@ -45,6 +45,11 @@ def a_list(results: Path, number: int) -> list[Cell]:
 
 def recorded(results: Path, title: str, identity: str) -> list[Path]:
     return list((results / "runs").glob(f"{title}-{identity}-*.json"))
+
+
+def made_of(results: Path) -> Counter[str]:
+    """Count the records of each run."""
+    return Counter(file.name.rsplit("-", 1)[0] for file in (results / "runs").glob("*.json"))
 
 
 class Worker:
@@ -103,7 +108,7 @@ class Worker:
                 if all(cells.is_done(home / "0-sleep", list(cell.names)) for cell in self.of_run[home]):
                     with contextlib.suppress(leases.Held, leases.Lost, records.AlreadyMade, FileNotFoundError):
                         self.finish(self.of_run[home][0], home / "0-sleep")
-            if not left and all(listed.look(cell) == "done" for cell in self.everything[::PER_RUN]):
+            if not left and len(made_of(Path(self.everything[0].results))) == len(self.of_run):
                 return
             time.sleep(STALE / 3)
 
@@ -134,7 +139,7 @@ def simulate(
         begin = partial(forked, everything, sleep, log.fileno())
         killed, paused = outlive(begin, workers, harm, random.Random(seed))
         seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-        made = Counter(file.name.rsplit("-", 1)[0] for file in (results / "runs").glob("*.json"))
+        made = made_of(results)
         runs = {f"{cell.title}-{cell.identity}" for cell in everything}
         left = [
             file.name for file in results.rglob("*") if file.name.startswith(".") or "unfinished" in file.parent.name
