@@ -195,6 +195,7 @@ class Family(ABC):
     place: ClassVar[int] = 100  # among the sections; families of equal place stand in order of their names
     kind: ClassVar[str]  # of its data: a key of zoo.records.KINDS
     measure: ClassVar[Measure]
+    measure_while_training: ClassVar[Measure | None] = None  # if a training has another figure than its record
     csv_file: ClassVar[str]  # in the results folder
     published_file: ClassVar[str] = ""  # in the results folder, or among the files that come with the zoo
     published_columns: ClassVar[tuple[str, ...]] = ("key", "model")  # that it must have

@@ -56,6 +56,7 @@ PUBLISHED = (
 class Haystack(QuestionFamily):
     name, title, place = "haystack", "A million sentences", 4
     measure = Measure("right answers at the longest length", "%", 1, less_is_better=False)
+    measure_while_training = Measure("right answers at the lengths of training", "%", 1, less_is_better=False)
     csv_file, published_file = "leaderboard_haystack.csv", "published_haystack.csv"
     published_columns = (
         "key", "model", "name", "parameters", "conditions", "tokens", "task_1", "task_2", "task_3", "standing",

@@ -67,7 +67,8 @@ def run(plan: Plan) -> Path:
     maker = cells.Maker.new(workers_of(config, len(plan.packs)))
     epochs = dict.fromkeys(data.trainings, plan.recipe.all_epochs)
     with Tracking(plan, work) as tracking:
-        with Progress(title, epochs, plan.weights, plan.family.measure, tracking) as progress:
+        measure = plan.family.measure_while_training or plan.family.measure
+        with Progress(title, epochs, plan.weights, measure, tracking) as progress:
             train_all(config, plan.kind, plan.packs, work, progress, maker)
         file = cells.finish(plan, work, maker, began, tracking.end)
         if file is None:
