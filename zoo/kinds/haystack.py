@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tasks.corpus import Corpus, LongStory
 from zoo.interface import MemoryNetwork
-from zoo.kinds.listening import Found, Index, Listener, Searching, Sentences
+from zoo.kinds.listening import Found, Index, Listener, Searching, Sentences, can_search
 
 PATIENCE = 10.0  # seconds that a question may take
 FIRST_TRIAL, EVERY = 256, 4  # sentences after which a question is tried, and how many times as many before the next
@@ -32,9 +32,9 @@ class TooSlow(Exception):  # noqa: N818
 def ways_of(network: MemoryNetwork) -> dict[str, Callable[[int, Tensor], Any]]:
     """List the ways in which a network can be told a long story, each with what makes a listener of it."""
     ways: dict[str, Callable[[int, Tensor], Any]] = {"all": lambda J, unseen: Listener(network, J, unseen)}
+    if can_search(network):
+        ways["index"] = lambda J, unseen: Searching(network, J, unseen)
     if not network.goes_on:  # it keeps sentences, of which some can be left out
-        if network.traces == "weights":
-            ways["index"] = lambda J, unseen: Searching(network, J, unseen)
         ways["filter"] = lambda J, unseen: Searching(network, J, unseen, follow="words")
     return ways
 

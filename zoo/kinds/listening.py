@@ -272,6 +272,11 @@ class Index:
         return np.array(sorted(found), np.int64)
 
 
+def can_search(network: MemoryNetwork) -> bool:
+    """Tell whether an index can follow what a network looks at: it keeps sentences, and attends to them."""
+    return not network.goes_on and network.traces == "weights"
+
+
 class Searching:
     """A network that is shown only the sentences that an index of words finds.
 

@@ -13,7 +13,7 @@ from tasks.errors import UserError, nearest
 from tasks.wikimovies.text import Names
 from zoo.families import family_of
 from zoo.interface import MemoryNetwork
-from zoo.kinds.listening import Found, Listener, Searching
+from zoo.kinds.listening import Found, Listener, Searching, can_search
 from zoo.pretrained.reading import READERS, Reader
 from zoo.pretrained.reply import Reply
 from zoo.records.weights import About, Trained
@@ -61,9 +61,8 @@ class Network:
 
     @property
     def can_search(self) -> bool:
-        """Whether an index of words can find what it looks at: it keeps sentences, attends to them, and says a word."""
-        model = self.model
-        return not model.goes_on and model.traces == "weights" and self.candidates is None
+        """Whether an index of words can find what it looks at; it answers with a word, not with a reply of a dialog."""
+        return can_search(self.model) and self.candidates is None
 
     def listen(self, index: bool = False) -> "Memory":
         """Return an empty memory of this network, to be told a story and asked about it.
