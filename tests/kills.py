@@ -3,6 +3,8 @@
 Kill a run, a join, a leaderboard and a campaign, and give the same command again. It must end with the figures of an
 undisturbed one, and leave no process, no lock, no temporary file, nothing unfinished and no file without its record.
 
+Of every model a run with two workers, kernels on, is among them; it must be equal to the run with one.
+
 Killed is the first process, one that it has started, or all of them: before a file operation, each in its turn, or at
 a random moment. `kills` are drawn from all that there are; kills=0 makes every one. `scene` chooses by a part of their
 names. Prints a table, and exits with 1 if anything else has happened.
@@ -26,6 +28,7 @@ import tensorboard  # noqa: F401
 import wandb  # noqa: F401
 from omegaconf import OmegaConf
 
+from tests.configs import MODELS
 from tests.forks import Ended, Kill, forked
 from tests.runs import QUICK, figures
 from zoo import records
@@ -52,6 +55,7 @@ class Scene(NamedTuple):
     is_counted: bool = True  # whether its processes are forks, whose file operations can be counted
     has_parts: bool = False  # whether two records that can be joined lie there
     moments: int = MOMENTS
+    alike: Callable[[Path], object] | None = None  # ends, undisturbed, with the same figures
 
 
 def make(arguments: tuple[str, ...], folder: Path) -> None:
@@ -114,6 +118,13 @@ def prepare(scratch: Path) -> None:
         cells.work_of(known)  # the digest of its code is kept
 
 
+def _scene_of(model: str) -> Scene:
+    small = [word for word in ONE if not word.startswith("model")]
+    one, two = ((f"model={model}", *small, "task.ids=[1,2]", f"trainer.workers={workers}") for workers in (1, 2))
+    act = _forks(functools.partial(make, two))
+    return Scene(act, ("it", "parent", "all"), False, moments=4, alike=functools.partial(make, one))
+
+
 SCENES = {f"run, logger={name}": Scene(functools.partial(make, (*ONE, f"logger={name}"))) for name in LOGGERS} | {
     "run, two workers": Scene(_forks(functools.partial(make, TWO)), ("it", "parent", "all")),
     "run, two interpreters": Scene(functools.partial(make, TWO), ("parent", "worker", "all"), False, moments=3),
@@ -121,6 +132,7 @@ SCENES = {f"run, logger={name}": Scene(functools.partial(make, (*ONE, f"logger={
     "campaign": Scene(_forks(make_campaign), ("it", "parent", "all")),
     "join": Scene(make_join, has_parts=True),
     "leaderboard": Scene(make_leaderboard, has_parts=True),
+    **{f"run, model={name}": _scene_of(name) for name in MODELS},
 }
 
 
@@ -220,6 +232,11 @@ def campaign_of(home: Path, kills: int, seed: int, chosen: dict[str, Scene]) -> 
     planned: list[tuple[str, Kill]] = []
     for name, scene in chosen.items():
         ended, whole[name] = undisturbed(scene, prepared(home / "whole", parts if scene.has_parts else None))
+        if scene.alike:
+            _, found = undisturbed(scene._replace(act=scene.alike), prepared(home / "alike", None))
+            found[0]["record"]["command"] = whole[name][0]["record"]["command"]  # names the workers
+            assert not (said := difference(found, whole[name])), f"{name}: {said}"
+            assert all(one["record"]["trainings"][task]["kernels"] for one in found for task in ("1", "2")), name
         print(f"{name}: {ended.operations} file operations, {ended.seconds:.1f} s", flush=True)
         operations = ended.operations if scene.is_counted else 0
         turns = [Kill("", at=at) for at in range(1, operations + 1)]
@@ -251,7 +268,7 @@ def main(kills: int = 300, seed: int = 0, scene: str = "") -> int:
     finally:
         shutil.rmtree(home)
     for (name, when, who), count in sorted(table.items()):
-        print(f"{name:24} {when:18} {who:18} {count:5}")
+        print(f"{name:32} {when:18} {who:18} {count:5}")
     print(f"{sum(table.values())} kills, {len(wrong)} of them with another end")
     return 1 if wrong else 0
 
