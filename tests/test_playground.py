@@ -204,11 +204,21 @@ def test_an_operator_that_is_missing_is_named_and_its_model_left_out(world, monk
     assert re.match(r"left out: memn2n needs .*gather, .*, which zoo/playground/template/operators.js lacks", said[0])
 
 
-def test_a_number_is_stored_in_half_only_if_nothing_is_lost():
+def test_floats_are_stored_without_last_bytes_that_are_zero():
     store = graph.Store()
-    halves, third = torch.tensor([0.5, -1.25]), torch.tensor([1 / 3])
-    assert [store.add(halves), store.add(third), store.add(halves.clone())] == [0, 1, 0]
-    assert [(of["half"], of["at"]) for of in store.constants] == [(True, 0), (False, 8)]
+    short, third = torch.tensor([0.5, -1.25]), torch.tensor([1 / 3])
+    assert [store.add(one) for one in (short, third, short.clone(), graph.shortened(third, 16))] == [0, 1, 0, 2]
+    assert [(of["bytes"], of["at"]) for of in store.constants] == [(3, 0), (4, 8), (3, 16)]
+    assert store.weights[:6] == bytes([0, 0, 0, 0xA0, 0x3F, 0xBF])  # the second, third and fourth bytes of both
+
+
+@pytest.mark.parametrize("bits", page.BITS)
+def test_a_shortened_number_is_the_nearest_of_so_many_bits(bits):
+    numbers = torch.tensor([1 / 3, -1e-3, 7.77e5, 0.0, 1.0])
+    short = graph.shortened(numbers, bits)
+    assert not (short.view(torch.int32) % 2 ** (24 - bits)).any()
+    assert ((short - numbers).abs() <= numbers.abs() * 2.0**-bits).all()
+    assert short[3:].tolist() == [0.0, 1.0]
 
 
 # --- every model of conf/, with the weights that it was born with, on a page

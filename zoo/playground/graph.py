@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.fx
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ CHECKS = ("_assert_async.msg", "_assert_tensor_metadata", "_assert_scalar")  # c
 class Graphs(NamedTuple):
     """A network for the page."""
 
-    constants: list[dict]  # shape, kind, and place in `weights`, in bytes; `half` where a number takes two of them
+    constants: list[dict]  # shape, kind, and place in `weights`, in bytes; of floats the `bytes` that each number takes
     weights: bytes
     of_slots: dict[int, dict]  # graphs, by their number of slots
 
@@ -128,19 +129,33 @@ class Store:
         self._known: dict[tuple, int] = {}
 
     def add(self, tensor: Tensor) -> int:
-        """Number a constant; numbers of half the precision are stored where they are equal."""
+        """Number a constant.
+
+        Of floats first all last bytes are stored, then all last but one, …: so they compress better. Last bytes that
+        are all zero, as those of `shortened` weights, are left out.
+        """
         tensor = tensor.detach().cpu().contiguous()
         kind = kind_of(tensor.dtype)
-        stored = tensor.to({"f": torch.float32, "i": torch.float64, "b": torch.uint8}[kind])
-        half = kind == "f" and torch.equal(stored.half().float(), stored)  # not so where one is not a number
-        raw = (stored.half() if half else stored).numpy().tobytes()
-        key = (kind, half, tuple(tensor.shape), raw)
+        stored = tensor.to({"f": torch.float32, "i": torch.float64, "b": torch.uint8}[kind]).numpy()
+        constant: dict[str, Any] = {"s": list(tensor.shape), "k": kind}
+        raw = stored.tobytes()
+        if kind == "f":
+            planes = stored.astype("<f4").reshape(-1, 1).view(np.uint8).T
+            kept = planes if planes[0].any() else planes[1:]
+            constant["bytes"], raw = len(kept), kept.tobytes()
+        key = (kind, tuple(tensor.shape), raw)
         if key not in self._known:
             self._known[key] = len(self.constants)
             self.weights += bytes(-len(self.weights) % 8)  # an array of numbers begins at a multiple of their size
-            self.constants.append({"s": list(tensor.shape), "k": kind, "at": len(self.weights), "half": half})
+            self.constants.append(constant | {"at": len(self.weights)})
             self.weights += raw
         return self._known[key]
+
+
+def shortened(numbers: Tensor, bits: int) -> Tensor:
+    """Round floats to so many of their 24 significant bits."""
+    last = 1 << (24 - bits)
+    return ((numbers.view(torch.int32) + last // 2) & -last).view(torch.float32)
 
 
 def written(module: nn.Module, inputs: tuple[Tensor, ...], store: Store) -> dict:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from importlib.resources import files
 from itertools import pairwise
 
@@ -12,14 +13,19 @@ from tasks.babi import TASKS
 from tasks.batch import NONE
 from tasks.corpus import Corpus
 from tasks.errors import UserError
+from zoo.interface import MemoryNetwork
+from zoo.kinds.stories import evaluation_batches
 from zoo.leaderboard.html import assembled
 from zoo.playground import graph
 from zoo.pretrained.network import Network
 from zoo.traces import TRACES
+from zoo.training.ensemble import Ensemble
 
 LENGTHS = (10, 25)  # sentences of a story; each has a graph, and none may be longer
 STORIES = 8  # questions per task, to start from
 FOLLOWING = 40  # words at most that are offered behind a word
+BITS = (16, 18, 20)  # significant ones, of rounded weights
+SAME = 5e-5  # by which rounded weights may change a probability
 LARGEST = 6 * 10**6  # bytes of the page
 STYLES = ("style.css",)
 SCRIPTS = ("tensors.js", "operators.js", "graph.js", "words.js", "state.js", "reading.js", "telling.js", "main.js")
@@ -54,7 +60,8 @@ def page_data(networks: Sequence[Network], corpus: Corpus, say: Say) -> dict:
     vocabularies: list[list[str]] = []
     shown, left_out = [], []
     for network in networks:
-        graphs = graph.graphs_of(network.model, network.unseen, network.sizes.sentence_length, LENGTHS)
+        model = _shortened(network, corpus)
+        graphs = graph.graphs_of(model, network.unseen, network.sizes.sentence_length, LENGTHS)
         if missing := graph.missing_operators(graphs):
             said = f"{network.name} needs {', '.join(missing)}, which zoo/playground/template/operators.js lacks"
             left_out.append(network.name)
@@ -80,6 +87,29 @@ def page_data(networks: Sequence[Network], corpus: Corpus, say: Say) -> dict:
         "longest": LENGTHS[-1],
         "traces": TRACES,
     }
+
+
+def _shortened(network: Network, corpus: Corpus) -> MemoryNetwork:
+    """Round the weights of a network, so that they take less room.
+
+    It answers every question of the test as before, and no probability changes by more than SAME.
+    """
+    if network.words == corpus.words:
+        for bits in BITS:
+            short = deepcopy(network.model)
+            for weights in short.parameters():
+                weights.data = graph.shortened(weights.data, bits)
+            if _alike(network.model, short, corpus):
+                return short
+    return network.model
+
+
+def _alike(network: MemoryNetwork, other: MemoryNetwork, corpus: Corpus) -> bool:
+    for batch in evaluation_batches(corpus, corpus.test, network):
+        said, now = (Ensemble([model]).answer(batch).scores.softmax(-1) for model in (network, other))
+        if not torch.equal(said.argmax(-1), now.argmax(-1)) or bool((said - now).abs().max() > SAME):
+            return False
+    return True
 
 
 def _texts(network: dict) -> Iterable[str]:

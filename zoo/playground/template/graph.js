@@ -5,18 +5,20 @@ async function unpacked(text) {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
-// numbers of half the precision, as whole numbers of 16 bits → floats
-function widened(halves) {
-  return Float32Array.from(halves, (bits) => {
-    const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-    if (exponent === 31) return fraction ? NaN : sign * Infinity;
-    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
-  });
+// Floats that are stored byte by byte, first the last bytes of all; a fourth byte that is not there is zero.
+function joined(stored, bytes) {
+  const size = stored.length / bytes;
+  const bits = new Uint32Array(size);
+  for (let plane = 0; plane < bytes; plane++) {
+    const shift = 8 * (plane + 4 - bytes);
+    for (let place = 0; place < size; place++) bits[place] |= stored[plane * size + place] << shift;
+  }
+  return new Float32Array(bits.buffer);
 }
 
-function constantOf({ s: shape, k: kind, at, half }, weights) {
+function constantOf({ s: shape, k: kind, at, bytes }, weights) {
   const size = sizeOf(shape);
-  if (half) return tensor(kind, shape, widened(new Uint16Array(weights, at, size)));
+  if (kind === "f") return tensor(kind, shape, joined(new Uint8Array(weights, at, size * bytes), bytes));
   return tensor(kind, shape, new ARRAYS[kind](weights, at, size));
 }
 
