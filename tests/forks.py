@@ -138,10 +138,10 @@ def _count(home: Path, told: Path, kill: Kill | None) -> None:
 
 
 def _strike(who: str, first: int) -> None:
-    """Kill the first process, one of those it has started, this one, or all."""
+    """Kill the first process, one that it or another has started, this one, or all."""
     if who == "all":
         _kill(-first)
-    elif who == "worker" and (started := children(first)):
+    elif who == "worker" and (started := descendants(first)):
         _kill(random.choice(started))
     elif who == "it" and os.getpgid(0) == first:
         _kill(os.getpid())
@@ -162,6 +162,11 @@ def children(process: int) -> list[int]:
         with contextlib.suppress(OSError):
             found += map(int, (thread / "children").read_text().split())
     return found
+
+
+def descendants(process: int) -> list[int]:
+    """The ids of processes that one has started, and of those that these have started."""
+    return [one for child in children(process) for one in (child, *descendants(child))]
 
 
 def _waited(child: int, seconds: float) -> int:

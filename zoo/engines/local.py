@@ -21,7 +21,7 @@ from zoo.runs.plan import plan_of
 from zoo.runs.progress import Labelled
 from zoo.runs.run import run
 from zoo.runs.timing import left, paces, workers_for
-from zoo.runs.workers import end_with_parent
+from zoo.runs.workers import end_with_parent, processes
 
 ELSEWHERE = 75  # exit code of a run whose rest another process is making
 
@@ -109,7 +109,7 @@ def _results(run: Listed) -> Path:
 
 
 def _started(arguments: list[str], workers: int, name: str) -> BaseProcess:
-    process = multiprocessing.get_context("spawn").Process(target=_make, args=(arguments, workers, name))
+    process = processes().Process(target=_make, args=(arguments, workers, name))
     process.start()
     return process
 

@@ -5,9 +5,11 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
 import torch
@@ -19,6 +21,17 @@ from zoo.kinds import Kind
 from zoo.runs.cells import Maker, folder_of, train_cell
 from zoo.runs.progress import Progress
 from zoo.training import FIGURES
+
+# what a process imports before it can train, which takes seconds
+LOADED = ["zoo.runs.run", "zoo.training.train", "pytorch_lightning.loggers"]
+
+
+def processes() -> ForkServerContext | SpawnContext:
+    """Choose how processes begin: on Linux as copies of one that has loaded all, and that begins before the first."""
+    forks = sys.platform == "linux"
+    context = multiprocessing.get_context("forkserver") if forks else multiprocessing.get_context("spawn")
+    context.set_forkserver_preload(LOADED)
+    return context
 
 
 def workers_of(config: dict, number: int) -> int:
@@ -52,7 +65,7 @@ def train_all(config: dict, kind: Kind, packs: list[list[str]], work: Path, prog
             finish(train_cell(config, names, work, progress.report, maker) or {})
         return
 
-    context = multiprocessing.get_context("spawn")
+    context = processes()
     reports = context.Queue()
     pool = ProcessPoolExecutor(maker.workers, context, _begin_worker, (reports, threads))
     try:
