@@ -25,6 +25,17 @@ SMALL = {
     "lstm": ("model.dim=12",),
     "dnc": ("model.slots=8", "model.training_slots=8", "model.width=6", "model.dim=12"),
 }
+# networks that read stories, small, but with as many hops and passes
+SMALL_READERS = SMALL | {
+    "dnc": ("model.slots=8", "model.width=6", "model.dim=12", "model.embedding=8", "model.read_heads=2"),
+    "dmn": ("model.dim=12",),
+    "dmn_plus": ("model.dim=12",),
+    "wmn": ("model.dim=12", "model.relation=16"),
+    "entnet": ("model.dim=16", "model.slots=6"),
+    "transformer": ("model.dim=16", "model.feed_forward=32"),
+    "universal_transformer": ("model.dim=16", "model.feed_forward=32", "model.steps=4"),
+    "delta_net": ("model.entity=12", "model.relation=6", "model.hidden=10"),
+}
 SHORT = {
     "copy": ("task.train.length=[1,4]", "task.test=[{length:5}]"),
     "repeat_copy": ("task.train.length=[1,3]", "task.train.repeats=[1,3]", "task.test=[{length:3,repeats:4}]"),

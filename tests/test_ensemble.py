@@ -10,6 +10,7 @@ from tasks.batch import NONE, PAD, Questions
 from tasks.corpus import only_used
 from tasks.errors import UserError
 from tests.configs import MODELS, config
+from tests.runs import SMALL_READERS
 from zoo import kernels
 from zoo.kinds.attention import finds_facts
 from zoo.kinds.stories import evaluation_batches, training_batches, without_empty_places
@@ -21,7 +22,7 @@ from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
 
 
 def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTraining:
-    model = config(f"model={name}")["model"]
+    model = config(f"model={name}", *SMALL_READERS.get(name, ()))["model"]
     # in double precision, because the sign of a rounding error decides the gradient of |x| at zero
     ensemble = Ensemble([build(model, corpus.sizes, seed).double() for seed in seeds])
     training = EnsembleTraining(ensemble, recipe)

@@ -22,6 +22,7 @@ SIZES = Sizes(vocabulary=13, sentence_length=3, story_length=4)
 SHALLOW = {  # steps are unrolled, and a graph of few of them is made fast
     "dmn": ["model.passes=2"], "memnn": ["model.reads=2"], "open_memnn": ["model.reads=2"], "wmn": ["model.hops=2"],
     "transformer": ["model.layers=1"], "dmn_plus": ["model.passes=1"],
+    "universal_transformer": ["model.steps=2"], "dnc": ["model.read_heads=1"],
 }  # fmt: skip
 
 

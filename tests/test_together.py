@@ -13,7 +13,7 @@ from tasks.batch import NONE
 from tasks.corpus import Corpus, Split
 from tasks.lexicon import Lexicon
 from tests.configs import MODELS, config
-from tests.runs import again, made
+from tests.runs import SMALL_READERS, again, made
 from tests.tiny_babi import stories
 from zoo import records
 from zoo.families.board import setting_of
@@ -55,7 +55,7 @@ def tasks() -> dict[str, Corpus]:
 
 def trained(name: str, tasks: dict[str, Corpus], sizes, learned: list[str], recipe: Recipe) -> EnsembleTraining:
     """An ensemble of two networks for each of these tasks; in double precision, see test_ensemble."""
-    model = config(f"model={name}")["model"]
+    model = config(f"model={name}", *SMALL_READERS.get(name, ()))["model"]
     ensemble = Ensemble([build(model, sizes, seed).double() for _ in learned for seed in SEEDS])
     training = EnsembleTraining(ensemble, recipe)
     train = [training_batches(tasks[task], ensemble.network, SEEDS, recipe.batch_size) for task in learned]
