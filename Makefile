@@ -34,6 +34,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.claims
+	$(BIN)/python -m benchmarks.engines
 
 leaderboard: $(STAMP)
 	$(BIN)/python -m zoo leaderboard

@@ -9,8 +9,8 @@ from benchmarks import plots
 from tasks.files import write_atomically
 
 PAGE = "benchmarks.md"
-THROUGHPUT, SPREAD, SCALING, STORE, CLAIMS = (
-    f"benchmarks/{name}.json" for name in ("throughput", "spread", "scaling", "store", "claims")
+THROUGHPUT, SPREAD, SCALING, STORE, CLAIMS, ENGINES = (
+    f"benchmarks/{name}.json" for name in ("throughput", "spread", "scaling", "store", "claims", "engines")
 )
 SWITCHES = {
     "sentences": "each distinct sentence encoded once, against every sentence told",
@@ -41,6 +41,8 @@ ALONE = 1.5  # load of a machine that does little else
 GAIN = {1: 3.0}  # ten restarts against one, on task 1; elsewhere they are not to be slower
 OUTSIDE = 15  # percent of a step with ten restarts, at most
 FAR = 2.0  # standard deviations that the mean errors with kernels may lie from those without
+# percent that a list may take longer than with the campaign before there were engines
+LONGER = {"local": 3, "slurm": 5, "ray": 5}
 QUESTION_MS, STORE_GB = 20, 2  # a question to a store of a million triples, and all that its process holds, at most
 
 
@@ -85,6 +87,7 @@ def made(results: Path) -> dict[str, str]:
         (SCALING, "curves", scaling),
         (STORE, "ms", store),
         (CLAIMS, "claims", claims),
+        (ENGINES, "engines", engines),
     )
     for name, needed, chapter in chapters:
         record = json.loads((results / name).read_text()) if (results / name).exists() else {}
@@ -550,3 +553,21 @@ def claims(record: dict) -> tuple[list[str], dict[str, str]]:
     ]  # fmt: skip
     header = ("workers", "cells", "claims", "claims a second", "processor ms a claim")
     return [*parts, table(header, rows, words=0)], {}
+
+
+def engines(record: dict) -> tuple[list[str], dict[str, str]]:
+    took = {of["engine"]: of["seconds"] for of in record["engines"]}
+    runs = "; ".join(f"`{line}`" for line in record["list"])
+    parts = [
+        "## A list with each engine",
+        made_by(record, ENGINES),
+        f"Seconds from the command to its end, in turns, for a list of {len(record['list'])} runs: {runs}. The medians "
+        "are compared. *before*: the campaign of the commit before there were engines, which knew this machine only.",
+    ]
+    first = median(took["before"] if "before" in took else took["local"])
+    rows = []
+    for name, seconds in took.items():
+        more = 100 * (median(seconds) / first - 1)
+        bar = f"{LONGER[name]}, {'reached' if more <= LONGER[name] else '**missed**'}" if name in LONGER else "–"
+        rows.append((name, ", ".join(f"{one:.0f}" for one in seconds), f"{more:+.1f}", bar))
+    return [*parts, table(("engine", "seconds", "longer, %", "at most"), rows, words=2)], {}

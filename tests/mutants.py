@@ -684,12 +684,17 @@ MUTANTS = (
     ),
     Mutant(
         "record-newest", "zoo/records/store.py",
-        'if runs[file].source == "official"] or with_task)[-1]', 'if runs[file].source == "official"] or with_task)[0]',
+        "(*_plain(runs[one[1]]), one[0])", "(*_plain(runs[one[1]]), -one[0])",
         "test_explain.py test_records.py",
     ),
     Mutant(
         "record-official-first", "zoo/records/store.py",
-        '([file for file in with_task if runs[file].source == "official"] or with_task)', "with_task",
+        'return record.source == "official", not', "return True, not",
+        "test_records.py test_explain.py",
+    ),
+    Mutant(
+        "record-names-first", "zoo/records/store.py",
+        'return record.source == "official", not record.renamed', 'return record.source == "official", True',
         "test_records.py test_explain.py",
     ),
     Mutant(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hydra.utils import get_class
 
-from benchmarks import hashing, kernels, page, spread, store
+from benchmarks import hashing, kernels, measure, page, spread, store
 from benchmarks.plain import PLAIN, PaddedQuestions, optimizer_of, plain_of, step
 from benchmarks.without import GATHERED, read_for_each_question, told_apart
 from tasks.batch import NONE, PAD
@@ -249,3 +249,13 @@ def test_a_model_whose_trainings_end_elsewhere_with_kernels_is_named():
     (*_, said, table), _ = page.spread(throughput | {"trainings": cells})
     assert "Beyond it lies: dmn." in said
     assert "| dmn | 1.5 ± 0.7 | 5.0 ± 1.4 | 2.5 | 3 | 1 |" in table
+
+
+def test_an_engine_is_compared_with_what_was_before_it(tmp_path):
+    took = {"before": [100.0, 104.0, 90.0], "local": [70.0, 80.0, 200.0], "ray": [106.0, 106.0, 106.0]}
+    cells = [{"engine": name, "seconds": seconds} for name, seconds in took.items()]
+    record = {"list": ["model=memn2n"], "engines": cells} | measure.finish(0.0)
+    text = page.engines(record)[0][-1]
+    assert "| before | 100, 104, 90 | +0.0 | – |" in text
+    assert "| local | 70, 80, 200 | -20.0 | 3, reached |" in text
+    assert "| ray | 106, 106, 106 | +6.0 | 5, **missed** |" in text
