@@ -75,15 +75,17 @@ def test_the_newest_record_that_has_the_task_is_taken(results, tmp_path, capsys)
     assert records.find("memn2n", tmp_path, "4").stem == "memn2n-dialog-per_task-b-2"
 
 
-def test_a_record_is_named_by_its_experiment_too_and_official_data_come_first(results, tmp_path):
+def test_a_record_is_named_by_its_experiment_too_and_official_data_with_their_names_come_first(results, tmp_path):
     (tmp_path / "runs").mkdir()
     (made,) = (results / "runs").glob("*.json")
-    for name, experiment, source in (
-        ("memn2n-1k-per_task-a-1", "mine", "official"),
-        ("memn2n-1k-per_task-b-2", "mine", "generated"),
-        ("memn2n-1k-per_task-c-3", None, "official"),
+    for name, experiment, source, rename in (
+        ("memn2n-1k-per_task-a-1", "mine", "official", False),
+        ("memn2n-1k-per_task-b-2", "mine", "generated", False),
+        ("memn2n-1k-per_task-c-3", None, "official", False),
+        ("memn2n-1k-per_task-d-4", "mine", "official", True),
     ):
         changed = raw(made) | {"experiment": experiment, "source": source}
+        changed["settings"]["task"]["rename"] = rename
         rewrite(tmp_path / "runs" / f"{name}.json", changed)
     assert records.find("mine", tmp_path, "1").stem == "memn2n-1k-per_task-a-1"
     assert records.find("memn2n-1k-per_task-b", tmp_path, "1").stem == "memn2n-1k-per_task-b-2"

@@ -82,6 +82,13 @@ def test_who_was_paused_for_long_finds_out_and_writes_nothing_more(tmp_path):
         assert holder(work).number == 2
 
 
+def test_who_has_a_successor_that_was_killed_before_it_could_tidy_up_has_lost(tmp_path):
+    with held(tmp_path, 60) as lease:
+        written(tmp_path, 2, silent=0)
+        with pytest.raises(Lost):
+            lease.check()
+
+
 def test_whose_folder_is_gone_has_lost_and_does_not_bring_it_back(tmp_path):
     work = tmp_path / "work"
     with held(work, 60) as lease:

@@ -198,9 +198,10 @@ def test_dnc_is_its_equations(links):
     held_against(network, lambda inputs: dnc_reference.bits(network, inputs), batch)
 
 
-def test_a_dnc_may_have_fewer_rows_in_training():
+@pytest.mark.parametrize("machine", [SequenceNTM, SequenceDNC])
+def test_a_machine_may_have_fewer_rows_in_training(machine):
     torch.manual_seed(7)
-    few, many = (SequenceDNC(*Widths(9, 8), slots=slots, training_slots=5, width=3, dim=4) for slots in (5, 12))
+    few, many = (machine(*Widths(9, 8), slots=slots, training_slots=5, width=3, dim=4) for slots in (5, 12))
     many.load_state_dict(few.state_dict())
     batch = some(small("dnc", "copy"))
     assert many.learn(batch)["bits"].equal(few.learn(batch)["bits"])

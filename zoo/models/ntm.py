@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasks.batch import PAD, Questions, Sequences
-from zoo.interface import MemoryNetwork, Paper, SequenceNetwork, Tape, Told, Trace, at_least, one_of
+from zoo.interface import Answer, MemoryNetwork, Paper, SequenceNetwork, Tape, Told, Trace, at_least, one_of
 from zoo.parts.cells import lstm, rows
 from zoo.parts.encoders import position_encoding
 from zoo.parts.machines import Maps, State, run
@@ -92,12 +92,13 @@ class Machine(MemoryNetwork):
         self.b_head = nn.Parameter(first.flatten())
         self.b_write = nn.Parameter(torch.zeros(write_heads * 2 * width))
 
-    def begin(self, count: int) -> State:
-        at_first = F.one_hot(torch.zeros(self.heads, dtype=torch.long, device=self.b.device), self.slots)
+    def begin(self, count: int, slots: int | None = None) -> State:
+        slots = slots or self.slots
+        at_first = F.one_hot(torch.zeros(self.heads, dtype=torch.long, device=self.b.device), slots)
         return State(
             self.b.new_zeros(count, self.dim),
             self.b.new_zeros(count, 0) if self.first_state is None else self.first_state.expand(count, -1, -1),
-            self.b.new_full((count, self.width, self.slots), 1e-6),
+            self.b.new_full((count, self.width, slots), 1e-6),
             at_first.to(self.b.dtype).expand(count, -1, -1),
             self.first_reads.expand(count, -1, -1),
         )
@@ -167,10 +168,13 @@ class Machine(MemoryNetwork):
 class SequenceNTM(Machine, SequenceNetwork):
     """The machine of the paper: a vector in, bits out, in every step.
 
+    No weight has the number of rows for a size, so a machine may have more rows than it has learned with.
+
     Args:
         inputs: width of the vectors of the task.
         outputs: bits that it asks for.
         slots: N.
+        training_slots: N in training; null is N.
         width: W.
         dim: d of the controller.
         read_heads: number of heads that read.
@@ -185,6 +189,7 @@ class SequenceNTM(Machine, SequenceNetwork):
         inputs: int,
         outputs: int,
         slots: int = 128,
+        training_slots: int | None = None,
         width: int = 20,
         dim: int = 100,
         read_heads: int = 1,
@@ -194,6 +199,8 @@ class SequenceNTM(Machine, SequenceNetwork):
         forget_bias: float = 0.0,
     ) -> None:
         super().__init__(inputs, slots, width, dim, read_heads, write_heads, controller, layers, forget_bias)
+        self.training_slots = training_slots or slots
+        at_least(1, training_slots=self.training_slots)
         self.answers = uniform(outputs, dim + read_heads * width)
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 
@@ -203,9 +210,17 @@ class SequenceNTM(Machine, SequenceNetwork):
 
     def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor]:
         """G: output, reads and weightings of every step, (B, T, ...); the memory itself is not kept."""
+        return self.listen(features, self.slots)
+
+    def learn(self, batch: Sequences) -> dict[str, Tensor]:
+        features = self.encode(batch)
+        recall, tape = self.read(self.listen(features, self.training_slots), features, batch)
+        return self.loss(Answer(self.respond(recall), tape), batch)
+
+    def listen(self, features: Tensor, slots: int) -> tuple[Tensor, Tensor, Tensor]:
         count, steps = features.shape[:2]
         heard = torch.arange(count * steps, device=features.device).view(count, steps)
-        outputs, weights, reads, _ = self.run(features.flatten(0, 1), heard, self.begin(count), heard[:0, 0])
+        outputs, weights, reads, _ = self.run(features.flatten(0, 1), heard, self.begin(count, slots), heard[:0, 0])
         return outputs, reads, weights
 
     def read(self, memory: tuple[Tensor, Tensor, Tensor], features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
