@@ -20,11 +20,11 @@ quick: $(STAMP)
 test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy zoo tasks
 	@# file by file, in a process more than there are cores, for many tests wait for others, but in four at most: each
-	@# loads torch, and compiles for itself
-	$(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 4 \
-	  --dist loadfile --no-loadscope-reorder
+	@# loads torch, and compiles for itself. Types are checked beside them
+	$(BIN)/mypy zoo tasks & types=$$!; \
+	  $(BIN)/python -m pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 4 \
+	  --dist loadfile --no-loadscope-reorder; tests=$$?; wait $$types && exit $$tests
 
 # how fast everything is, on an idle machine: an hour and a half
 bench: $(STAMP)

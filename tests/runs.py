@@ -11,6 +11,7 @@ import torch
 
 from tests.configs import ROOT
 from zoo.commands import parse, repeat
+from zoo.paths import cache_dir
 from zoo.runs.plan import plan_of
 from zoo.runs.run import run as make
 
@@ -62,7 +63,12 @@ def environment(results: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "ZOO", "HYDRA"))}
     # threads are those that trainer.threads gives, not torch's own choice
     own |= {"OMP_NUM_THREADS": "2"}
-    return own | {"ZOO_CACHE": str(results.parent / "cache"), "HOME": str(results.parent), "COLUMNS": "120"}
+    cache = results.parent / "cache"
+    if not (cache / "kernels").exists():  # those of the tests: to compile them takes ten seconds
+        (cache_dir() / "kernels").mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
+        (cache / "kernels").symlink_to(cache_dir() / "kernels")
+    return own | {"ZOO_CACHE": str(cache), "HOME": str(results.parent), "COLUMNS": "120"}
 
 
 def run(release: Path, results: Path, *arguments: str) -> subprocess.CompletedProcess:
