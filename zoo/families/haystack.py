@@ -216,7 +216,8 @@ def _curves(rows: Sequence[Row], of: Callable[[Sequence[LongFigures]], float]) -
     A model is drawn in its own way and, if it can, told all sentences as they are. The rule needs no network.
     """
     curves: dict[str, Points] = {}
-    for row in _chosen(rows):
+    most = max((len(_tasks(row)) for row in rows), default=0)
+    for row in _chosen([row for row in rows if len(_tasks(row)) == most], lambda row: row.model):
         found = {way: points for way in OWN if (points := _points(row.record, way, of))}
         for way in dict.fromkeys([*[*found][:1], "all"]):
             if way in found:
@@ -226,17 +227,26 @@ def _curves(rows: Sequence[Row], of: Callable[[Sequence[LongFigures]], float]) -
     return curves
 
 
-def _chosen(rows: Sequence[Row]) -> list[Row]:
-    """Choose the setting of each model that validation selects."""
-    best: dict[str, Row] = {}
+def _chosen(rows: Sequence[Row], alike: Callable[[Row], object]) -> list[Row]:
+    """Choose of rows that are alike, those of a model say, the one that validation selects."""
+    best: dict[object, Row] = {}
     for row in sorted(rows, key=lambda row: valid_error(row.record), reverse=True):
-        best[row.model] = row
-    return [row for row in rows if best[row.model] is row]
+        best[alike(row)] = row
+    return [row for row in rows if best[alike(row)] is row]
+
+
+def _tasks(row: Row) -> set[str]:
+    return {one.task for one in row.record.long}
+
+
+def _train_length(row: Row) -> Any:
+    """Get the length of the longest stories of training."""
+    return row.record.settings["task"].get("train_length", NO_FIGURE)
 
 
 def _remembered(rows: Sequence[Row]) -> str:
     """Draw a table of the longest stories that each model answers questions about, in every way of telling."""
-    tasks = sorted({one.task for row in rows for one in row.record.long}, key=int)
+    tasks = sorted(set().union(*map(_tasks, rows)), key=int)
     lines = [
         "Sentences up to which a network is right on at least "
         f"{REMEMBERS} % of the questions, at this length and all shorter ones:",
@@ -244,18 +254,19 @@ def _remembered(rows: Sequence[Row]) -> str:
         f"| model | told | learned from stories up to | {' | '.join(f'task {task}' for task in tasks)} |",
         f"| --- | --- | --: |{' --: |' * len(tasks)}",
     ]
-    for row in _chosen(rows):
+    for row in _chosen(rows, lambda row: (row.model, _train_length(row))):
         for way, title in WAYS.items():
             told = [one for one in row.record.long if one.way == way and one.asked]
             if told:
                 cells = [_reach([one for one in told if one.task == task]) for task in tasks]
-                train_length = row.record.settings["task"].get("train_length", NO_FIGURE)
-                lines.append(f"| {row.model} | {title} | {train_length} | {' | '.join(cells)} |")
+                lines.append(f"| {row.model} | {title} | {_train_length(row)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _reach(figures: Sequence[LongFigures]) -> str:
     """Find the longest story of those that are remembered without a gap."""
+    if not figures:
+        return NO_FIGURE
     reached = takewhile(lambda one: (one.accuracy or 0.0) >= REMEMBERS, sorted(figures, key=lambda one: one.length))
     return max((f"{one.length:,}" for one in reached), key=len, default="none")
 
