@@ -21,8 +21,8 @@ from zoo.training.module import Best, EnsembleTraining, Mean
 from zoo.training.recipe import OPTIMIZERS, Recipe, Schedule
 
 
-def trained(name: str, corpus, seeds: list[int], recipe: Recipe) -> EnsembleTraining:
-    model = config(f"model={name}", *SMALL_READERS.get(name, ()))["model"]
+def trained(name: str, corpus, seeds: list[int], recipe: Recipe, *sizes: str) -> EnsembleTraining:
+    model = config(f"model={name}", *sizes)["model"]
     # in double precision, because the sign of a rounding error decides the gradient of |x| at zero
     ensemble = Ensemble([build(model, corpus.sizes, seed).double() for seed in seeds])
     training = EnsembleTraining(ensemble, recipe)
@@ -45,9 +45,9 @@ def test_restart_k_is_the_single_run_with_its_seed(name, corpus):
         learning_rate=0.01, batch_size=12, epochs=6, anneal_every=2, clip=2.0, linear_start_epochs=4,
         linear_start_patience=1, warmup_steps=25, average=0.9, l2=1e-4,
     )  # fmt: skip
-    together = trained(name, corpus, [3, 4, 5], recipe)
+    together = trained(name, corpus, [3, 4, 5], recipe, *SMALL_READERS.get(name, ()))
     for k, seed in enumerate([3, 4, 5]):
-        alone = trained(name, corpus, [seed], recipe)
+        alone = trained(name, corpus, [seed], recipe, *SMALL_READERS.get(name, ()))
         torch.testing.assert_close(together.ensemble.weights[k], alone.ensemble.weights[0])
         assert together.best.epoch[k] == alone.best.epoch[0]
         assert together.best.error[k] == alone.best.error[0]

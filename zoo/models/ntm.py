@@ -174,7 +174,7 @@ class SequenceNTM(Machine, SequenceNetwork):
         inputs: width of the vectors of the task.
         outputs: bits that it asks for.
         slots: N.
-        training_slots: N in training; null is N.
+        training_slots: N in training; 0 is as many.
         width: W.
         dim: d of the controller.
         read_heads: number of heads that read.
@@ -189,7 +189,7 @@ class SequenceNTM(Machine, SequenceNetwork):
         inputs: int,
         outputs: int,
         slots: int = 128,
-        training_slots: int | None = None,
+        training_slots: int = 0,
         width: int = 20,
         dim: int = 100,
         read_heads: int = 1,
@@ -199,8 +199,8 @@ class SequenceNTM(Machine, SequenceNetwork):
         forget_bias: float = 0.0,
     ) -> None:
         super().__init__(inputs, slots, width, dim, read_heads, write_heads, controller, layers, forget_bias)
+        at_least(0, training_slots=training_slots)
         self.training_slots = training_slots or slots
-        at_least(1, training_slots=self.training_slots)
         self.answers = uniform(outputs, dim + read_heads * width)
         self.b_answers = nn.Parameter(torch.zeros(outputs))
 

@@ -37,7 +37,7 @@ NEUTRAL: dict[str, object] = {
     "model.recipe.refit": False,
     "model.head_init": "stacked",
     "model.forget_bias": 0.0,
-    "model.training_slots": None,
+    "model.training_slots": 0,
     "model.sees_question": False,
     "model.word_masks": False,
     "model.answers_from": "question",
