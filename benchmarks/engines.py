@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks import page
 from benchmarks.measure import ROOT, finish, options
 from zoo import records
+from zoo.paths import cache_dir
 
 RUN = "task=babi_all task.source=generated restarts=10 trainer.max_epochs=50"
 LIST = [f"model={model} {RUN}" for model in ("memn2n", "gated_memn2n", "kv_memnn", "memnn")]
@@ -41,7 +42,7 @@ def seconds(tree: Path, lines: list[str], options: tuple[str, ...]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "list.yaml"
         file.write_text("runs:\n" + "".join(f"  - {line}\n" for line in lines))
-        folders = [f"results_dir={folder}/results", f"cache_dir={Path.home() / '.cache/memory-zoo'}"]
+        folders = [f"results_dir={folder}/results", f"cache_dir={cache_dir()}"]
         command = [sys.executable, "-m", "zoo", "campaign", str(file), "logger=none", *folders, *options]
         own = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
         began = time.monotonic()

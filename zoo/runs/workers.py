@@ -27,7 +27,7 @@ LOADED = ["zoo.runs.run", "zoo.training.train", "pytorch_lightning.loggers"]
 
 
 def processes() -> ForkServerContext | SpawnContext:
-    """Choose how processes begin: on Linux as copies of one that has loaded all, and that begins before the first."""
+    """Choose how processes begin: on Linux as copies of one that has loaded the libraries, else anew."""
     forks = sys.platform == "linux"
     context = multiprocessing.get_context("forkserver") if forks else multiprocessing.get_context("spawn")
     context.set_forkserver_preload(LOADED)
