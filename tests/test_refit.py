@@ -147,6 +147,17 @@ def test_a_second_training_that_stops_goes_on_as_an_undisturbed_one(both, corpus
     assert continued["predictions"]["test"].equal(whole["predictions"]["test"])
 
 
+def test_an_interrupt_is_one_wherever_it_comes(corpus, tmp_path, monkeypatch):
+    """Lightning fails with an error of its own when it is interrupted before it has its batches."""
+
+    def stop(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytorch_lightning.utilities.combined_loader.CombinedLoader.__iter__", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(given(), {"1": corpus}, tmp_path, silent)
+
+
 def test_its_row_is_marked(tmp_path):
     for more in ((), ("+model.recipe.refit=true",)):
         record = records.read(made(tmp_path, *QUICK, "task.ids=[1]", *more))

@@ -139,8 +139,11 @@ def _fit(
         corpora = {name: corpus.to(device) for name, corpus in corpora.items()}
         batches, valid = _batches(kind, corpora, ensemble.network, seeds, recipe)
         trainer.fit(training, Blocks(batches), valid, ckpt_path=undamaged(checkpoint), weights_only=True)
-    except SystemExit:  # Lightning ends the process itself, on SIGTERM even as if all had gone well
-        raise KeyboardInterrupt from None
+    except (SystemExit, RuntimeError) as error:
+        # at an interrupt Lightning ends the process itself, or fails where it has no batches yet to put away
+        if isinstance(error, SystemExit) or isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
     finally:
         loggers.close(opened)
     training.to(device)
