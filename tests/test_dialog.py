@@ -14,13 +14,15 @@ from tasks.dialog import official as release_of
 from tasks.errors import UserError
 from tests.configs import EXPERIMENTS, MODELS, ROOT, config
 from tests.records import markdown, raw, rewrite, rows_of
-from tests.runs import arrays, run, the_record
+from tests.runs import arrays, made, the_record
 from tests.tiny_dialog import load_dialogs, write_dialogs
 from zoo import records
 from zoo.families.dialog import accuracy_of, has_match, published_of
 from zoo.kinds import stories
 from zoo.kinds.stories import evaluation_batches, training_batches
 from zoo.parts import encoders
+from zoo.runs.messages import message_of
+from zoo.runs.plan import plan_of
 from zoo.training.build import build, check_fits, registered
 from zoo.training.ensemble import Ensemble
 from zoo.training.train import train
@@ -351,16 +353,16 @@ def test_published_means_agree_with_the_tasks(key, means):
 
 @pytest.mark.slow
 class TestRun:
-    def test_a_run_leaves_its_record_and_its_row(self, world, tmp_path):
+    def test_a_run_leaves_its_record_and_its_row(self, world, tmp_path, capsys, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "120")
         results = tmp_path / "results"
         results.mkdir()
         (results / "published_dialog.csv").write_text((ROOT / "results/published_dialog.csv").read_text())
-        done = run(
-            world, results, "experiment=bordes2017_memn2n_dialog", "task.ids=[1,6]", "task.match=true", "restarts=2",
-            "trainer.max_epochs=3", "logger=none",
+        made(
+            tmp_path, "experiment=bordes2017_memn2n_dialog", "task.ids=[1,6]", "task.match=true", "restarts=2",
+            "trainer.max_epochs=3", "trainer.workers=1", "logger=none", f"data_dir={world}",
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert "dialogs, unknown words" in " ".join(done.stdout.split())
+        assert "dialogs, unknown words" in " ".join(capsys.readouterr().out.split())
         record = the_record(results)
         assert record["family"] == "dialog"
         assert "oov_dialog_errors" in record["tasks"]["1"]
@@ -394,10 +396,11 @@ class TestRun:
         assert "| task 2 | – |" in page
         assert "tasks 1, 6 only" in page
 
-    def test_a_model_that_does_not_fit_is_refused_in_one_sentence(self, world, tmp_path):
-        done = run(world, tmp_path / "results", "model=entnet", "task=dialog")
-        assert done.returncode != 0
-        assert done.stderr.strip() == (
+    def test_a_model_that_does_not_fit_is_refused_in_one_sentence(self, world):
+        given = ["model=entnet", "task=dialog", f"data_dir={world}"]
+        with pytest.raises(UserError) as caught:
+            plan_of(given)
+        assert message_of(caught.value, given) == (
             "EntNet answers with one word, and dialog bAbI without match types asks for one of many replies; "
             "choose model=gated_memn2n, kv_memnn or memn2n"
         )

@@ -95,12 +95,11 @@ class TestRun:
             expected = record["tasks"][task]["test_errors"]
             np.testing.assert_allclose(100 * wrong.mean(1), expected, atol=1e-4)
 
-    def test_is_not_made_twice_unless_asked(self, world, finished):
+    def test_is_not_made_twice_unless_asked(self, world, finished, capsys):
         results, _ = finished
         before = sorted((results / "runs").iterdir())
-        again = run(world, results, *QUICK)
-        assert again.returncode == 0
-        assert "this run has been made" in again.stdout
+        made(results.parent, *QUICK, f"data_dir={world}")
+        assert "this run has been made" in capsys.readouterr().out
         assert sorted((results / "runs").iterdir()) == before
 
     def test_is_recorded_beside_the_first_when_made_again(self, world, tmp_path):
@@ -175,7 +174,7 @@ def test_a_training_that_stops_goes_on_as_an_undisturbed_one(corpus, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path):
+def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path, capsys):
     results = tmp_path / "results"
     arguments = (*QUICK, "trainer.workers=2", "trainer.checkpoint_seconds=0")
     for awaited in ("2/last.ckpt", "1/figures.pt"):
@@ -191,9 +190,8 @@ def test_a_killed_run_ends_as_an_undisturbed_one(world, finished, tmp_path):
         os.kill(process.pid, signal.SIGKILL)  # the parent alone: its workers must notice
         process.wait()
         assert not list((results / "runs").glob("*.json"))
-    done = run(world, results, *arguments)
-    assert done.returncode == 0, done.stderr
-    assert "continued" in done.stderr
+    made(tmp_path, *arguments, f"data_dir={world}")
+    assert "continued" in capsys.readouterr().err
     got, expected = figures(the_record(results)), figures(the_record(finished[0]))
     for of_this_command in ("command", "workers"):
         got.pop(of_this_command), expected.pop(of_this_command)
@@ -426,7 +424,7 @@ def test_missing_and_damaged_data_are_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_is_told_to_stop_says_so_and_one_with_a_damaged_checkpoint_begins_it_anew(world, tmp_path):
+def test_a_run_that_is_told_to_stop_says_so_and_one_with_a_damaged_checkpoint_begins_it_anew(world, tmp_path, capsys):
     results = tmp_path / "results"
     arguments = ("model=memn2n", "task=babi", "restarts=1", "trainer.checkpoint_seconds=0", "logger=none")
     process = subprocess.Popen(
@@ -443,9 +441,8 @@ def test_a_run_that_is_told_to_stop_says_so_and_one_with_a_damaged_checkpoint_be
     assert process.returncode == 130
     assert "stopped; the same command goes on from here" in said
     found[0].write_bytes(found[0].read_bytes()[:5000])
-    done = run(world, results, *arguments)
-    assert done.returncode == 0, done.stderr
-    assert "last.ckpt is damaged" in done.stderr
+    made(tmp_path, *arguments, f"data_dir={world}")
+    assert "last.ckpt is damaged" in capsys.readouterr().err
     assert the_record(results)["resumed"]
 
 

@@ -10,7 +10,7 @@ from tasks.babi.official import FOLDER, find, parts_of
 from tasks.babi.sources import Official, Stories, Transfer, questions_of
 from tasks.babi.text import parse, write
 from tasks.errors import UserError
-from tests.runs import run, the_record
+from tests.runs import made, the_record
 from tests.tiny_babi import load_babi, write_release
 
 
@@ -158,14 +158,13 @@ def test_sizes_are_numbers_or_thousands():
 class TestRun:
     QUICK = ("model=memn2n", "task=babi", "restarts=1", "trainer.max_epochs=2", "model.dim=4", "logger=none")
 
-    def test_without_the_release_a_run_goes_on_and_says_so_everywhere(self, tmp_path):
+    def test_without_the_release_a_run_goes_on_and_says_so_everywhere(self, tmp_path, capsys):
         (tmp_path / "nowhere").mkdir()
-        done = run(
-            tmp_path / "nowhere", tmp_path / "results", *self.QUICK, "task.size=100", "task.generator.sentences=20"
-        )
-        assert done.returncode == 0, done.stderr
-        assert "generated stories are used instead" in done.stderr
-        assert "generated data (sentences=20)" in done.stdout
+        small = ("task.size=100", "task.generator.sentences=20", f"data_dir={tmp_path / 'nowhere'}")
+        made(tmp_path, *self.QUICK, *small)
+        said = capsys.readouterr()
+        assert "generated stories are used instead" in said.err
+        assert "generated data (sentences=20)" in said.out
         record = the_record(tmp_path / "results")
         assert (record["source"], record["world"]) == ("generated", "sentences=20")
         assert record["settings"]["task"]["generator"]["sentences"] == 20
@@ -173,7 +172,6 @@ class TestRun:
 
     def test_official_records_do_not_depend_on_the_generator(self, tmp_path):
         world = write_release(tmp_path / "data")
-        done = run(world, tmp_path / "results", *self.QUICK)
-        assert done.returncode == 0, done.stderr
+        made(tmp_path, *self.QUICK, f"data_dir={world}")
         task = the_record(tmp_path / "results")["settings"]["task"]
         assert set(task) == {"_target_", "ids", "size", "variant", "source"}

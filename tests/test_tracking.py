@@ -11,6 +11,7 @@ import pytest
 from tasks.errors import UserError
 from tests.runs import QUICK, made, run
 from zoo import records
+from zoo.commands import campaign, parse
 from zoo.families.board import valid_error
 from zoo.runs import entry, tracking
 from zoo.runs.compose import compose_config
@@ -195,12 +196,21 @@ def test_a_run_that_goes_on_goes_on_in_the_same_run_of_wandb(tmp_path, server, m
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_behind_its_record_tells_its_end(tmp_path, server, monkeypatch):
+@pytest.mark.parametrize("by", ["run", "campaign"])
+def test_a_run_that_was_killed_behind_its_record_tells_its_end(tmp_path, server, monkeypatch, by):
     with monkeypatch.context() as during:
         during.setattr(tracking.Tracking, "end", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             made(tmp_path, *ONE, "logger=wandb")
-    record = records.read(made(tmp_path, *ONE, "logger=wandb"))  # which has been made
+    if by == "run":
+        made(tmp_path, *ONE, "logger=wandb")  # which has been made
+    else:
+        (tmp_path / "list.yaml").write_text(f"runs: ['{' '.join(ONE)}']\n")
+        folders = [f"results_dir={tmp_path / 'results'}", f"cache_dir={tmp_path / 'cache'}"]
+        words = [str(tmp_path / "list.yaml"), "logger=wandb", *folders]
+        campaign.main(parse("campaign", campaign.GRAMMAR, words))
+    (file,) = (tmp_path / "results/runs").glob("*.json")
+    record = records.read(file)
     (kept,) = (server[given["id"]] for given in server["begun"][:1])
     assert len({given["id"] for given in server["begun"]}) == 1
     assert kept["exits"] == [1, 0]

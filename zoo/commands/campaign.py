@@ -40,6 +40,7 @@ from zoo.runs import cells
 from zoo.runs.listed import Listed, State, forgive, rest_of, state_of
 from zoo.runs.messages import ends_with_message
 from zoo.runs.plan import plan_of
+from zoo.runs.run import clean_up
 from zoo.runs.timing import Pace, paces, seconds_of, workers_for
 
 GRAMMAR = Grammar(names=("list", "chunk"), required=("list",), bare="list", flags=("show",), passes_on=True)
@@ -152,9 +153,10 @@ def main(given: Given) -> None:
     if "show" in given.flags:
         return
 
-    recorded = [run for run in runs if run.plan.recorded()]
-    for run in recorded:  # somebody may have been killed behind the record
-        cells.tidy(run.plan)
+    recorded = {run.name: files for run in runs if (files := run.plan.recorded())}
+    for run in runs:
+        if run.name in recorded:
+            clean_up(run.plan, recorded[run.name])
     if len(recorded) == len(runs):
         _write(results)
     chunks = {run.name: _chunks(run, int(chunk)) for run in runs} if chunk else {}

@@ -43,8 +43,7 @@ def run(plan: Plan) -> Path:
         print(data.notice, file=sys.stderr)
     earlier = plan.recorded()
     if earlier and not config["rerun"]:
-        _complete(plan, earlier)
-        cells.tidy(plan)
+        clean_up(plan, earlier)
         show(records.read(earlier[-1]))
         print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
         return earlier[-1]
@@ -84,10 +83,12 @@ def run(plan: Plan) -> Path:
     return file
 
 
-def _complete(plan: Plan, recorded: list[Path]) -> None:
-    """Tell the trackers of a run that was killed behind its record what they lack."""
+def clean_up(plan: Plan, recorded: list[Path]) -> None:
+    """Remove what is left of a run that was killed behind its record; its trackers are told what they lack."""
     for work in cells.home_of(plan).glob(f"{len(recorded) - 1}-*"):
-        complete(plan, records.read(recorded[-1]), work)
+        if not cells.holders(work):
+            complete(plan, records.read(recorded[-1]), work)
+    cells.tidy(plan)
 
 
 def show(record: records.Record) -> None:
