@@ -90,6 +90,19 @@ def test_a_file_that_is_no_campaign_is_refused(tmp_path, text, said):
         read(tmp_path / "mine.yaml")
 
 
+@pytest.mark.parametrize("given", [[], ["babi_2k"]])
+def test_who_names_no_list_is_told_which_there_are(given):
+    with pytest.raises(UserError, match="there are: babi_10k, babi_10k_renamed, babi_1k, "):
+        main(given)
+
+
+def test_a_list_that_would_be_made_on_generated_stories_says_so(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "mine.yaml").write_text("runs:\n  - model=memn2n task=babi\n  - model=kv_memnn task=babi\n")
+    drain(tmp_path, "--show", "task.ids=[1]", "task.size=50", "task.generator.test=20")
+    assert capsys.readouterr().err.count("generated stories are used instead") == 1
+
+
 def test_what_is_to_do_is_shown_wherever_the_word_stands(tmp_path, release, capsys):
     (tmp_path / "mine.yaml").write_text("runs:\n  - model=memn2n task=babi\n")
     added = [f"data_dir={release}", f"results_dir={tmp_path / 'results'}"]

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,16 @@ def test_the_example_task_is_three_files_and_has_its_table(tmp_path, monkeypatch
     assert (tmp_path / "results/leaderboard_visits.csv").is_file()
     for module in ("tasks.visits", "zoo.families.visits"):
         sys.modules.pop(module)
+
+
+def test_every_package_is_installed():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    there = {
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for top in ("tasks", "zoo")
+        for file in (ROOT / top).rglob("__init__.py")
+    }
+    assert set(listed) == there | {"zoo.conf", "zoo.published"}
 
 
 def test_every_verb_is_described():

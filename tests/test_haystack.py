@@ -229,7 +229,7 @@ def test_a_record_becomes_rows_and_tables(told, tmp_path):
     assert {*columns.split(), "supervision"} <= set(lines[0])
     assert {line["accuracy"] for line in lines if line["model"] == "rule"} == {"100.00"}
     text = (tmp_path / "leaderboard.md").read_text()
-    for said in ("through an index of words", "behind a keyword filter", "The rule alone"):
+    for said in ("through an index of words", "behind a keyword filter", "The rule among strangers"):
         assert said in text
     report = (tmp_path / "haystack.md").read_text()
     assert re.search(r"\| open_memnn \| through an index of words \| – \| (none|[\d,]+) \|", report)

@@ -43,7 +43,7 @@ from zoo.runs.plan import plan_of
 from zoo.runs.run import clean_up
 from zoo.runs.timing import Pace, paces, seconds_of, workers_for
 
-GRAMMAR = Grammar(names=("list", "chunk"), required=("list",), bare="list", flags=("show",), passes_on=True)
+GRAMMAR = Grammar(names=("list", "chunk"), bare="list", flags=("show",), passes_on=True)
 
 
 def campaigns() -> list[Path]:
@@ -51,11 +51,15 @@ def campaigns() -> list[Path]:
     return [file for folder in conf_folders() for file in sorted((folder / "campaign").glob("*.yaml"))]
 
 
-def file_of(name: str) -> Path:
+def file_of(name: str | None) -> Path:
     """Find a list by its file, or by its name if it comes with the zoo or lies in conf/campaign."""
-    file, known = Path(name), {file.stem: file for file in campaigns()}
+    known = {file.stem: file for file in campaigns()}
+    there = f"there are: {', '.join(known)}"
+    if name is None:
+        raise UserError(f"zoo campaign wants a list, a file or a name; {there}")
+    file = Path(name)
     if not file.is_file() and name not in known:
-        raise UserError(f"{name} is no file, and no list that is known; there are: {', '.join(known)}")
+        raise UserError(f"{name} is no file, and no list that is known; {there}")
     return file if file.is_file() else known[name]
 
 
@@ -132,7 +136,7 @@ def _write(results: Path) -> None:
 
 
 def main(given: Given) -> None:
-    file = file_of(given["list"])
+    file = file_of(given.get("list"))
     chosen = [word for word in given.passed_on if _is_of_engine(word)]
     engine = engine_of(chosen)  # a mistake in it shows before anything is read
     runs: list[Listed] = []
@@ -149,6 +153,8 @@ def main(given: Given) -> None:
     if first["rerun"]:
         raise UserError("rerun=true: a campaign makes what has no record; python run.py makes a single run again")
     results = Path(first["results_dir"])
+    for notice in dict.fromkeys(run.plan.data.notice for run in runs if run.plan.data.notice):
+        print(notice, file=sys.stderr)
     show(runs, paces(results))
     if "show" in given.flags:
         return

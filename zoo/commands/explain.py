@@ -1,7 +1,8 @@
 """zoo explain run=RECORD task=15 [story=FILE] [length=1000000] [results_dir=results]
 
 Show where a network looked when it answered. RECORD is a file in results/runs, the beginning of its name
-(run=memn2n-1k) or its experiment. Of several records that have the task, the newest on official data is taken.
+(run=memn2n-1k) or its experiment. Of several records that have the task, those on official data are preferred, then
+those without exchanged names, then the newest.
 
 Without story= the questions are shown that the record keeps. story=FILE asks the questions of a file, and story=- those
 that you type: one sentence per line; a line that ends with a question mark is answered. A question may be followed by a
@@ -9,7 +10,8 @@ tab and its answer, and by a tab and the numbers of the lines with the supportin
 which lie in results/weights where the run was made.
 
 length=1000000, of a run of task=haystack, tells a new story of so many sentences, most of them about strangers, and
-shows the sentences that the network looked at, with their numbers. One that can look by an index of words does.
+shows the sentences that the network looked at, with their numbers. A network
+that can use an index of words uses it.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """zoo push FOLDER OWNER/NAME
 
 Upload a folder that zoo export has written to a repository of the Hugging Face Hub, which is made if it does not exist.
-It needs huggingface-hub (pip install memory-zoo[hub]) and a token (hf auth login, or HF_TOKEN). In Python,
+It needs huggingface-hub (pip install -e '.[hub]') and a token (hf auth login, or HF_TOKEN). In Python,
 zoo.load("hub:OWNER/NAME") loads it again.
 """
 

@@ -1,6 +1,6 @@
 """zoo weights [RECORD] [task=2] [results_dir=results] [name=value …]
 
-List the records whose trained networks come with the zoo, with the size of each, and whether it is here. Of bAbI these
+List the records whose trained networks are worth keeping, with the size of each, and whether it is here. Of bAbI these
 are the settings of each model with the least validation error, per task and joint.
 
 zoo weights RECORD makes the networks of a record, by making its run again, or with task=2 one of them, and writes them

@@ -470,6 +470,13 @@ def marks_of(record: Record) -> list[str]:
     return marks
 
 
+def only_of(record: Record, tasks: Iterable[str]) -> list[str]:
+    """Mark a record that has some other tasks than those that its family's figures are made of."""
+    if set(record.tasks) == set(tasks):
+        return []
+    return [f"task{'s' if len(record.tasks) > 1 else ''} {', '.join(record.tasks)} only"]
+
+
 def data_named(record: Record) -> str:
     """Say what data a record is of."""
     if record.source == "transfer":

@@ -22,6 +22,7 @@ from zoo.families.board import (
     by_table,
     fixed,
     number,
+    only_of,
 )
 from zoo.records import Record
 
@@ -68,9 +69,7 @@ class Dialog(QuestionFamily):
         )
 
     def marks(self, record: Record) -> list[str]:
-        if len(record.tasks) == len(TASKS):
-            return []
-        return [f"task{'s' if len(record.tasks) > 1 else ''} {', '.join(record.tasks)} only"]
+        return only_of(record, map(str, TASKS))
 
     def published_of(self, record: Record, published: Sequence[Any]) -> list[Any]:
         match = "yes" if has_match(record) else "no"

@@ -23,6 +23,7 @@ from zoo.families.board import (
     escaped,
     fixed,
     number,
+    only_of,
     valid_error,
 )
 from zoo.plots import Points, plot
@@ -38,6 +39,7 @@ WAYS = {  # of telling a network a story
     "index": "through an index of words",
     "filter": "behind a keyword filter",
 }
+USUAL = ("1", "2", "3")  # tasks
 OWN = ("index", "all", "filter")  # the way whose figure stands for a model: the first that it can go
 RULE = "rule"
 REMEMBERS = 90  # percent of right answers
@@ -65,8 +67,8 @@ class Haystack(QuestionFamily):
     conditions = ("task.kind", "task.text")
     tells_stories = True
     about = (
-        "Right answers in percent, higher is better, of networks that have learned from short stories and are asked at "
-        "the end of long ones; small figures are of single tasks, with Wilson's intervals of 95 %. *Through an index*: "
+        "Right answers, higher is better, of networks that have learned from short stories and are asked at the end of "
+        "long ones. Tables give percent with Wilson's intervals of 95 %, task by task. *Through an index*: "
         "a network sees the sentences with the rarest words of the question and of the facts that it looks at. "
         "*Behind a keyword filter*: it sees the sentences that share a rare word with the question, and those that "
         "share one with these. "
@@ -82,6 +84,9 @@ class Haystack(QuestionFamily):
     def table_of(self, record: Record) -> Table:
         place = list(KINDS).index(record.world) if record.world in KINDS else len(KINDS)
         return Table((place, record.world), f"Haystack, {KINDS.get(record.world, record.world)}")
+
+    def marks(self, record: Record) -> list[str]:
+        return only_of(record, USUAL)
 
     # --- the figures
 
@@ -148,7 +153,7 @@ class Haystack(QuestionFamily):
         grids = []
         for title, here in by_table([row for row in rows if row.is_of_known_code]):
             for grid in self.grids(here):
-                grids.append(Grid(f"**{title}, {grid.title}**", grid.columns, grid.rows, grid.notes))
+                grids.append(Grid(f"**{title}, {grid.title}**", grid.columns, grid.rows, grid.notes[1:]))
         return grids
 
     def files(self, rows: Sequence[Row], published: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -327,7 +332,8 @@ def _said_of_rule(rows: Sequence[Row], lengths: Sequence[int]) -> str:
         f"task {task} {', '.join(f'{found[task, length]:.0f}' for length in lengths if (task, length) in found)}"
         for task in tasks
     ]
-    return f"The rule alone, in % at these lengths: {'; '.join(each)}."
+    world = rows[0].record.world
+    return f"The rule {KINDS.get(world, world)}, in % at these lengths: {'; '.join(each)}."
 
 
 FAMILY = Haystack()
