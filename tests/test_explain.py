@@ -192,6 +192,7 @@ def test_a_story_may_be_longer_than_those_of_training(tmp_path, model):
         (["run=memn2n", "task=1", "story=nowhere.txt"], "", "story=nowhere.txt: no such file"),
         (["run=memn2n", "task=1", "story=-"], "Ada went to the attik.", "did you mean 'attic'"),
         (["run=memn2n", "task=1", "story=-"], "Where is Ada?", "a question before any sentence"),
+        (["run=memn2n", "task=1", "story=-"], "Ada went to the attic.", "no question; expected a line that ends with"),
         (["run=memn2n", "task=1", "story=-"], "Ada Ada Ada Ada Ada Ada Ada", "7 words: expected at most 5"),
     ],
 )

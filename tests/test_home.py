@@ -133,6 +133,26 @@ class TestMemory:
         with pytest.raises(UserError, match=said):
             net.listen().tell(tell)
 
+    def test_takes_a_list_or_a_text_of_several_lines(self, net):
+        one, two = net.listen().tell(STORY), net.listen().tell("\n".join(STORY), "...", "")
+        assert len(one) == len(two) == len(STORY)
+        assert one.ask(QUESTION).answer == two.ask(QUESTION).answer == "kitchen"
+
+    @pytest.mark.parametrize("sentences", [(STORY[0], 5), (STORY[0], None), ([STORY[0], 5],), (b"Mary", STORY[0])])
+    def test_drops_nothing_that_it_is_told(self, net, sentences):
+        with pytest.raises(UserError, match="expected a text, or an array"):
+            net.listen().tell(*sentences)
+
+    @pytest.mark.parametrize("story", [None, 5, b"Mary took the milk."])
+    def test_wants_a_story_of_sentences(self, net, story):
+        with pytest.raises(UserError, match="expected sentences, or a text"):
+            net.answer(story, QUESTION)
+
+    @pytest.mark.parametrize("question", ["", "  ", "?"])
+    def test_wants_a_question_with_words(self, net, question):
+        with pytest.raises(UserError, match="expected words, as in 'Where is Mary"):
+            net.answer(STORY, question)
+
     def test_reads_an_unknown_word_where_the_model_can(self, tmp_path):
         words = ["", "ada", "ran", "to", "the", "attic", "where", "is"]
         network = network_of(tmp_path, "open_memnn", words, [])
@@ -256,6 +276,12 @@ class TestLoad:
 
         assert "-3333333333-" in choose("memn2n", "1", None, False, tmp_path).record
         assert "-1111111111-" in choose("memn2n", "1", "1k", False, tmp_path).record
+
+    def test_a_try_of_ones_own_on_generated_stories_takes_no_name(self, folder, monkeypatch):
+        monkeypatch.chdir(folder)
+        assert zoo.load("memn2n", task=2).about.source == "official"
+        (folder / "memn2n").mkdir()  # which is no export
+        assert zoo.load("memn2n", task=2).about.source == "official"
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
@@ -420,6 +446,10 @@ class TestExport:
         assert done == ["me/milk", [".eval_results", "README.md", "config.json", "model.safetensors"]]
         assert zoo.load("hub:me/milk").training == "2"
 
+    def test_does_not_mix_records_in_a_folder(self, exported):
+        with pytest.raises(SystemExit, match="holds an export of another record"):
+            main(["export", "ntm-10k-joint", str(exported), f"results_dir={ROOT / 'results'}"])
+
     @pytest.mark.parametrize("arguments", [["export", "x"], ["push", "x", "y"], ["push", "nowhere", "me/milk"]])
     def test_a_mistake_gets_one_clear_message(self, arguments):
         with pytest.raises(SystemExit, match=r"expected a (run|folder) and|holds no model.safetensors"):
@@ -460,6 +490,7 @@ class TestNames:
         model = zoo.create("memn2n", vocabulary=20, sentence_length=6, story_length=10, hops=2)
         assert isinstance(model, torch.nn.Module)
         assert model.hops == 2
+        assert type(zoo.create("ntm", inputs=3, outputs=2, slots=12)).__name__ == "SequenceNTM"
         assert zoo.create("memn2n", vocabulary=20, sentence_length=6, story_length=10, seed=1).words.shape == (
             4,
             20,
@@ -471,6 +502,10 @@ class TestNames:
         [
             ({"name": "memn3n"}, "model=memn3n is not known; did you mean 'memnn'"),
             ({"name": "memn2n"}, "vocabulary and sentence_length and story_length missing"),
+            (
+                {"name": "lstm", "vocabulary": 0, "sentence_length": 3, "story_length": 4},
+                "vocabulary=0: expected a whole",
+            ),
             (
                 {"name": "memn2n", "vocabulary": 9, "sentence_length": 3, "story_length": 4, "hop": 2},
                 "model.hop is not an option of MemN2N; did you mean 'hops'",
@@ -496,6 +531,20 @@ class TestNames:
         assert run.load(2).training == "2"
         with pytest.raises(UserError, match="'hop' is no option of this run; did you mean 'hops'"):
             zoo.train(model="memn2n", task="babi", hop=2)
+
+    @pytest.mark.parametrize(
+        ("overrides", "options", "said"),
+        [
+            ((), {"ids": [99]}, r"task.ids=\[99\]: expected different numbers from 1 to 20"),
+            ((), {"size": 5}, "task.size=5"),
+            ((), {"logger": "nope"}, "logger 'nope' is not known"),
+            (("nonsense",), {}, "nonsense"),
+            (("task.nope=0",), {}, "'task.nope' is not an option"),
+        ],
+    )
+    def test_a_mistake_in_a_training_is_one_sentence(self, tmp_path, overrides, options, said):
+        with pytest.raises(UserError, match=said):
+            zoo.train(*overrides, model="memn2n", task="babi", source="generated", results_dir=str(tmp_path), **options)
 
     def test_reads_the_leaderboard_as_a_table(self):
         pytest.importorskip("pandas", reason="pip install memory-zoo[pandas]")

@@ -24,7 +24,7 @@ from tests.runs import arrays, command, environment, figures, made, run, the_rec
 from tests.tiny_babi import corpora_of, load_babi, write_release
 from zoo import records
 from zoo.families import FAMILIES
-from zoo.runs import cells, messages
+from zoo.runs import cells, entry, messages
 from zoo.runs.bounds import check_networks
 from zoo.runs.compose import compose_config
 from zoo.runs.messages import ends_with_message
@@ -397,6 +397,30 @@ def test_an_interrupted_program_ends_with_130(capsys):
         raise KeyboardInterrupt
     assert stop.value.code == 130
     assert "the same command goes on from here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("model=memn2n,lstm -m", "OWN model=memn2n,lstm -m"),
+        ("--cfg job model=lstm", "--cfg job OWN model=lstm"),
+        ("model=lstm --cfg=job", "OWN model=lstm --cfg=job"),
+        ("--help", "--help OWN"),
+    ],
+)
+def test_a_conf_folder_of_ones_own_stands_beside_the_overrides(tmp_path, monkeypatch, given, expected):
+    (tmp_path / "conf").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["zoo"])
+    monkeypatch.setattr(entry, "_hydra", lambda: None)
+    entry.main(given.split())
+    said = " ".join(sys.argv[1:]).replace(f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "OWN")
+    assert said == expected
+
+
+def test_a_file_in_place_of_a_folder_is_one_sentence(tmp_path):
+    for error in (IsADirectoryError(21, "Is a directory", "x"), FileExistsError(17, "File exists", "x")):
+        assert messages.message_of(error, []).startswith(f"x: {error.strerror}; out=")
 
 
 def test_sigterm_ends_a_program_as_an_interrupt_does(capsys):

@@ -99,3 +99,9 @@ def test_a_leaderboard_that_does_not_follow_from_the_records_is_named(results):
         file.write("one more line\n")
     with pytest.raises(UserError, match=r"leaderboard\.csv does not follow from the records"):
         verifies(results, "cells=0")
+
+
+def test_a_folder_without_records_is_named_and_stays_as_it_was(tmp_path):
+    with pytest.raises(UserError, match="expected a folder with records"):
+        verifies(tmp_path / "typo")
+    assert not (tmp_path / "typo").exists()

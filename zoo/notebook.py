@@ -1,12 +1,14 @@
 """The names of `import zoo`, for notebooks and scripts: models, trainings and tables."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.errors import UserError, check_type, nearest, shown
+from tasks.errors import UserError, check_whole, nearest, shown
 from zoo import records
 from zoo.families import family_of
 from zoo.leaderboard.table_csv import as_csv
@@ -14,6 +16,7 @@ from zoo.paths import choices
 from zoo.pretrained.find import available
 from zoo.records import Record
 from zoo.runs.compose import OPTIONS, compose_config
+from zoo.runs.messages import message_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,14 +82,15 @@ def create(name: str, *, seed: int = 0, **options: Any) -> "MemoryNetwork":
     from zoo.training.build import build
 
     check_choice("model", name)
-    config: Any = compose_config([f"model={name}"])[0].model
-    target = {str(key): value for key, value in config.items()}
     kind = Widths if "inputs" in options else Sizes
+    config: Any = composed([f"model={name}", *(["task=copy"] if kind is Widths else [])]).model
+    target = {str(key): value for key, value in config.items()}
     if missing := [size for size in kind._fields if size not in options]:
         raise UserError(f"zoo.create('{name}'): {' and '.join(missing)} missing; expected {', '.join(kind._fields)}")
     sizes = {size: options.pop(size) for size in kind._fields}
     for size, value in sizes.items():
-        check_type(size, value, int, 20)
+        check_whole(size, value, 1)
+    check_whole("seed", seed, 0)
     return build(target | options, kind(**sizes), seed)
 
 
@@ -155,7 +159,7 @@ def train(*overrides: str, **options: Any) -> Run:
         if group in options:
             check_choice(group, options[group])
             chosen.append(f"{group}={options[group]}")
-    config: Any = compose_config(chosen)[0]
+    config = composed(chosen)
     arguments = list(chosen)
     for name, value in options.items():
         if name in ("model", "task", "experiment"):
@@ -168,7 +172,29 @@ def train(*overrides: str, **options: Any) -> Run:
         arguments.append(f"{'' if name in OPTIONS else places[0]}{name}={typed}")
     if not any(override.startswith("trainer.workers=") for override in overrides):
         arguments.append(IN_THIS_PROCESS)
-    return Run(run(plan_of([*arguments, *overrides])))
+    arguments += overrides
+    with explained(arguments):
+        plan = plan_of(arguments)
+    return Run(run(plan))
+
+
+@contextlib.contextmanager
+def explained(arguments: list[str]) -> Iterator[None]:
+    """Say in a sentence what is wrong with arguments, as the command line does."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if (said := message_of(error, arguments)) is None:
+            raise
+        raise UserError(said) from None
+
+
+def composed(arguments: list[str]) -> Any:
+    """Compose the configuration of some arguments."""
+    with explained(arguments):
+        return compose_config(arguments)[0]
 
 
 def check_choice(group: str, name: str) -> None:

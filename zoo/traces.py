@@ -9,9 +9,11 @@ TRACES = {  # values of MemoryNetwork.traces
     "nothing": "this model does not say where it looks",
 }
 # of models whose older records do not hold it
-_OF_OLDER = {"DMN": "gates", "EntNet": "writing", "LSTM": "nothing", "NTM": "writing"} | dict.fromkeys(
+_OF_OLDER = dict.fromkeys(
     ("DMNPlus", "GatedMemN2N", "KVMemNN", "MemN2N", "MemNN", "OpenMemNN", "Transformer", "WMN"), "weights"
-)
+) | {
+    "DeltaNet": "writing", "DMN": "gates", "EntNet": "writing", "LSTM": "nothing", "NTM": "writing", "QRN": "gates",
+}  # fmt: skip
 
 
 def traces_of(record: Record) -> str | None:

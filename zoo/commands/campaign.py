@@ -68,7 +68,7 @@ def read(file: Path) -> list[list[str]]:
     try:
         runs = cast(dict, OmegaConf.to_container(OmegaConf.load(file)))["runs"]
         arguments = [line.split() for line in runs]
-    except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise UserError(
             f"{file}: expected a list `runs` of arguments of run.py, as in `- model=memn2n` ({error!r})"
         ) from None
@@ -147,7 +147,7 @@ def main(given: Given) -> None:
                 runs.append(Listed(" ".join(listed), arguments, plan_of(arguments)))
         except SystemExit as stop:
             raise UserError(f"{file}, {' '.join(listed)}: {stop}") from None
-    if (chunk := given.get("chunk")) is not None and (not chunk.isdigit() or int(chunk) < 1):
+    if (chunk := given.get("chunk")) is not None and (not chunk.isdecimal() or int(chunk) < 1):
         raise UserError(f"chunk={chunk}: expected a number of restarts, as in chunk=5")
     first = runs[0].plan.config
     if first["rerun"]:

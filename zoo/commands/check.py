@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tasks.errors import UserError
 from zoo.commands import Given, Grammar
-from zoo.interface import Answer, MemoryNetwork
+from zoo.interface import Answer
 from zoo.kinds import kind_of, kind_of_model
 from zoo.runs.plan import plan_of
 from zoo.training.build import build, registered
@@ -31,13 +31,13 @@ def main(given: Given) -> None:
     models = registered()
     if name not in models:
         raise UserError(f"no yaml conf/model/{name}.yaml; zoo new {name} writes one")
-    faults = check(name, models[name], given.passed_on)
+    faults = check(name, given.passed_on)
     if faults:
         raise UserError(f"{name}: {len(faults)} to mend")
-    print(f"{name}: nothing is missing; python run.py model={name} task=… trains it")
+    print(f"{name}: nothing is missing; zoo run model={name} task=… trains it")
 
 
-def check(name: str, model: type[MemoryNetwork], overrides: list[str]) -> list[str]:
+def check(name: str, overrides: list[str]) -> list[str]:
     """Try everything that training asks of a model, print each step, and return the faults."""
     faults: list[str] = []
 
@@ -52,7 +52,8 @@ def check(name: str, model: type[MemoryNetwork], overrides: list[str]) -> list[s
         print(f"  ✓ {what}")
         return result
 
-    kind = kind_of_model(model)
+    task = next((word.removeprefix("task=") for word in overrides if word.startswith("task=")), "")
+    kind = kind_of_model(registered(task)[name])
     tiny = [*TINY[kind.RECORDED], *overrides, "model.recipe.batch_size=4", "logger=none"]
     plan = step(
         "it is built from its yaml, and has a window and a paper", lambda: plan_of([f"model={name}", *tiny]),

@@ -115,6 +115,8 @@ def main(given: Given) -> None:
     console.print(f"{titled(record)}; task {given['task']}", markup=False, highlight=False, soft_wrap=True)
     story, length = given.get("story"), given.whole("length", 0)
     if length:
+        if story is not None:
+            raise UserError(f"story={story} length={length}: type one of them")
         if record.family != "haystack":
             raise UserError(f"length={length}: {file.name} is of another task; expected a record of task=haystack")
         network = of_stories(of_record(record, given["task"], given.results_dir))
@@ -135,5 +137,9 @@ def main(given: Given) -> None:
         lines: Iterable[str] = sys.stdin
     else:
         lines = read_story(story)
+    questions = 0
     for one in asked(network, lines, forgiving=typing):
         show(shown_of(one), traces, console, answered=bool(one.answer))
+        questions += 1
+    if not questions and not typing:
+        raise UserError(f"story={story}: no question; expected a line that ends with a question mark")

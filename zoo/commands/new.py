@@ -5,6 +5,7 @@ checkout they go to zoo/models/ and conf/model/; elsewhere to NAME.py and conf/m
 Then zoo check NAME says whether anything is missing, and zoo run model=NAME task=babi trains it.
 """
 
+import importlib.util
 import re
 from datetime import date
 from operator import methodcaller
@@ -55,6 +56,8 @@ def main(given: Given) -> None:
     models = registered()
     if origin not in models:
         raise UserError(f"from={origin}: no such model{nearest(origin, list(models))} ({', '.join(models)})")
+    if name in models:
+        raise UserError(f"{name} is a model already; choose another name")
     parent = models[origin]
     module = f"zoo.models.{name}" if IS_CHECKOUT and Path.cwd().resolve() == ROOT else name
     folder, conf = (ROOT / "zoo" / "models", CONF) if module != name else (Path(), Path("conf"))
@@ -64,6 +67,8 @@ def main(given: Given) -> None:
         "parent_module": parent.__module__, "year": date.today().year,
     }  # fmt: skip
     files = {folder / f"{name}.py": MODULE, conf / "model" / f"{name}.yaml": YAML}
+    if module == name and importlib.util.find_spec(name):
+        raise UserError(f"{name} is a module of Python, or of a library; choose another name")
     for file in files:
         if file.exists():
             raise UserError(f"{file} is there already; choose another name, or remove it")
@@ -71,4 +76,4 @@ def main(given: Given) -> None:
         text = template.format(**words)
         write_atomically(file, methodcaller("write", text.encode()))
         print(f"written: {file}")
-    print(f"next: zoo check {name}, then python run.py model={name} task=babi")
+    print(f"next: zoo check {name}, then zoo run model={name} task=babi")

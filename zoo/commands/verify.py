@@ -44,6 +44,8 @@ def main(given: Given) -> None:
     cells, seed = (given.whole(name, usual) for name, usual in (("cells", 3), ("seed", 0)))
     faults: list[str] = []
     whole: list[Record] = []
+    if not records.files(folder):
+        raise UserError(f"results_dir={folder}: expected a folder with records in runs/")
     for file in records.files(folder):
         try:
             record = records.read(file)
@@ -59,7 +61,10 @@ def main(given: Given) -> None:
     for record in whole:
         file = records.weights_of(record.file)
         if file.exists():
-            faults += [f"{file.name}: {said}" for said in weights_differ(record, file, given.passed_on)]
+            try:
+                faults += [f"{file.name}: {said}" for said in weights_differ(record, file, given.passed_on)]
+            except UserError as error:
+                faults.append(str(error))
     repeated = {}
     for record, task in drawn(whole, cells, seed):
         print(f"repeating {record.name}{f' task={task}' if task else ''}", file=sys.stderr)

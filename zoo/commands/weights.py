@@ -57,9 +57,12 @@ def show(results_dir: Path) -> None:
     for record in wanted(results_dir):
         file = records.weights_of(record.file)
         size = file.stat().st_size if file.exists() else bytes_of(record)
-        here = len(weights.about(file).trainings) if file.exists() else 0
         total += size
-        said = f"{here} of {len(record.trainings)}" if here else f"{clock(record.train_seconds)} to make"
+        try:
+            here = len(weights.about(file).trainings) if file.exists() else 0
+            said = f"{here} of {len(record.trainings)}" if here else f"{clock(record.train_seconds)} to make"
+        except UserError:
+            said = "damaged"
         table.add_row(record.name, f"{size / 1e6:.2f}", said)
     console = Console()
     console.print(table)

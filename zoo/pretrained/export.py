@@ -19,6 +19,7 @@ from zoo.records import Record, weights
 from zoo.records.weights import About, Trained
 
 MODEL, CARD = "model.safetensors", "README.md"
+EXAMPLE = {"mary", "went", "to", "the", "kitchen", "took", "milk", "where", "is"}  # words of the card's story
 SURE = 1.96  # standard errors of an interval that covers 95 %
 
 
@@ -28,10 +29,12 @@ def export(record: Record, file: Path, folder: Path, task: str | None = None) ->
     Args:
         record: of the run.
         file: its weights.
-        folder: is made if it is missing; files of these names in it are replaced.
+        folder: is made if it is missing; what an export of the same record has left there is replaced.
         task: only the network that learned it; without it all of the run.
     """
     about, networks = weights.load(file)
+    if (folder / MODEL).is_file() and weights.about(folder / MODEL).record != about.record:
+        raise UserError(f"{folder} holds an export of another record; choose another folder, or remove it")
     if task is not None:
         training = about.training_of(task)
         if training is None:
@@ -81,7 +84,7 @@ def card(record: Record, about: About, networks: dict[str, Trained], parts: dict
         "import zoo",
         f'net = zoo.load("FOLDER"{task})  # or "hub:OWNER/NAME"',
     ]
-    if family.tells_stories:
+    if family.tells_stories and EXAMPLE.issubset(about.trainings[first].words):
         lines.append('net.answer(["Mary went to the kitchen.", "Mary took the milk."], "Where is the milk?")')
     lines += [
         "```",
@@ -152,6 +155,10 @@ def limits(about: About) -> list[str]:
         known = sorted(word for word in facts.words if word)
         listed = f": {', '.join(known)}" if len(known) <= 60 and len(about.trainings) == 1 else ""
         lines.append(f"- {name}: {len(known):,} words, sentences of at most {facts.sizes[1]}{listed}.")
+    if not lines:
+        return [
+            "- A network hears sequences of vectors of this one task. It answers with bits, and knows nothing else."
+        ]
     return [
         "- A network knows the words of its task and no others, and answers with one of them.",
         "- It has learned from stories of a small world. It is no language model, and answers every question.",

@@ -46,7 +46,7 @@ def load(
     asked = None if task is None else str(task)
     if name.startswith("hub:"):
         return network_of(pull(name.removeprefix("hub:")), asked)
-    if Path(name).is_dir():
+    if (Path(name) / MODEL).is_file():
         return network_of(Path(name) / MODEL, asked)
     if Path(name).suffix == ".json" and Path(name).is_file():
         return of_record(records.read(Path(name)), asked, Path(results_dir))
@@ -71,7 +71,7 @@ def load(
 
 
 def choose(name: str, task: str | None, size: str | None, joint: bool, results_dir: Path) -> About | None:
-    """Choose among the files of weights: the user's own first, official data, most data, least validation error.
+    """Choose among the files of weights: official data first, the user's own, most data, least validation error.
 
     An experiment is first of all its recipe with names as they are, not with names exchanged in training.
     """
@@ -88,8 +88,8 @@ def choose(name: str, task: str | None, size: str | None, joint: bool, results_d
     return min(
         fitting,
         key=lambda about: (
-            not about.file.is_relative_to(results_dir),  # it comes with the zoo
             about.source != "official",
+            not about.file.is_relative_to(results_dir),  # it comes with the zoo
             joint != (about.protocol == "joint"),
             name == about.experiment and about.renamed,
             -_questions(about.label),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,9 +82,9 @@ class Network:
             story: its sentences, or a text with one sentence per line.
             question: ends with a question mark or not.
         """
-        memory = self.listen()
-        memory.tell(*(story.splitlines() if isinstance(story, str) else story))
-        return memory.ask(question)
+        if not isinstance(story, str | Iterable) or isinstance(story, bytes):
+            raise UserError(f"a story {story!r}: expected sentences, or a text with one sentence per line")
+        return self.listen().tell(*([story] if isinstance(story, str) else story)).ask(question)
 
     @cached_property
     def _reader(self) -> Reader:
@@ -101,14 +102,18 @@ class Network:
         """Read a text that is told: its sentences as word ids, (sentences, J). A text that comes again is read once."""
         found = self._told.get(text)
         if found is None:
-            found = np.stack([self._row(words, text) for words in self._reader.told(text, self._names)])
+            rows = [self._row(words, text) for words in self._reader.told(text, self._names) if len(words)]
+            found = np.stack(rows) if rows else np.zeros((0, self.sizes.sentence_length), np.int64)
             if len(self._told) < REMEMBERED:
                 self._told[text] = found
         return found
 
     def asked(self, text: str) -> np.ndarray:
         """Read a question, (J,) word ids."""
-        return self._row(self._reader.asked(text, self._names), text)
+        words = self._reader.asked(text, self._names)
+        if not len(words):
+            raise UserError(f"a question '{text}': expected words, as in 'Where is Mary?'")
+        return self._row(words, text)
 
     def _row(self, spoken: Sequence[str], text: str) -> np.ndarray:
         """Number the words of a sentence.
@@ -166,19 +171,25 @@ class Memory:
         """The number of sentences that were told."""
         return self._listener.count
 
-    def tell(self, *sentences: str | np.ndarray) -> "Memory":
+    def tell(self, *sentences: str | np.ndarray | Sequence[str]) -> "Memory":
         """Tell sentences, the oldest first.
 
         Args:
-            sentences: texts; or one array of word ids, (T, J) or shorter rows, with 0 behind the last word of a
-                sentence, which is much faster for many.
+            sentences: texts, with one sentence per line; or a list of them; or one array of word ids, (T, J) or shorter
+                rows, with 0 behind the last word of a sentence, which is much faster for many.
         """
         length = self.network.sizes.sentence_length
+        given: Any = sentences
         if len(sentences) == 1 and not isinstance(sentences[0], str):
-            self._listener.tell(checked(sentences[0], length, len(self.network.words)))
-            return self
-        rows = [self.network.told(one) for one in sentences if isinstance(one, str) and one.strip()]
-        if len(rows):
+            (given,) = sentences
+            if not (isinstance(given, list | tuple) and any(isinstance(one, str) for one in given)):
+                self._listener.tell(checked(given, length, len(self.network.words)))
+                return self
+        for one in given:
+            if not isinstance(one, str):
+                raise UserError(f"a sentence {one!r}: expected a text, or an array of word ids alone")
+        texts = [line for one in given for line in (one.splitlines() if "\n" in one else [one])]
+        if rows := [self.network.told(text) for text in texts if text.strip()]:
             self._listener.tell(np.concatenate(rows))
         return self
 

@@ -73,7 +73,10 @@ def plan(config: dict, labels: dict) -> Plan:
     check_layers(config["model"])
     network = probe(config["model"])  # refuses wrong options before any data are read
     check_networks(network, config["restarts"], recipe.batch_size)
-    facts = {"memory": network.memory, "supervision": network.supervision, "paper": network.paper.link}
+    facts = {
+        "memory": network.memory, "supervision": network.supervision, "paper": network.paper.link,
+        "traces": network.traces,
+    }  # fmt: skip
     data = load_data(config)
     check_fits(type(network), data)
     # what was found now is what every worker reads

@@ -4,8 +4,10 @@ import inspect
 from typing import Any
 
 import torch
+import yaml
 from hydra.utils import get_class
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from tasks.batch import Sizes, Widths
 from tasks.corpus import Data
@@ -74,10 +76,13 @@ def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
     models, on_tasks = {}, choices("model_on_task")
     for name, file in choices("model").items():
         own = on_tasks.get(f"{task}/{name}")
-        options: Any = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(own) if own else {})
+        try:
+            options: Any = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(own) if own else {})
+        except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
+            raise UserError(f"{file} is no yaml of a model ({str(error).splitlines()[0]})") from None
         try:
             models[name] = get_class(options["_target_"])
-        except (ImportError, KeyError, ValueError) as error:
+        except (ImportError, AttributeError, KeyError, ValueError, TypeError, OmegaConfBaseException) as error:
             raise UserError(f"{file}: its _target_ cannot be loaded ({str(error).splitlines()[0]})") from None
     return models
 

@@ -1,0 +1,76 @@
+"""`zoo new` and `zoo check`: a variant of one's own in the working folder."""
+
+import sys
+
+import pytest
+
+from tasks.errors import UserError
+from zoo.commands import check, new, parse
+from zoo.training.build import registered
+
+
+def news(*arguments: str) -> None:
+    new.main(parse("new", new.GRAMMAR, list(arguments)))
+
+
+def checks(*arguments: str) -> None:
+    check.main(parse("check", check.GRAMMAR, list(arguments)))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    sys.modules.pop("my_own_memory", None)
+
+
+@pytest.mark.slow
+def test_a_variant_is_two_files_and_lacks_nothing(folder, capsys):
+    news("my_own_memory", "from=memn2n")
+    assert {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} == {
+        "my_own_memory.py", "conf/model/my_own_memory.yaml",
+    }  # fmt: skip
+    checks("my_own_memory", f"cache_dir={folder / 'cache'}")
+    said = capsys.readouterr().out
+    assert "zoo check my_own_memory, then zoo run model=my_own_memory" in said
+    assert "my_own_memory: nothing is missing" in said
+    assert "✗" not in said
+
+
+@pytest.mark.slow
+def test_what_a_variant_lacks_is_said(folder, capsys):
+    news("my_own_memory", "from=memn2n")
+    with (folder / "my_own_memory.py").open("a") as file:
+        file.write("\n    def respond(self, recall):\n        return super().respond(recall) * float('nan')\n")
+    with pytest.raises(UserError, match="to mend"):
+        checks("my_own_memory", f"cache_dir={folder / 'cache'}")
+    assert "✗ the answers are finite" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_model_is_checked_on_the_task_that_is_given(folder, capsys):
+    checks("ntm", "task=copy", f"cache_dir={folder / 'cache'}")
+    assert "nothing is missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("MyMemory", "expected small letters"),
+        ("memn2n", "memn2n is a model already"),
+        ("torch", "torch is a module of Python"),
+    ],
+)
+def test_a_name_that_would_be_in_the_way_is_refused(folder, name, said):
+    with pytest.raises(UserError, match=said):
+        news(name)
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("text", ["x: [", "- a\n- b\n", "_target_: 5\n", "dim: 3\n"])
+def test_a_broken_yaml_of_ones_own_is_named(folder, text):
+    (folder / "conf/model").mkdir(parents=True)
+    (folder / "conf/model/mine.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"conf/model/mine\.yaml"):
+        registered()
