@@ -289,6 +289,8 @@ class TestLoad:
             ({"name": "memn3n", "task": 1}, r"no network and no record has this name; did you mean 'memnn'"),
             ({"name": "memn2n", "task": 7}, r"zoo.load\('memn2n', task=7\): there are .*60: 1, 2, 6"),
             ({"name": "memn2n-60"}, r"give task=; there are 60: 1, 2, 6"),
+            ({"name": "memn2n", "task": 1, "size": 50}, r"size=50\): there are 60: 1, 2, 6"),
+            ({"name": "dnc"}, "no trained network of this model is here; zoo.train makes one"),
         ],
     )
     def test_a_mistake_gets_one_clear_sentence(self, folder, arguments, said, monkeypatch):
@@ -546,13 +548,17 @@ class TestNames:
         with pytest.raises(UserError, match=said):
             zoo.train(*overrides, model="memn2n", task="babi", source="generated", results_dir=str(tmp_path), **options)
 
-    def test_reads_the_leaderboard_as_a_table(self):
+    def test_reads_the_leaderboard_as_a_table(self, tmp_path):
         pytest.importorskip("pandas", reason="pip install memory-zoo[pandas]")
         table = zoo.leaderboard("babi", size="1k", results_dir=str(ROOT / "results"))
         assert set(table["size"]) == {"1k"}
         assert "memn2n" in set(table["model"])
         with pytest.raises(UserError, match="has no sizes"):
             zoo.leaderboard("dialog", size="1k", results_dir=str(ROOT / "results"))
+        with pytest.raises(UserError, match="size=2k: no row has it; expected one of 10k, 1k"):
+            zoo.leaderboard("babi", size="2k", results_dir=str(ROOT / "results"))
+        with pytest.raises(UserError, match="no record of bAbI in"):
+            zoo.leaderboard("babi", results_dir=str(tmp_path))
 
     def test_without_pandas_it_says_how_to_get_it(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "pandas", None)

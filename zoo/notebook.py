@@ -214,11 +214,15 @@ def leaderboard(family: str = "babi", size: str | None = None, results_dir: str 
     """
     found = family_of(family)
     rows = found.rows(records.readable(Path(results_dir)).values(), Path(results_dir))
+    if not rows:
+        raise UserError(f"no record of {found.title} in {results_dir}/runs")
     table = pandas().read_csv(io.StringIO(as_csv(found, rows)))
     if size is None:
         return table
     if "size" not in table:
         raise UserError(f"size={size}: the leaderboard of {found.title} has no sizes; leave it out")
+    if size not in set(table["size"]):
+        raise UserError(f"size={size}: no row has it; expected one of {', '.join(sorted(set(table['size'])))}")
     return table[table["size"] == size].reset_index(drop=True)
 
 

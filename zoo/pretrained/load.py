@@ -25,9 +25,9 @@ IN_THIS_PROCESS = "trainer.workers=1"  # others would import the script that tra
 
 
 def load(
-    name: str,
+    name: str | Path,
     task: int | str | None = None,
-    size: str | None = None,
+    size: str | int | None = None,
     joint: bool = False,
     make: bool = False,
     results_dir: str = "results",
@@ -43,7 +43,7 @@ def load(
         make: whether networks that are not here are made, by training them again, which may take hours.
         results_dir: where weights are looked for, beside those that come with the zoo.
     """
-    asked = None if task is None else str(task)
+    name, asked, size = str(name), None if task is None else str(task), None if size is None else str(size)
     if name.startswith("hub:"):
         return network_of(pull(name.removeprefix("hub:")), asked)
     if (Path(name) / MODEL).is_file():
@@ -141,6 +141,8 @@ def _missing(name: str, task: str | None, size: str | None, joint: bool, results
         hint = "give task=; " if task is None else ""
         there = "; ".join(sorted({f"{about.label}: {', '.join(about.trainings)}" for about in named}))
         return f"zoo.load('{name}'{wanted}): {hint}there are {there}"
+    if name in choices("model"):
+        return f"zoo.load('{name}'{wanted}): no trained network of this model is here; zoo.train makes one"
     names = sorted({*(about.model for about in known), *choices("model")})
     return f"zoo.load('{name}'{wanted}): no network and no record has this name{nearest(name, names)}"
 
