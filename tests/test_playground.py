@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tasks.babi.tables import read
 from tasks.batch import Questions
 from tasks.corpus import Corpus
+from tasks.errors import UserError
 from tasks.lexicon import Lexicon
 from tests.browser import one, pick, show
 from tests.configs import MODELS, ROOT, config
@@ -202,6 +203,18 @@ def test_an_operator_that_is_missing_is_named_and_its_model_left_out(world, monk
     data = page.page_data([member("memn2n", world)], world, said.append)
     assert (data["models"], data["left_out"]) == ([], ["memn2n"])
     assert re.match(r"left out: memn2n needs .*gather, .*, which zoo/playground/template/operators.js lacks", said[0])
+
+
+def test_of_networks_that_are_too_large_together_the_largest_is_left_out(world, monkeypatch):
+    monkeypatch.setattr(page, "LENGTHS", (3,))
+    members, said = [member("memn2n", world, dim=40), member("memn2n", world, "small", dim=4)], []
+    whole = page.as_html(members, world, said.append)
+    monkeypatch.setattr(page, "LARGEST", len(whole.encode()) - 1)
+    fits = page.as_html(members, world, said.append, may_leave_out=True)
+    assert said[-1].startswith("left out: memn2n, the largest; with it the page would have ")
+    assert '"name":"small"' in fits.replace('": ', '":') and len(fits) < len(whole)
+    with pytest.raises(UserError, match="leave a model out: models="):
+        page.as_html(members, world, said.append)
 
 
 def test_floats_are_stored_without_last_bytes_that_are_zero():

@@ -1,7 +1,8 @@
 """zoo playground [out=results/playground.html] [models=memn2n,entnet,…] [results_dir=results] [data_dir=data]
 
 Make the playground: one page in which trained networks read a story side by side, in the reader's browser. It takes the
-joint network of every model whose weights are in results_dir/weights, and stories of the test set to start from.
+joint network of every model whose weights are in results_dir/weights, and stories of the test set to start from. The
+largest networks are left out where the page would be too large; models= says which are wanted.
 """
 
 import sys
@@ -19,7 +20,8 @@ GRAMMAR = Grammar(names=("out", "models", "results_dir", "data_dir"), bare="out"
 def main(given: Given) -> None:
     models = given.get("models")
     networks = members(given.results_dir, models.split(",") if models else ())
-    text = as_html(networks, corpus_of(networks[0], given.get("data_dir")), _say).encode()
+    corpus = corpus_of(networks[0], given.get("data_dir"))
+    text = as_html(networks, corpus, _say, may_leave_out=not models).encode()
     out = Path(given.get("out") or given.results_dir / "playground.html")
     write_atomically(out, lambda stream: stream.write(text))
     print(f"{out}: {len(text) / 1e6:.1f} MB")

@@ -32,27 +32,31 @@ SCRIPTS = ("tensors.js", "operators.js", "graph.js", "words.js", "state.js", "re
 Say = Callable[[str], None]
 
 
-def as_html(networks: Sequence[Network], corpus: Corpus, say: Say) -> str:
+def as_html(networks: Sequence[Network], corpus: Corpus, say: Say, may_leave_out: bool = False) -> str:
     """Write playground.html.
 
     Args:
         networks: each a model of its own.
         corpus: has stories to start from, and shows how words follow each other.
         say: is told of each network that is ready, or is left out.
+        may_leave_out: whether the largest networks are left out of a page that would be too large.
     """
-    own, shared = files("zoo.playground") / "template", files("zoo.leaderboard") / "template"
-    text = assembled(
-        own / "page.html",
-        [shared / "style.css", *(own / name for name in STYLES)],
-        [shared / "elements.js", *(own / name for name in SCRIPTS)],
-        page_data(networks, corpus, say),
-    )
-    if len(text.encode()) > LARGEST:
-        raise UserError(
-            f"the page would have {len(text.encode()) / 1e6:.1f} MB, and {LARGEST / 1e6:.0f} at most are expected; "
-            "leave a model out: models=memn2n,entnet,…"
-        )
+    data = page_data(networks, corpus, say)
+    while (size := len((text := _assembled(data)).encode())) > LARGEST:
+        too_large = f"the page would have {size / 1e6:.1f} MB, and {LARGEST / 1e6:.0f} at most are expected"
+        if not may_leave_out or len(data["models"]) == 1:
+            raise UserError(f"{too_large}; leave a model out: models=memn2n,entnet,…")
+        largest = max(data["models"], key=lambda model: sum(map(len, _texts(model["network"]))))
+        data["models"].remove(largest)
+        say(f"left out: {largest['name']}, the largest; with it {too_large}")
     return text
+
+
+def _assembled(data: dict) -> str:
+    own, shared = files("zoo.playground") / "template", files("zoo.leaderboard") / "template"
+    styles = [shared / "style.css", *(own / name for name in STYLES)]
+    scripts = [shared / "elements.js", *(own / name for name in SCRIPTS)]
+    return assembled(own / "page.html", styles, scripts, data)
 
 
 def page_data(networks: Sequence[Network], corpus: Corpus, say: Say) -> dict:
