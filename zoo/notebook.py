@@ -82,8 +82,9 @@ def create(name: str, *, seed: int = 0, **options: Any) -> "MemoryNetwork":
     from zoo.training.build import build
 
     check_choice("model", name)
-    kind = Widths if "inputs" in options else Sizes
-    config: Any = composed([f"model={name}", *(["task=copy"] if kind is Widths else [])]).model
+    hears_vectors = "inputs" in options
+    kind = Widths if hears_vectors else Sizes
+    config: Any = composed([f"model={name}", *(["task=copy"] if hears_vectors else [])]).model
     target = {str(key): value for key, value in config.items()}
     if missing := [size for size in kind._fields if size not in options]:
         raise UserError(f"zoo.create('{name}'): {' and '.join(missing)} missing; expected {', '.join(kind._fields)}")

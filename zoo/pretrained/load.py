@@ -21,6 +21,7 @@ from zoo.runs.bounds import check_layers, check_networks, is_small
 from zoo.runs.known import check_known
 from zoo.training.build import build
 
+USUAL = Path("results")
 IN_THIS_PROCESS = "trainer.workers=1"  # others would import the script that trains
 
 
@@ -41,7 +42,8 @@ def load(
         size: of the data that it learned from, "1k" or "10k"; without it the larger.
         joint: whether the network is wanted that has learned all tasks.
         make: whether networks that are not here are made, by training them again, which may take hours.
-        results_dir: where weights are looked for, beside those that come with the zoo.
+        results_dir: where weights are looked for, beside those that come with the zoo; another folder than the usual
+            one comes first.
     """
     name, asked, size = str(name), None if task is None else str(task), None if size is None else str(size)
     if name.startswith("hub:"):
@@ -75,6 +77,10 @@ def choose(name: str, task: str | None, size: str | None, joint: bool, results_d
 
     An experiment is first of all its recipe with names as they are, not with names exchanged in training.
     """
+
+    def is_own(about: About) -> bool:  # others come with the zoo
+        return about.file.is_relative_to(results_dir)
+
     known = list(available(results_dir))
     named = [about for about in known if name in (about.model, about.experiment)]
     named = named or [about for about in known if about.record.startswith(name)]
@@ -88,8 +94,9 @@ def choose(name: str, task: str | None, size: str | None, joint: bool, results_d
     return min(
         fitting,
         key=lambda about: (
+            results_dir != USUAL and not is_own(about),  # who names a folder means what is there
             about.source != "official",
-            not about.file.is_relative_to(results_dir),  # it comes with the zoo
+            not is_own(about),
             joint != (about.protocol == "joint"),
             name == about.experiment and about.renamed,
             -_questions(about.label),

@@ -22,17 +22,7 @@ logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # its errors reach 
 WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "-i", "--config-dir", "-cd")  # of Hydra; a word follows
 STOPPED = 130  # exit code, as shells have it
 # what a folder or a disk refuses; all other errors of files are faults of ours
-REFUSED = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.ENOTDIR,
-    errno.ENAMETOOLONG,
-    errno.EISDIR,
-    errno.EEXIST,
-)
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 @contextlib.contextmanager
@@ -81,7 +71,9 @@ def message_of(error: Exception, arguments: list[str]) -> str | None:
         return "the memory of this machine does not hold this; type smaller numbers, or fewer restarts"
     if isinstance(cause, OSError) and cause.errno in REFUSED:
         place = cause.filename or "disk"
-        return f"{place}: {cause.strerror}; out=, results_dir=, data_dir= and cache_dir= say where things lie"
+        return f"{place}: {cause.strerror}; results_dir=, data_dir= and cache_dir= say where things lie"
+    if isinstance(cause, IsADirectoryError | FileExistsError):
+        return f"{cause.filename}: {cause.strerror}; choose another place"
     return None
 
 
