@@ -179,7 +179,7 @@ def _names(rows: Sequence[Row]) -> Finding:
         fewer = f"{sum(gain > 0 for gain in gains)} of {len(pairs)} models err less"
         said = f"With names exchanged in training, {fewer} at {size}, the same recipe with and without. "
         parts: Finding = [said]
-        for lead, sign in (("Most is gained by ", 1), ("least by ", -1)):
+        for lead, sign in (("Most is gained by ", 1), ("least by " if min(gains) > 0 else "most is lost by ", -1)):
             one, other = max(pairs, key=lambda pair: sign * (_mean(pair[0]) - _mean(pair[1])))
             parts += [f"{lead}{one.model}, from ", _link(one, _said(one)), " to "]
             parts += [_link(other, _said(other)), "; " if sign > 0 else ". "]
