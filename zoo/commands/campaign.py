@@ -159,10 +159,9 @@ def main(given: Given) -> None:
     if "show" in given.flags:
         return
 
-    recorded = {run.name: files for run in runs if (files := run.plan.recorded())}
-    for run in runs:
-        if run.name in recorded:
-            clean_up(run.plan, recorded[run.name])
+    recorded = [(run, files) for run in runs if (files := run.plan.recorded())]
+    for run, files in recorded:
+        clean_up(run.plan, files)
     if len(recorded) == len(runs):
         _write(results)
     chunks = {run.name: _chunks(run, int(chunk)) for run in runs} if chunk else {}

@@ -10,8 +10,7 @@ tab and its answer, and by a tab and the numbers of the lines with the supportin
 which lie in results/weights where the run was made.
 
 length=1000000, of a run of task=haystack, tells a new story of so many sentences, most of them about strangers, and
-shows the sentences that the network looked at, with their numbers. A network
-that can use an index of words uses it.
+shows the sentences that the network looked at, with their numbers. A network that can use an index of words uses it.
 """
 
 import sys
