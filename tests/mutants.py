@@ -452,9 +452,14 @@ MUTANTS = (
         "test_dnc.py::test_dropout_has_one_mask_for_all_of_a_story",
     ),
     Mutant(
-        "kernel-linked-order", "zoo/kernels/linked.cpp",
+        "kernel-computer-order", "zoo/kernels/computer.cpp",
         "return at_least(i) < at_least(j)", "return at_least(i) > at_least(j)",
         "test_kernels.py::test_options_have_kernels_too",
+    ),
+    Mutant(
+        "kernel-computer-norm", "zoo/kernels/computer.cpp",
+        "of[i] - mean - scaled[i] * along", "of[i] - mean",
+        "test_kernels.py::test_kernels_are_the_plain_form",
     ),
     Mutant(
         "kernel-correct-mask", "zoo/kernels/correct.cpp",

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 
 from tests.reference import dnc as reference
 from tests.reference.compare import compare
-from zoo.models.dnc import DNC, SequenceDNC, State
+from zoo.models.dnc import DNC, SequenceDNC
+from zoo.parts.computers import State
 from zoo.parts.linked import Said, allocation, sizes, use
 
 

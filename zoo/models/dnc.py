@@ -23,26 +23,17 @@ Deviations:
 - `SequenceDNC` reads the algorithmic tasks of the NTM's paper, for which the paper gives no settings.
 """
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from tasks.batch import Questions, Sequences
+from tasks.batch import PAD, Questions, Sequences
 from zoo.interface import Answer, MemoryNetwork, Paper, SequenceNetwork, Tape, Told, Trace, at_least
 from zoo.parts.cells import rows
+from zoo.parts.computers import Maps, State, Steps, run
 from zoo.parts.encoders import position_encoding
 from zoo.parts.layers import normalise
 from zoo.parts.linked import Rows, heard, sizes, turn
-
-
-class State(NamedTuple):
-    """All that a machine holds between two steps."""
-
-    h: Tensor  # (B, d) the controller's output as it goes back to it and on to the answer
-    c: Tensor  # (B, d) the controller's cell
-    rows: Rows
 
 
 class Machine(MemoryNetwork):
@@ -120,36 +111,13 @@ class Machine(MemoryNetwork):
             return xi
         return normalise(xi, self.said_gain, self.said_shift)
 
-    def run(
-        self, x: Tensor, told: Tensor, kept: Tensor | None, state: State, asked: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
-        """Step after step: outputs, weightings of the read heads and of the write head, reads, (B, T, ...), and states.
-
-        Args:
-            x: (V, 4d) what can be heard.
-            told: (B, T) the row of x that is heard in each step.
-            kept: (B, d) or None.
-            state: before the first step.
-            asked: (N,) after which steps states are asked for, each a number b T + t; none are kept if nobody asks.
-        """
-        states = []
-        for some in told.unbind(1):
-            state = self.step(rows(x, some), kept, state)
-            states.append(state)
-
-        def after(*steps: Tensor) -> Tensor:
-            each = torch.stack(steps, dim=1)
-            return rows(each.flatten(2).flatten(0, 1), asked).view(len(asked), *each.shape[2:])
-
-        if len(asked):
-            memory = Rows(*map(after, *(state.rows for state in states)))
-            state = State(after(*(state.h for state in states)), after(*(state.c for state in states)), memory)
-        outputs = (
-            torch.stack(each, dim=1)
-            for each in zip(*((s.h, s.rows.reading, s.rows.writing, s.rows.reads) for s in states), strict=True)
-        )
-        h, reading, writing, reads = outputs
-        return h, reading, writing, reads, state
+    def run(self, x: Tensor, heard: Tensor, kept: Tensor | None, state: State, asked: Tensor) -> tuple[Steps, State]:
+        """Take step after step; see `zoo.parts.computers.run`."""
+        maps = Maps(
+            self.W_r, self.U, self.b, self.W_said, self.b_said, self.gate_gain, self.cell_gain, self.cell_shift,
+            self.said_gain, self.said_shift,
+        )  # fmt: skip
+        return run(self.step, x, heard, kept, state, asked, maps)
 
     def state_size(self, story_length: int) -> int:
         """The rows of the memory, and their links; the controller and the weightings come on top."""
@@ -195,7 +163,7 @@ class SequenceDNC(Machine, SequenceNetwork):
         """I: the controller's input in every step, (B, T, 4d)."""
         return batch.inputs @ self.W_x.T
 
-    def write(self, features: Tensor, batch: Sequences) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def write(self, features: Tensor, batch: Sequences) -> Steps:
         """G: output, weightings and reads of every step, (B, T, ...); the memory itself is not kept."""
         return self.listen(features, self.slots)
 
@@ -204,16 +172,12 @@ class SequenceDNC(Machine, SequenceNetwork):
         recall, tape = self.read(self.listen(features, self.training_slots), features, batch)
         return self.loss(Answer(self.respond(recall), tape), batch)
 
-    def listen(self, features: Tensor, slots: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def listen(self, features: Tensor, slots: int) -> Steps:
         count, steps = features.shape[:2]
-        told = torch.arange(count * steps, device=features.device).view(count, steps)
-        start = self.begin(count, slots)
-        h, reading, writing, reads, _ = self.run(features.flatten(0, 1), told, None, start, told[:0, 0])
-        return h, reading, writing, reads
+        heard = torch.arange(count * steps, device=features.device).view(count, steps)
+        return self.run(features.flatten(0, 1), heard, None, self.begin(count, slots), heard[:0, 0])[0]
 
-    def read(
-        self, memory: tuple[Tensor, Tensor, Tensor, Tensor], features: Tensor, batch: Sequences
-    ) -> tuple[Tensor, Tape]:
+    def read(self, memory: Steps, features: Tensor, batch: Sequences) -> tuple[Tensor, Tape]:
         """O: the controller's output and the vectors that were read, in every step."""
         h, reading, writing, reads = memory
         return torch.cat([h, reads.flatten(2)], dim=-1), Tape(
@@ -284,21 +248,22 @@ class DNC(Machine):
             first = (batch.story == torch.arange(count, device=batch.story.device)[:, None]).int().argmax(1)
             kept = rows(batch.noise, first)
         asked = batch.story * length + batch.told.clamp(min=1) - 1
+        told = torch.where(batch.stories == PAD, -1, batch.stories)
         first_state = self.begin(count, self.slots) if before is None else before.state[0]
-        _, _, writing, _, state = self.run(features[0], batch.stories, kept, first_state, asked)
-        return Told((state, kept), writing)
+        steps, state = self.run(features[0], told, kept, first_state, asked)
+        return Told((state, kept), steps.writing)
 
     def read(self, memory: Told, features: tuple[Tensor, Tensor], batch: Questions) -> tuple[Tensor, Trace]:
         """O: one more step, with the question; the controller's output and what it reads."""
         (state, kept), writing = memory
         assert writing is not None
-        x = rows(features[1], batch.question)
-        after = self.step(x, None if kept is None else rows(kept, batch.story), state)
+        own = None if kept is None else rows(kept, batch.story)
+        after, _ = self.run(features[1], batch.question[:, None], own, state, batch.question[:0])
         # what a sentence has written to the rows that are read
         wrote = rows(writing.flatten(1), batch.story).view(-1, *writing.shape[1:])
         told = torch.arange(writing.shape[1], device=batch.told.device) < batch.told[:, None]
-        trace = torch.where(told[:, None], after.rows.reading @ wrote.mT, 0.0)
-        return torch.cat([after.h, after.rows.reads.flatten(1)], dim=1), Trace(trace)
+        trace = torch.where(told[:, None], after.reading[:, 0] @ wrote.mT, 0.0)
+        return torch.cat([after.h[:, 0], after.reads[:, 0].flatten(1)], dim=1), Trace(trace)
 
     def respond(self, recall: Tensor) -> Tensor:
         return F.pad(recall @ self.answers.T, (1, 0))

@@ -6,9 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo import kernels
-from zoo.kernels import Shape
-
 EPSILON = 1e-6
 
 
@@ -71,8 +68,6 @@ def turn(xi: Tensor, rows: Rows) -> Rows:
         xi: (B, P) what the controller says.
         rows: the memory before.
     """
-    if kernels.usable(xi, *rows):
-        return Rows(*_linked(xi, *rows[:-1]))
     heads, width = rows.reads.shape[1:]
     said = heard(xi, heads, width)
     usage = use(said.free, rows)
@@ -127,19 +122,3 @@ def link(w: Tensor, p: Tensor, links: Tensor) -> Tensor:
     """Compute L_ij = (1 - w_i - w_j) L_ij + w_i p_j, (B, N, N), with nothing on the diagonal."""
     off_diagonal = 1 - torch.eye(w.shape[1], dtype=w.dtype, device=w.device)
     return off_diagonal * ((1 - w[:, :, None] - w[:, None]) * links + w[:, :, None] * p[:, None])
-
-
-def _shapes(
-    xi: Shape, memory: Shape, usage: Shape, writing: Shape, precedence: Shape, links: Shape, reading: Shape
-) -> list[Shape]:
-    return [memory, usage, writing, precedence, links, reading, (memory[0], reading[1], memory[1])]
-
-
-_linked = kernels.Operator(
-    "linked",
-    inputs={"xi": 2, "memory": 3, "usage": 2, "writing": 2, "precedence": 2, "links": 3, "reading": 3},
-    outputs=Rows._fields,
-    shapes=_shapes,
-    gradients=("xi", "memory", "usage", "precedence", "links", "reading"),
-    returned=7,
-)
