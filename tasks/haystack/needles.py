@@ -146,9 +146,11 @@ def strangers(draw: Draw, task: int, cast: Cast) -> Iterator[str]:
     walk = WALKS[task](draw, cast, 0)
     while True:
         walk.begin_story()  # now and then, since a world remembers all that was told of it
+        said = 0
         while walk.told < OF_A_WORLD:
             walk.step()
-        yield from map(str, walk.lines)
+            yield from map(str, walk.lines[said:])
+            said = len(walk.lines)
 
 
 def prose_sentences(draw: Draw, sentences: Sequence[str]) -> Iterator[str]:
