@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import re
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -64,6 +65,8 @@ def test_data_are_what_they_were_when_the_first_records_were_made():
     """Make small data: a million sentences take minutes."""
     made = load(ids=[1, 2, 3], **SMALL).fingerprint
     assert made == "489f71ef662dc5d2db621af5a0c01c8734640ba2edef65ad1e01f2cd67a88c22"
+    long = "\n".join(Stream(2, "frozen", 2500))  # of several worlds
+    assert sha256(long.encode()).hexdigest() == "215a6e89027f0a6714c58ded308465a58f0ef05526f291c01cb38e52f44aa27c"
 
 
 def test_seeds_decide_every_byte():
