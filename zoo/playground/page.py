@@ -24,8 +24,8 @@ from zoo.training.ensemble import Ensemble
 LENGTHS = (10, 25)  # sentences of a story; each has a graph, and none may be longer
 STORIES = 8  # questions per task, to start from
 FOLLOWING = 40  # words at most that are offered behind a word
-BITS = (16, 18, 20)  # significant ones, of rounded weights
-SAME = 5e-5  # by which rounded weights may change a probability
+BITS = range(12, 24)  # significant ones, of rounded weights
+SAME = 9e-5  # by which rounded weights may change a probability
 LARGEST = 6 * 10**6  # bytes of the page
 STYLES = ("style.css",)
 SCRIPTS = ("tensors.js", "operators.js", "graph.js", "words.js", "state.js", "reading.js", "telling.js", "main.js")
