@@ -164,9 +164,9 @@ class Haystack(QuestionFamily):
             parts.append(f"## {title}")
             for name, (said, of, logarithmic) in PICTURES.items():
                 file = f"pictures/haystack_{kind}_{name}.svg"
-                if drawn := plot(said, "sentences", _curves(here, of), logarithmic):
+                if drawn := plot(f"{kind}: {said}", "sentences", _curves(here, of), logarithmic):
                     found[file] = drawn
-                    parts.append(f"![{said}]({file})")
+                    parts.append(f"![{kind}: {said}]({file})")
             parts.append(_remembered(here))
         parts += ["## Published, of other models", PUBLISHED, _published(published)]
         return found | ({"haystack.md": "\n\n".join(parts) + "\n"} if rows else {})
