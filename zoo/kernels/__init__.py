@@ -234,6 +234,11 @@ class Operator:
         return tuple(found)
 
 
+def padded(width: int) -> int:
+    """Round a width up to whole vectors, of the widest processor."""
+    return -(-width // 16) * 16
+
+
 def call(
     name: str,
     function: str,

@@ -214,3 +214,18 @@ static inline vec tanh_(vec x) {
 }
 static inline float exp_(float x) { return exp_(all(x))[0]; }
 static inline float sigmoid(float x) { return sigmoid(all(x))[0]; }
+
+// The rows of all steps, one for every sequence that hears something then: where each step's begin, and what they hear.
+struct Hearing {
+    std::vector<int> first, sequence, word;
+    // heard: (B, T), negative where nothing is
+    Hearing(int64_t B, int64_t T, const int64_t* heard) : first(T + 1) {
+        for (int64_t l = 0; l < T; l++) {
+            for (int64_t b = 0; b < B; b++) if (heard[b * T + l] >= 0) {
+                sequence.push_back(int(b));
+                word.push_back(int(heard[b * T + l]));
+            }
+            first[l + 1] = int(sequence.size());
+        }
+    }
+};

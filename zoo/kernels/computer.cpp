@@ -54,20 +54,6 @@ struct Planes {
     }
 };
 
-// The first row of each step; rows are stories that hear something.
-struct Plan {
-    std::vector<int> first, story, word;
-    Plan(const Sizes& z, const int64_t* told) : first(z.T + 1) {
-        for (int64_t l = 0; l < z.T; l++) {
-            for (int64_t b = 0; b < z.B; b++) if (told[b * z.T + l] >= 0) {
-                story.push_back(int(b));
-                word.push_back(int(told[b * z.T + l]));
-            }
-            first[l + 1] = int(story.size());
-        }
-    }
-};
-
 // Every story's own state, or the gradient of it.
 struct State {
     const Sizes& z;
@@ -268,7 +254,7 @@ struct Step {
 extern "C" void computer_forward(int64_t restarts, int64_t threads, const Tensor* t, const int64_t* numbers) {
     const Sizes z(t, numbers);
     each_restart(restarts, threads, [&](int64_t r) {
-        const Plan plan(z, t[1].ints(r));
+        const Hearing plan(z.B, z.T, t[1].ints(r));
         const bool keep = t[18].data;
         const int64_t ld = z.N4 + W, lp = z.PP + W, rows = keep ? z.B * z.T : z.B;
         Buffer maps(z.K * ld), bias(z.N4), gain(z.N4), to_memory(z.d * lp), said_bias(z.PP), sums(z.B * z.N4);
@@ -291,7 +277,7 @@ extern "C" void computer_forward(int64_t restarts, int64_t threads, const Tensor
         for (int64_t l = 0; l < z.T; l++) {
             const int64_t begin = plan.first[l], count = plan.first[l + 1] - begin, first = keep ? begin : 0;
             for (int64_t m = 0; m < count; m++) {
-                const int64_t b = plan.story[begin + m];
+                const int64_t b = plan.sequence[begin + m];
                 float *heard = p.heard + (first + m) * z.KP, *sum = sums + m * z.N4;
                 memcpy(heard, state.reads_of(b), z.reads * 4);
                 memcpy(heard + z.reads, state.h + b * z.D, z.d * 4);
@@ -302,7 +288,7 @@ extern "C" void computer_forward(int64_t restarts, int64_t threads, const Tensor
             }
             gemm(p.heard + first * z.KP, z.KP, maps, ld, sums, z.N4, count, z.N4, z.K);
             for (int64_t m = 0; m < count; m++) {
-                const int64_t row = first + m, b = plan.story[begin + m];
+                const int64_t row = first + m, b = plan.sequence[begin + m];
                 float *x = sums + m * z.N4, *h = p.output + row * z.D, *c = state.c + b * z.D;
                 float *gates = p.gates + row * z.N4, *inverse = p.inverse + row * W;
                 if (z.normal) {
@@ -326,7 +312,7 @@ extern "C" void computer_forward(int64_t restarts, int64_t threads, const Tensor
             }
             gemm(p.output + first * z.D, z.D, to_memory, lp, p.said + first * z.PP, z.PP, count, z.PP, z.d);
             for (int64_t m = 0; m < count; m++) {
-                const int64_t row = first + m, b = plan.story[begin + m];
+                const int64_t row = first + m, b = plan.sequence[begin + m];
                 float* said = p.said + row * z.PP;
                 if (z.normal) {
                     p.inverse[row * W + 1] = normalise(said, 1, z.PP, z.P);
@@ -517,7 +503,7 @@ struct Backward {
 extern "C" void computer_backward(int64_t restarts, int64_t threads, const Tensor* t, const int64_t* numbers) {
     const Sizes z(t, numbers);
     each_restart(restarts, threads, [&](int64_t r) {
-        const Plan plan(z, t[1].ints(r));
+        const Hearing plan(z.B, z.T, t[1].ints(r));
         const Planes p(z, t[18].floats(r), z.B * z.T);
         const int64_t ld = z.KP + W, rows = plan.first[z.T], held = Memory::numbers(z);
         Buffer maps(z.N4 * ld), gain(z.N4), to_memory(z.P * (z.D + W)), slopes(rows * z.N4), of_said(rows * z.PP);
@@ -542,7 +528,7 @@ extern "C" void computer_backward(int64_t restarts, int64_t threads, const Tenso
                 grad.each_outer(b, t[19].floats(r) + (b * z.T + l) * z.outer, State::add);
             const int64_t first = plan.first[l], count = plan.first[l + 1] - first;
             for (int64_t m = 0; m < count; m++) {
-                const int64_t row = first + m, b = plan.story[row];
+                const int64_t row = first + m, b = plan.sequence[row];
                 float *said = of_said + row * z.PP, *to = of_output + m * z.D;
                 step.make(p.said + row * z.PP, Memory(z, p.memory + row * held));
                 back.make(step, grad.memory_of(b), grad.reads_of(b), said);
@@ -555,7 +541,7 @@ extern "C" void computer_backward(int64_t restarts, int64_t threads, const Tenso
             }
             gemm(of_said + first * z.PP, z.PP, to_memory, z.D + W, of_output, z.D, count, z.D, z.P);
             for (int64_t m = 0; m < count; m++) {
-                const int64_t row = first + m, b = plan.story[row];
+                const int64_t row = first + m, b = plan.sequence[row];
                 const float *gates = p.gates + row * z.N4, *in = gates, *forget = gates + z.D, *out = gates + 2 * z.D,
                             *candidate = gates + 3 * z.D, *old = p.cell + row * z.D, *of = of_output + m * z.D;
                 float *x = slopes + row * z.N4, *of_c = grad.c + b * z.D, inverse = 0;
@@ -589,7 +575,7 @@ extern "C" void computer_backward(int64_t restarts, int64_t threads, const Tenso
             memset(of_heard, 0, count * z.KP * 4);
             gemm(slopes + first * z.N4, z.N4, maps, ld, of_heard, z.KP, count, z.KP, z.N4);
             for (int64_t m = 0; m < count; m++) {
-                const int64_t b = plan.story[first + m];
+                const int64_t b = plan.sequence[first + m];
                 memcpy(grad.reads_of(b), of_heard + m * z.KP, z.reads * 4);
                 memcpy(grad.h + b * z.D, of_heard + m * z.KP + z.reads, z.d * 4);
             }

@@ -68,20 +68,6 @@ struct Planes {
     }
 };
 
-// The first row of each step; rows are sequences that hear something.
-struct Plan {
-    std::vector<int> first, sequence, word;
-    Plan(const Sizes& s, const int64_t* steps) : first(s.T + 1) {
-        for (int64_t l = 0; l < s.T; l++) {
-            for (int64_t b = 0; b < s.B; b++) if (steps[b * s.T + l] >= 0) {
-                sequence.push_back(int(b));
-                word.push_back(int(steps[b * s.T + l]));
-            }
-            first[l + 1] = int(sequence.size());
-        }
-    }
-};
-
 // Every sequence's own state, or the gradient of it, with padded rows.
 struct State {
     const Sizes& s;
@@ -184,7 +170,7 @@ static void address(const Sizes& s, const Head& head, const float* key, const Pl
 extern "C" void machine_forward(int64_t restarts, int64_t threads, const Tensor* t, const int64_t* numbers) {
     const Sizes s(t, numbers);
     each_restart(restarts, threads, [&](int64_t r) {
-        const Plan plan(s, t[1].ints(r));
+        const Hearing plan(s.B, s.T, t[1].ints(r));
         const int64_t N4 = s.G * s.D, ld = N4 + W, lp = s.PP + W;
         Buffer maps(s.KP * ld), bias(N4), to_heads(s.D * lp), said_bias(s.PP), sums(s.B * N4), key(s.wide);
         Buffer own(t[14].data ? 0 : Planes::numbers(s));
@@ -377,7 +363,7 @@ static void write_backward(const Sizes& s, const Planes& p, int64_t row, float* 
 extern "C" void machine_backward(int64_t restarts, int64_t threads, const Tensor* t, const int64_t* numbers) {
     const Sizes s(t, numbers);
     each_restart(restarts, threads, [&](int64_t r) {
-        const Plan plan(s, t[1].ints(r));
+        const Hearing plan(s.B, s.T, t[1].ints(r));
         const Planes p(s, t[14].floats(r));
         const int64_t N4 = s.G * s.D, ld = s.KP + W, rows = plan.first[s.T];
         Buffer maps(N4 * ld), to_heads(s.P * (s.D + W)), slopes(rows * N4), of_said(rows * s.PP), of_output(s.B * s.D);

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from zoo import kernels
-from zoo.kernels import Shape
+from zoo.kernels import Shape, padded
 from zoo.parts.cells import rows
 from zoo.parts.linked import Rows, sizes
 
@@ -36,7 +36,7 @@ class Maps(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What is known after every step, (B, T, ...)."""
+    """Outputs and weightings of all steps, (B, T, ...), and the vectors that were read."""
 
     h: Tensor
     reading: Tensor
@@ -103,14 +103,10 @@ def _shapes(
 ) -> list[Shape]:  # fmt: skip
     (B, T), (A,), (said, d), heads = heard, asked, W_said, W_r[1] // width
     linked = said > sum(sizes(heads, width, links=False))
-    memory = (width + 2 + heads + (1 + slots if linked else 0)) * _padded(slots)
-    said, times = _padded(said), 1 if gate_gain is None else 2
-    row = _padded(W_r[1] + d) + times * (4 * _padded(d) + said) + 2 * _padded(d) + memory + _padded(1)
+    memory = (width + 2 + heads + (1 + slots if linked else 0)) * padded(slots)
+    said, times = padded(said), 1 if gate_gain is None else 2
+    row = padded(W_r[1] + d) + times * (4 * padded(d) + said) + 2 * padded(d) + memory + padded(1)
     return [(B, T, outer[1]), (A, inner[1]), (B * T, row)]
-
-
-def _padded(width: int) -> int:
-    return -(-width // 16) * 16
 
 
 _computer = kernels.Operator(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from zoo import kernels
-from zoo.kernels import Shape
+from zoo.kernels import Shape, padded
 from zoo.parts.cells import rows
 
 
@@ -88,14 +88,10 @@ def _shapes(
     W_head: Shape, b_head: Shape, W_write: Shape, b_write: Shape, slots: int, width: int, reading: int,
 ) -> list[Shape]:  # fmt: skip
     (B, T), (A,), (_, d) = heard, asked, W_head
-    heads, wide, N = W_head[0] // (width + 6), _padded(d), _padded(slots)
+    heads, wide, N = W_head[0] // (width + 6), padded(d), padded(slots)
     heard_of_itself, said = W_r[1] + (0 if U is None else d), W_head[0] + W_write[0]
-    row = _padded(heard_of_itself) + (wide if U is None else 6 * wide) + _padded(said) + (width + 1 + 6 * heads) * N
+    row = padded(heard_of_itself) + (wide if U is None else 6 * wide) + padded(said) + (width + 1 + 6 * heads) * N
     return [(B, T, outer[1]), (A, inner[1]), (B * T, row)]
-
-
-def _padded(width: int) -> int:
-    return -(-width // 16) * 16
 
 
 _machine = kernels.Operator(
