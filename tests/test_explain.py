@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,18 @@ def test_weights_that_come_with_the_project_answer(capsys, monkeypatch):
     )
     explains("run=sukhbaatar2015_memn2n_babi_1k", "task=1", "story=-", f"results_dir={ROOT / 'results'}")
     assert "where is mary?  garden" in capsys.readouterr().out
+
+
+def test_of_several_records_one_whose_weights_are_here_answers(results, tmp_path, capsys, monkeypatch):
+    shutil.copytree(results, tmp_path / "results")
+    (file,) = (tmp_path / "results" / "runs").glob("*.json")
+    newer = file.with_stem(file.stem.rpartition("-")[0] + "-20991231235959")
+    for made in (file, file.with_suffix(".npz")):
+        shutil.copy(made, newer.with_suffix(made.suffix))
+    assert records.find("memn2n", tmp_path / "results") == newer
+    monkeypatch.setattr("sys.stdin", io.StringIO(STORY))
+    explains("run=memn2n", "task=1", "story=-", f"results_dir={tmp_path / 'results'}")
+    assert "where is ada?  attic" in capsys.readouterr().out
 
 
 def test_among_many_sentences_those_that_were_looked_at_are_shown_with_their_numbers(capsys):

@@ -2,7 +2,7 @@
 
 Show where a network looked when it answered. RECORD is a file in results/runs, the beginning of its name
 (run=memn2n-1k) or its experiment. Of several records that have the task, those on official data are preferred, then
-those without exchanged names, then the newest.
+those without exchanged names, then the newest; for story= and length= first of all those whose weights are here.
 
 Without story= the questions are shown that the record keeps. story=FILE asks the questions of a file, and story=- those
 that you type: one sentence per line; a line that ends with a question mark is answered. A question may be followed by a
@@ -15,6 +15,7 @@ shows the sentences that the network looked at, with their numbers. A network th
 
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 
 from rich.console import Console
@@ -27,6 +28,7 @@ from zoo import records
 from zoo.commands import Given, Grammar
 from zoo.families import family_of
 from zoo.families.board import titled
+from zoo.pretrained.find import has_file
 from zoo.pretrained.load import of_record, of_stories
 from zoo.pretrained.network import Network
 from zoo.pretrained.reply import Reply, cell
@@ -107,12 +109,14 @@ def show(shown: dict, traces: str, console: Console, answered: bool = True) -> N
 
 
 def main(given: Given) -> None:
-    file = records.find(given["run"], given.results_dir, given["task"])
+    story, length = given.get("story"), given.whole("length", 0)
+    asks_anew = story is not None or length > 0
+    first = {"before_others": partial(has_file, results_dir=given.results_dir)} if asks_anew else {}
+    file = records.find(given["run"], given.results_dir, given["task"], **first)
     record, console = records.read(file), Console()
     training = records.KINDS[record.kind].training_of(record, given["task"])
     traces = traces_of(record) or "nothing"
     console.print(f"{titled(record)}; task {given['task']}", markup=False, highlight=False, soft_wrap=True)
-    story, length = given.get("story"), given.whole("length", 0)
     if length:
         if story is not None:
             raise UserError(f"story={story} length={length}: type one of them")

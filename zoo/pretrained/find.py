@@ -28,11 +28,20 @@ def available(results_dir: Path) -> Iterator[About]:
 
 def file_of(record: Record, results_dir: Path) -> Path:
     """Find the weights of a record, beside it or in the folders that are looked at."""
-    own = records.weights_of(record.file)
-    for file in (own, *(folder / "weights" / own.name for folder in folders(results_dir))):
+    for file in _places(record, results_dir):
         if file.exists():
             return file
     raise UserError(
-        f"{own} is not here: weights stay on the machine that made a run\n"
+        f"{records.weights_of(record.file)} is not here: weights stay on the machine that made a run\n"
         f"  to make them here:  zoo weights {record.name}"
     )
+
+
+def has_file(record: Record, results_dir: Path) -> bool:
+    """Tell whether the weights of a record are here."""
+    return any(file.exists() for file in _places(record, results_dir))
+
+
+def _places(record: Record, results_dir: Path) -> list[Path]:
+    own = records.weights_of(record.file)
+    return [own, *(folder / "weights" / own.name for folder in folders(results_dir))]

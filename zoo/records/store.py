@@ -49,11 +49,13 @@ def readable(results: Path) -> dict[Path, Record]:
     return found
 
 
-def find(name: str, results: Path, task: str | None = None) -> Path:
+def find(
+    name: str, results: Path, task: str | None = None, before_others: Callable[[Record], bool] = lambda record: True
+) -> Path:
     """Find a record by its file, the beginning of its name or its experiment.
 
-    Of several the newest is taken, but one of official data before any other, one whose names were not exchanged before
-    one whose were, and with `task` only those that have it.
+    Of several the newest is taken, but one of which `before_others` is true before any other, then one of official
+    data, then one whose names were not exchanged, and with `task` only those that have it.
     """
     if Path(name).suffix == ".json" and Path(name).exists():
         return Path(name)
@@ -72,7 +74,7 @@ def find(name: str, results: Path, task: str | None = None) -> Path:
             f"{nearest(name, [*known, *experiments])} ({', '.join(known)})"
         )
     with_task = [file for file in fitting if task in runs[file].tasks] or fitting
-    return max(enumerate(with_task), key=lambda one: (*_plain(runs[one[1]]), one[0]))[1]
+    return max(enumerate(with_task), key=lambda one: (before_others(runs[one[1]]), *_plain(runs[one[1]]), one[0]))[1]
 
 
 def _plain(record: Record) -> tuple[bool, bool]:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from itertools import pairwise
 
 os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors reach us instead of being printed as tracebacks
 
@@ -14,15 +13,14 @@ from omegaconf import DictConfig
 from tasks.errors import UserError
 from zoo.paths import CONF, conf_folders
 from zoo.pipes import quiet_pipes
-from zoo.runs.messages import WITH_VALUE, ends_with_message, message_of
+from zoo.runs.messages import ends_with_message, message_of, words_of
 from zoo.runs.sweeps import announce, share_of
 
 
 def main(arguments: list[str]) -> None:
     """Make the run, or the sweep, of these arguments."""
     own = [f"hydra.searchpath=[file://{folder}]" for folder in conf_folders()[1:]]
-    pairs = enumerate(pairwise(["", *arguments]))
-    overrides = [at for at, (before, word) in pairs if "=" in word and word[0] != "-" and before not in WITH_VALUE]
+    overrides = [at for at, word in words_of(arguments) if "=" in word and word[0] != "-"]
     place = overrides[0] if overrides else len(arguments)  # Hydra wants overrides side by side
     sys.argv = [sys.argv[0], *arguments[:place], *own, *arguments[place:]]
     with quiet_pipes(), ends_with_message(arguments):

@@ -77,6 +77,11 @@ def message_of(error: Exception, arguments: list[str]) -> str | None:
     return None
 
 
+def words_of(arguments: list[str]) -> list[tuple[int, str]]:
+    """List all arguments but the values of Hydra's own options, with their places."""
+    return [(at, word) for at, (before, word) in enumerate(pairwise(["", *arguments])) if before not in WITH_VALUE]
+
+
 def _of_hydra(error: Exception, arguments: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.partition("/")
@@ -87,8 +92,7 @@ def _of_hydra(error: Exception, arguments: list[str]) -> str:
         )
     said = str(error)
     keys, sweeps = declared(), bool({"-m", "--multirun"}.intersection(arguments))
-    words = [word for before, word in pairwise(["", *arguments]) if before not in WITH_VALUE]
-    for argument in words:
+    for _, argument in words_of(arguments):
         key, equals, value = argument.lstrip("+~").partition("=")
         if not sweeps and (message := _of_choice(argument, key, value, said)):
             return message
