@@ -689,8 +689,13 @@ MUTANTS = (
     ),
     Mutant(
         "record-newest", "zoo/records/store.py",
-        "(*_plain(runs[one[1]]), one[0])", "(*_plain(runs[one[1]]), -one[0])",
+        "*_plain(runs[one[1]]), one[0])", "*_plain(runs[one[1]]), -one[0])",
         "test_explain.py test_records.py",
+    ),
+    Mutant(
+        "record-weights-first", "zoo/records/store.py",
+        "(before_others(runs[one[1]]), *", "(*",
+        "test_explain.py",
     ),
     Mutant(
         "record-official-first", "zoo/records/store.py",

@@ -51,6 +51,13 @@ static inline float sum(vec v) {
     return s;
 }
 static inline int64_t padded(int64_t d) { return (d + W - 1) / W * W; }
+static inline float dot(const float* x, const float* y, int64_t n) {  // of rows that are padded
+    vec s = {};
+    for (int64_t i = 0; i < n; i += W) s += at(x + i) * at(y + i);
+    return sum(s);
+}
+static inline float softplus(float x) { return x > 20 ? x : std::log1p(std::exp(x)); }
+static inline float logistic(float x) { return 1 / (1 + std::exp(-x)); }
 
 // Memory that a thread keeps for its next kernel: fresh pages cost more than what is computed on them.
 struct Pool {

@@ -88,13 +88,7 @@ struct State {
     }
 };
 
-static float logistic(float x) { return 1 / (1 + std::exp(-x)); }
-static float oneplus(float x) { return 1 + (x > 20 ? x : std::log1p(std::exp(x))); }
-static float dot(const float* x, const float* y, int64_t n) {
-    vec s = {};
-    for (int64_t i = 0; i < n; i += W) s += at(x + i) * at(y + i);
-    return sum(s);
-}
+static float oneplus(float x) { return 1 + softplus(x); }
 static void add_to(float* to, float by, const float* x, int64_t n) {
     for (int64_t i = 0; i < n; i += W) at(to + i) += by * at(x + i);
 }

@@ -8,12 +8,6 @@ struct Sizes {
           writes(T ? I / T : 1), lE(padded(E)), lQ(padded(Q)) {}
 };
 
-static float dot(const float* a, const float* b, int64_t d) {
-    vec total{};
-    for (int64_t i = 0; i < d; i += W) total += at(a + i) * at(b + i);
-    return sum(total);
-}
-
 // Calls f(writes heard, number of the question) for every question, story after story, with the story's rows loaded.
 struct Story {
     const Sizes& z;

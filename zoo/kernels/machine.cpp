@@ -23,13 +23,6 @@ static inline vec log_(vec x) {
     vec square = m * m;
     return settled(m + settled(p * m * square - 2.12194440e-4f * whole - 0.5f * square)) + 0.693359375f * whole;
 }
-static inline float softplus(float x) { return x > 20 ? x : std::log1p(std::exp(x)); }
-static inline float logistic(float x) { return 1 / (1 + std::exp(-x)); }
-static inline float dot(const float* x, const float* y, int64_t n) {
-    vec s = {};
-    for (int64_t i = 0; i < n; i += W) s += at(x + i) * at(y + i);
-    return sum(s);
-}
 
 // (x (V, G d), steps (B, T), asked (A), outer (B, d + reads + weights), inner (B, cell + memory), W_r (G d, reads),
 // b (G d), U (4d, d) or none, W_head (heads (width + 6), d), b_head, W_write (write heads 2 width, d), b_write)
