@@ -414,7 +414,7 @@ class TestExport:
         (entry,) = yaml.safe_load((exported / ".eval_results/babi.yaml").read_text())
         assert entry["dataset"] == {"id": "facebook/babi_qa", "task_id": "en-1k-qa2"}
         assert entry["value"] == 88.8
-        hub = pytest.importorskip("huggingface_hub", reason="pip install memory-zoo[hub]")
+        hub = pytest.importorskip("huggingface_hub", reason="pip install -e '.[hub]'")
         (parsed,) = hub.parse_eval_result_entries([entry])
         assert parsed.task_id == "en-1k-qa2"
 
@@ -423,13 +423,13 @@ class TestExport:
         assert config["trainings"]["2"]["words"][1] == zoo.load(str(exported)).words[1]
 
     def test_is_not_pushed_without_a_token(self, exported, monkeypatch):
-        pytest.importorskip("huggingface_hub", reason="pip install memory-zoo[hub]")
+        pytest.importorskip("huggingface_hub", reason="pip install -e '.[hub]'")
         monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
         with pytest.raises(SystemExit, match="no token of the Hugging Face Hub is set; type hf auth login"):
             main(["push", str(exported), "me/milk"])
 
     def test_is_pushed_and_pulled(self, exported, monkeypatch):
-        pytest.importorskip("huggingface_hub", reason="pip install memory-zoo[hub]")
+        pytest.importorskip("huggingface_hub", reason="pip install -e '.[hub]'")
         done = []
 
         class Api:
@@ -520,7 +520,7 @@ class TestNames:
 
     @pytest.mark.slow
     def test_trains_and_gives_figures_as_tables(self, tmp_path):
-        pytest.importorskip("pandas", reason="pip install memory-zoo[pandas]")
+        pytest.importorskip("pandas", reason="pip install -e '.[pandas]'")
         run = zoo.train(
             "trainer.max_epochs=3", model="memn2n", task="babi", ids=[1, 2], restarts=2, source="generated", size=60,
             dim=6, logger="none", results_dir=str(tmp_path / "results"), cache_dir=str(tmp_path / "cache"),
@@ -549,7 +549,7 @@ class TestNames:
             zoo.train(*overrides, model="memn2n", task="babi", source="generated", results_dir=str(tmp_path), **options)
 
     def test_reads_the_leaderboard_as_a_table(self, tmp_path):
-        pytest.importorskip("pandas", reason="pip install memory-zoo[pandas]")
+        pytest.importorskip("pandas", reason="pip install -e '.[pandas]'")
         table = zoo.leaderboard("babi", size="1k", results_dir=str(ROOT / "results"))
         assert set(table["size"]) == {"1k"}
         assert "memn2n" in set(table["model"])

@@ -16,7 +16,7 @@ from zoo.runs.data import load_data
 from zoo.training.build import build
 
 for name in ("onnxruntime", "onnxscript"):
-    pytest.importorskip(name, reason="pip install memory-zoo[onnx]")
+    pytest.importorskip(name, reason="pip install -e '.[onnx]'")
 
 SIZES = Sizes(vocabulary=13, sentence_length=3, story_length=4)
 SHALLOW = {  # steps are unrolled, and a graph of few of them is made fast

@@ -48,6 +48,25 @@ def test_what_a_variant_lacks_is_said(folder, capsys):
     assert "✗ the answers are finite" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        ("torch.nn.Module", "MyOwnMemory is no model; derive it from zoo.interface.MemoryNetwork"),
+        (
+            "MemoryNetwork",
+            "MyOwnMemory lacks encode, read, respond, state_size, write, memory, paper; zoo/",
+        ),
+    ],
+)
+def test_a_class_that_lacks_everything_is_named(folder, above, said):
+    news("my_own_memory", "from=memn2n")
+    (folder / "my_own_memory.py").write_text(
+        f"import torch\nfrom zoo.interface import MemoryNetwork\nclass MyOwnMemory({above}):\n    pass\n"
+    )
+    with pytest.raises(UserError, match=said):
+        checks("my_own_memory")
+
+
 @pytest.mark.slow
 def test_a_model_is_checked_on_the_task_that_is_given(folder, capsys):
     checks("ntm", "task=copy", f"cache_dir={folder / 'cache'}")

@@ -209,7 +209,7 @@ def leaderboard(family: str = "babi", size: str | None = None, results_dir: str 
     """Read the leaderboard of a family as a table: a row per model, setting and condition, best first.
 
     Args:
-        family: "babi", "dialog", "wikimovies" or "algorithmic".
+        family: "babi", "haystack", "dialog", "wikimovies" or "algorithmic".
         size: of the data, "1k" or "10k"; without it all.
         results_dir: the folder with the records.
     """
@@ -236,5 +236,5 @@ def pandas() -> Any:
     try:
         import pandas
     except ImportError:
-        raise UserError("tables need pandas, which is not installed: pip install memory-zoo[pandas]") from None
+        raise UserError("tables need pandas, which is not installed: pip install -e '.[pandas]'") from None
     return pandas

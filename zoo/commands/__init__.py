@@ -16,7 +16,7 @@ VERBS = {  # module of this package, and a line of help
     "playground": "make the page in which networks read a story side by side",
     "campaign": "make every run of a list",
     "explain": "show where a network looked when it answered",
-    "draw": "draw what the heads of a network did",
+    "draw": "draw networks on one story, or the heads of one on a sequence",
     "repeat": "make a run again, and compare",
     "weights": "list the trained networks of the zoo, and make those that are missing",
     "export": "write a trained network and its model card into a folder",

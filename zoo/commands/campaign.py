@@ -5,8 +5,9 @@ name=value are added to the arguments of every run, restarts=3 for example. A ru
 again, and one that was interrupted goes on, so the same command carries on after any interruption. Given on several
 machines with one results_dir, it drains one list together.
 
-With engine=local, the default, as many runs are made at once as there are cores. engine=slurm submits jobs, and
-engine=ray places tasks; engine.jobs=20 is an option of theirs (conf/engine/, docs/scaling.md).
+With engine=local, the default, all cores are kept busy: a run takes one process per training, and while cores are free
+the next run begins. engine=slurm submits jobs, and engine=ray places tasks; engine.jobs=20 is an option of theirs
+(conf/engine/, docs/scaling.md).
 
 With chunk=5 a run is made as runs of five restarts each, which are joined as zoo join does: for trainings that take
 days with all of their restarts.

@@ -54,7 +54,7 @@ def check(name: str, overrides: list[str]) -> list[str]:
 
     task = next((word.removeprefix("task=") for word in overrides if word.startswith("task=")), "")
     kind = kind_of_model(registered(task)[name])
-    tiny = [*TINY[kind.RECORDED], *overrides, "model.recipe.batch_size=4", "logger=none"]
+    tiny = [*TINY[kind.RECORDED], *overrides, "++model.recipe.batch_size=4", "logger=none"]
     plan = step(
         "it is built from its yaml, and has a window and a paper", lambda: plan_of([f"model={name}", *tiny]),
         "options in the yaml are the constructor's arguments, by name and type",

@@ -29,7 +29,7 @@ def engine_of(arguments: list[str]) -> Engine:
     try:
         target = get_class(config["_target_"])
     except ImportError as error:
-        raise UserError(f"engine={name}: {error}; pip install 'memory-zoo[{name}]' brings what it needs") from None
+        raise UserError(f"engine={name}: {error}; pip install -e '.[{name}]' brings what it needs") from None
     engine: Engine = instantiate(config, _convert_="all")
     assert isinstance(engine, target)
     return engine

@@ -219,5 +219,5 @@ def hub():  # type: ignore[no-untyped-def]  # HfApi of an optional package
     try:
         from huggingface_hub import HfApi
     except ImportError:
-        raise UserError("the hub needs huggingface-hub, which is not installed: pip install memory-zoo[hub]") from None
+        raise UserError("the hub needs huggingface-hub, which is not installed: pip install -e '.[hub]'") from None
     return HfApi()

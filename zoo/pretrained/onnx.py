@@ -51,7 +51,7 @@ def export_onnx(network: Network, file: Path) -> Path:
     try:
         import onnxscript  # noqa: F401  # which torch needs
     except ImportError:
-        raise UserError("ONNX needs onnx and onnxscript: pip install memory-zoo[onnx]") from None
+        raise UserError("ONNX needs onnx and onnxscript: pip install -e '.[onnx]'") from None
     length = network.sizes.sentence_length
     story = torch.zeros(longest(network), length, dtype=torch.long)
     story[0, 0] = 1
@@ -100,7 +100,7 @@ class Session:
         try:
             import onnxruntime
         except ImportError:
-            raise UserError("to run ONNX: pip install memory-zoo[onnx]") from None
+            raise UserError("to run ONNX: pip install -e '.[onnx]'") from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

@@ -109,6 +109,8 @@ def _of_hydra(error: Exception, arguments: list[str]) -> str:
             parent = key.rpartition(".")[0]
             beside = _beside(parent, arguments) or [k for k in keys if k.rpartition(".")[0] == parent]
             return unknown(key, beside or [k for k in keys if "." not in k], list(keys))
+        if argument.startswith("+") and "Could not append" in said and f"'{key}'" in said:
+            return f"{argument}: the yaml sets it already; type it without the plus: {argument.lstrip('+')}"
         if equals and f"'{key}'" in said and keys.get(key):
             return f"'{key}' is not an option of what was chosen; it stands in {', '.join(keys[key])}"
     return f"{said.splitlines()[0]}\n  (python run.py --help shows what can be set)"

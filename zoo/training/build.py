@@ -43,10 +43,18 @@ def probe(model: dict) -> MemoryNetwork:
     except (ImportError, ValueError) as error:
         why = " ".join(str(error).splitlines()[:2])
         raise UserError(f"model._target_={model['_target_']}: {why}") from None
-    if not issubclass(target, MemoryNetwork):
-        raise UserError(f"model._target_={model['_target_']}: expected a MemoryNetwork (zoo/interface.py)")
+    check_model(target, f"model._target_={model['_target_']}")
     with torch.device("meta"):
         return build(model, kind_of_model(target).SMALLEST, seed=0)
+
+
+def check_model(target: type, name: str) -> None:
+    """Refuse a class that is no model, or lacks what every model has."""
+    if not issubclass(target, MemoryNetwork):
+        raise UserError(f"{name}: {target.__name__} is no model; derive it from zoo.interface.MemoryNetwork")
+    lacking = [*sorted(target.__abstractmethods__), *(one for one in ("memory", "paper") if not hasattr(target, one))]
+    if lacking:
+        raise UserError(f"{name}: {target.__name__} lacks {', '.join(lacking)}; zoo/interface.py says what they are")
 
 
 def check_fits(model: type[MemoryNetwork], data: Data) -> None:
@@ -81,9 +89,11 @@ def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
         except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
             raise UserError(f"{file} is no yaml of a model ({str(error).splitlines()[0]})") from None
         try:
-            models[name] = get_class(options["_target_"])
+            target = get_class(options["_target_"])
         except (ImportError, AttributeError, KeyError, ValueError, TypeError, OmegaConfBaseException) as error:
             raise UserError(f"{file}: its _target_ cannot be loaded ({str(error).splitlines()[0]})") from None
+        check_model(target, str(file))
+        models[name] = target
     return models
 
 
