@@ -11,19 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.babi.tables import read
 from tasks.batch import Questions
 from tasks.corpus import Corpus
 from tasks.errors import UserError
-from tasks.lexicon import Lexicon
 from tests.browser import one, pick, show
-from tests.configs import MODELS, ROOT, config
-from tests.tiny_babi import stories
-from zoo.playground import graph, page
+from tests.configs import MODELS, ROOT
+from tests.playground import little_world, member
+from zoo.playground import graph, page, short, words
 from zoo.playground.members import corpus_of, members
 from zoo.pretrained.network import Network
-from zoo.records.weights import About, Facts, Trained
-from zoo.training.build import build, registered
+from zoo.training.build import registered
 
 PAGE = ROOT / "results" / "playground.html"
 
@@ -153,10 +150,7 @@ RUN = """
 
 @pytest.fixture(scope="module")
 def world() -> Corpus:
-    """Stories of three sentences, with a question after each."""
-    lexicon = Lexicon()
-    train, test = (read(stories(count, count, 3, 1).encode(), "world", 1, lexicon) for count in (30, 12))
-    return Corpus(list(lexicon.words), lexicon.table(), train, train, test)
+    return little_world()
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +219,7 @@ def test_floats_are_stored_without_last_bytes_that_are_zero():
     assert store.weights[:6] == bytes([0, 0, 0, 0xA0, 0x3F, 0xBF])  # the second, third and fourth bytes of both
 
 
-@pytest.mark.parametrize("bits", page.BITS)
+@pytest.mark.parametrize("bits", short.BITS)
 def test_a_shortened_number_is_the_nearest_of_so_many_bits(bits):
     numbers = torch.tensor([1 / 3, -1e-3, 7.77e5, 0.0, 1.0])
     short = graph.shortened(numbers, bits)
@@ -237,24 +231,6 @@ def test_a_shortened_number_is_the_nearest_of_so_many_bits(bits):
 # --- every model of conf/, with the weights that it was born with, on a page
 
 STORY_MODELS = [name for name, model in registered().items() if model.batch_type is Questions]
-
-
-def member(name: str, corpus: Corpus, shown: str = "", **options: object) -> Network:
-    """A network whose weights are large enough for answers that differ."""
-    settings = {"model": config(f"model={name}")["model"] | options}
-    model = build(settings["model"], corpus.sizes, seed=1).eval()
-    with torch.no_grad():
-        for weights in model.parameters():
-            weights.mul_(3)
-    unlearned = corpus.unseen.nonzero()[:, 0].tolist()
-    facts = Facts(
-        sizes=list(corpus.sizes), words=corpus.words, unlearned=unlearned, valid={"1": 10.0}, test={"1": 12.5}
-    )
-    about = About(
-        format=1, record="made-up", model=shown or name, experiment=None, family="babi", label="1k", source="official",
-        protocol="joint", supervision=model.supervision, licence="", settings=settings, trainings={"joint": facts},
-    )  # fmt: skip
-    return Network(model.requires_grad_(False), about, "joint", Trained(facts, {}, {}))
 
 
 class Little:
@@ -293,7 +269,7 @@ ASK = """
 
 def questions_of(corpus: Corpus, numbers: list[int]) -> list[dict]:
     def text(row: int) -> str:
-        return page.text_of(corpus, row)
+        return words.text_of(corpus, row)
 
     test, found = corpus.test, []
     for number in numbers:

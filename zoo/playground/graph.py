@@ -32,7 +32,7 @@ from torch._decomp import core_aten_decompositions
 from torch.func import functional_call, functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from tasks.batch import NONE, Questions
+from tasks.batch import NONE, Candidates, Questions
 from tasks.errors import UserError
 from zoo import kernels
 from zoo.interface import MemoryNetwork
@@ -54,17 +54,21 @@ class _Asked(nn.Module):
 
     unseen: Tensor
 
-    def __init__(self, network: MemoryNetwork, unseen: Tensor) -> None:
+    def __init__(self, network: MemoryNetwork, unseen: Tensor, candidates: Candidates | None) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("unseen", unseen)
+        self.names = () if candidates is None else candidates._fields
+        for name, table in zip(self.names, candidates or (), strict=True):
+            self.register_buffer(name, table)
 
     def forward(self, sentences: Tensor, stories: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the probability of each word, (1, V), and the attention, (1, K, T)."""
+        """Compute the probability of each word or reply, (1, V) or (1, C), and the attention, (1, K, T)."""
+        candidates = Candidates(*(getattr(self, name) for name in self.names)) if self.names else None
         question, nothing = torch.full_like(told, len(sentences) - 1), torch.full_like(told, NONE)
         batch = Questions(
             sentences, stories, torch.zeros_like(told), told, question, torch.ones_like(told), nothing[:, None],
-            unseen=self.unseen,
+            candidates=candidates, unseen=self.unseen,
         )  # fmt: skip
         answer = self.network(batch)
         return answer.scores.softmax(-1), answer.trace.attention
@@ -91,10 +95,12 @@ def inputs_of(story: Sequence[Sequence[int]], question: Sequence[int], slots: in
     return sentences, torch.where(rows <= told, rows, 0)[None], told
 
 
-def ask(network: MemoryNetwork, unseen: Tensor, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    """Answer in PyTorch the question that the page answers: the probability of each word, and the attention."""
+def ask(
+    network: MemoryNetwork, unseen: Tensor, inputs: tuple[Tensor, ...], candidates: Candidates | None = None
+) -> tuple[Tensor, Tensor]:
+    """Answer in PyTorch the question that the page answers: the probability of each answer, and the attention."""
     with torch.inference_mode():
-        probabilities, attention = _Asked(network, unseen)(*inputs)
+        probabilities, attention = _Asked(network, unseen, candidates)(*inputs)
     return probabilities[0], attention[0]
 
 
@@ -103,7 +109,13 @@ def slots_of(network: MemoryNetwork, lengths: Sequence[int]) -> list[int]:
     return [network.window] if network.counts_empty else sorted({min(length, network.window) for length in lengths})
 
 
-def graphs_of(network: MemoryNetwork, unseen: Tensor, sentence_length: int, lengths: Sequence[int]) -> Graphs:
+def graphs_of(
+    network: MemoryNetwork,
+    unseen: Tensor,
+    sentence_length: int,
+    lengths: Sequence[int],
+    candidates: Candidates | None = None,
+) -> Graphs:
     """Export the plain form of a network, without kernels.
 
     Args:
@@ -111,12 +123,13 @@ def graphs_of(network: MemoryNetwork, unseen: Tensor, sentence_length: int, leng
         unseen: (V,) words that never occur in training.
         sentence_length: words of a sentence at most.
         lengths: of stories, each of which gets a graph.
+        candidates: the replies, if the network chooses among replies.
     """
     store = Store()
     graphs = {}
     for slots in slots_of(network, lengths):
         inputs = inputs_of([[1]], [1], slots, sentence_length)
-        graphs[slots] = written(_Asked(network.eval(), unseen), inputs, store)
+        graphs[slots] = written(_Asked(network.eval(), unseen, candidates), inputs, store)
     return Graphs(store.constants, bytes(store.weights), graphs)
 
 

@@ -1,17 +1,21 @@
-"""The networks that read along: one per model, each trained on all tasks of bAbI together."""
+"""The networks of the page: one per model, each trained on all tasks of bAbI together, and one that holds a dialog."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
 from typing import cast
 
 from tasks.corpus import Corpus
 from tasks.errors import UserError, nearest
+from zoo.playground.dialog import Bot
 from zoo.pretrained.find import available
-from zoo.pretrained.load import load, of_stories
+from zoo.pretrained.load import load, network_of, of_stories
 from zoo.pretrained.network import Network
 from zoo.records.weights import About
 from zoo.runs.compose import compose_config
 from zoo.runs.data import load_data
+
+DIALOG = "2"  # the task whose dialogs end with the order: the bot needs no knowledge base to answer
 
 
 def members(results_dir: Path, models: Sequence[str] = ()) -> list[Network]:
@@ -38,3 +42,18 @@ def corpus_of(network: Network, data_dir: str | None) -> Corpus:
     options = [f"task.{name}={task[name]}" for name in ("size", "variant", "fill_missing") if task.get(name)]
     config = compose_config(["task=babi_joint", *options, *([f"data_dir={data_dir}"] if data_dir else [])])[0]
     return cast(Corpus, load_data(dict(config)).trainings["joint"])
+
+
+def find_bot(results_dir: Path, data_dir: str | None) -> Bot | None:
+    """Load the network that holds dialogs best, by validation, and its dialogs; None if there is none."""
+    known = [about for about in available(results_dir) if _holds_dialogs(about)]
+    if not known:
+        return None
+    best = min(known, key=lambda about: (mean(about.trainings[DIALOG].valid.values()), about.record))
+    options = ["task=dialog", f"task.ids=[{DIALOG}]", *([f"data_dir={data_dir}"] if data_dir else [])]
+    corpus = cast(Corpus, load_data(dict(compose_config(options)[0])).trainings[DIALOG])
+    return Bot(of_stories(network_of(best.file, DIALOG)), corpus)
+
+
+def _holds_dialogs(about: About) -> bool:
+    return (about.label, about.source) == ("dialog", "official") and DIALOG in about.trainings

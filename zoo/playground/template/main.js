@@ -6,8 +6,14 @@ let playing = null;
 function draw() {
   drawControls();
   drawTable();
-  history.replaceState(null, "", state.task ? `#task=${state.task}&story=${state.number + 1}` : "#");
+  drawAddress();
   askAll(drawAnswer);
+}
+
+// The address keeps the story, or the customer, that one can start from again.
+function drawAddress() {
+  const story = state.task ? `#task=${state.task}&story=${state.number + 1}` : "#";
+  history.replaceState(null, "", document.getElementById("dialog").hidden ? story : `#customer=${dialog.customer + 1}`);
 }
 
 function drawControls() {
@@ -69,12 +75,46 @@ function setUp() {
   });
   document.getElementById("play").addEventListener("click", play);
   NARROW.addEventListener("change", draw);
-  for (const name of Object.keys(fields)) setUpField(name);
+  for (const name of ["tell", "ask"]) setUpField(name);
   drawTheme();
   drawMembers();
   const given = new URLSearchParams(location.hash.slice(1));
   const known = data.stories[given.get("task")] ? given.get("task") : tasks[Math.min(1, tasks.length - 1)];
   choose(known, Math.max(0, (parseInt(given.get("story")) || 1) - 1));
+  if (!data.dialog) return;
+  setUpDialog();
+  setUpTabs();
+  const customer = parseInt(given.get("customer")) - 1;
+  if (!data.dialog.customers[customer]) return;
+  begin(customer);
+  openTab("dialog");
+}
+
+// Two tabs: stories, and a dialog.
+const TABS = ["stories", "dialog"];
+
+function setUpTabs() {
+  document.getElementById("tabs").hidden = false;
+  for (const [at, name] of TABS.entries()) {
+    const tab = document.getElementById(`tab-${name}`);
+    tab.addEventListener("click", () => openTab(name));
+    tab.addEventListener("keydown", ({ key }) => {
+      if (!["ArrowLeft", "ArrowRight"].includes(key)) return;
+      openTab(TABS[1 - at]);
+      document.getElementById(`tab-${TABS[1 - at]}`).focus();
+    });
+  }
+  openTab("stories");
+}
+
+function openTab(shown) {
+  for (const name of TABS) {
+    const tab = document.getElementById(`tab-${name}`);
+    tab.setAttribute("aria-selected", String(name === shown));
+    tab.tabIndex = name === shown ? 0 : -1;
+    document.getElementById(name).hidden = name !== shown;
+  }
+  drawAddress();
 }
 
 // What each network is, and what it cannot do.
@@ -96,7 +136,7 @@ function drawMembers() {
   const sizes = [...new Set(data.models.map((model) => model.learned_from))].join(" and ");
   const windows = data.models.filter((model) => model.window < data.longest).map((model) => `${model.name} the last ${model.window}`);
   document.getElementById("limits").replaceChildren(...[
-    `They know ${spoken.size} words. What a word means they have learned from these stories alone: nothing of the world, no spelling, no names but these.`,
+    `They know ${ofStories.known.size} words. What a word means they have learned from these stories alone: nothing of the world, no spelling, no names but these.`,
     "They always answer, even if the story does not say. The percentage is a softmax of a network's scores: how sure it is of itself, and not how often it is right. Networks that learn by margins are never sure in this sense.",
     "An answer is one entry of the vocabulary. A list, such as “apple, football”, is one entry too, and none can be made up.",
     `Each network has learned all twenty tasks of bAbI ${sizes} together. It errs more often than one that was trained for a single task, and those are what most tables of the leaderboard show. The errors above are the mean over the test sets of the twenty tasks.`,

@@ -24,15 +24,19 @@ function answerParts(model) {
   if (!heardSentences().length || !state.question) return [el("span", { class: "said none" }, NONE)];
   if (!answered) return [el("span", { class: "said none" }, "…")];
   if (answered.unknown) return [el("span", { class: "sub" }, "does not know a word of this")];
-  const right = verdictOf(answered);
   const was = otherwise(model);
-  const mark = right == null ? null : el("span", { class: right ? "right" : "wrong" }, right ? "✓ " : "✗ ", el("span", { class: "aloud" }, right ? "right, " : "wrong, "));
   return [
     el("span", { class: "said" }, answered.said.replaceAll(",", ", ")),
     el("span", { class: "meter", style: `--share:${(100 * answered.probability).toFixed(1)}` }),
-    el("span", { class: "sub" }, mark, percent(answered.probability)),
+    el("span", { class: "sub" }, markOf(verdictOf(answered)), percent(answered.probability)),
     ...(was ? [el("span", { class: "sub was" }, `not ${was}`)] : []),
   ];
+}
+
+// a mark for right or wrong; none where nobody knows
+function markOf(isRight) {
+  if (isRight == null) return null;
+  return el("span", { class: isRight ? "right" : "wrong" }, isRight ? "✓ " : "✗ ", el("span", { class: "aloud" }, isRight ? "right, " : "wrong, "));
 }
 
 function drawTable() {
@@ -104,12 +108,15 @@ function hopsOf(model, at) {
   if (!looks?.length) return [];
   const gone = looks[0][at] == null;
   if (gone) return [el("span", { class: "sub", title: "It sees the last sentences only" }, "not seen")];
-  return [el("div", { class: "hops" }, looks.map((hop, number_) => {
-    const share = 100 * hop[at];
-    const says = `${looks.length > 1 ? `hop ${number_ + 1}: ` : ""}${number(share, share < 1 && share > 0 ? 1 : 0)} %`;
-    const figure = looks.length <= FEW_HOPS && share >= 0.5 ? number(share, 0) : "";
-    return el("span", { ...heat(share), title: says }, el("span", { "aria-hidden": "true" }, figure), el("span", { class: "aloud" }, says));
-  }))];
+  return [el("div", { class: "hops" }, looks.map((_, hop) => lookOf("span", looks, hop, at)))];
+}
+
+// A ground that tells a share, with its figure where there is room.
+function lookOf(element, looks, hop, at) {
+  const share = 100 * looks[hop][at];
+  const says = `${looks.length > 1 ? `hop ${hop + 1}: ` : ""}${number(share, share < 1 && share > 0 ? 1 : 0)} %`;
+  const figure = looks.length <= FEW_HOPS && share >= 0.5 ? number(share, 0) : "";
+  return el(element, { ...heat(share), title: says }, el("span", { "aria-hidden": "true" }, figure), el("span", { class: "aloud" }, says));
 }
 
 // Where there is room for the looks of one network only: all answers as a list, of which one is chosen.

@@ -1,8 +1,11 @@
-// Two fields, for sentences and for the question, with words to press.
+// Fields for what is told, asked or said, with words to press.
 
+const storyIsFull = () => (state.story.length >= data.longest ? `A story has at most ${data.longest} sentences here; remove one first.` : null);
+
+// `done` takes the text, `full` says what stands in the way of any
 const fields = {
-  tell: { following: data.following.tell, end: ".", done: (text) => tell(text), full: () => state.story.length >= data.longest },
-  ask: { following: data.following.ask, end: "?", done: (text) => ask(text), full: () => false },
+  tell: { language: ofStories, following: data.following.tell, most: longestSentence, end: "Tell it", mark: ".", done: (text) => { tell(text); draw(); }, full: storyIsFull },
+  ask: { language: ofStories, following: data.following.ask, most: longestSentence, end: "Ask it", mark: "?", done: (text) => { ask(text); draw(); }, full: () => null, keeps: true },
 };
 
 function setUpField(name) {
@@ -19,14 +22,14 @@ function setUpField(name) {
 
 function submit(name) {
   const field = fields[name];
-  const words = wordsOf(field.input.value);
-  const fault = field.full() ? { says: `A story has at most ${data.longest} sentences here; remove one first.` } : faultOf(words, longestSentence);
+  const words = field.language.wordsOf(field.input.value);
+  const full = field.full();
+  const fault = full ? { says: full } : faultOf(words, field.most, field.language);
   drawFault(name, fault);
   if (fault) return;
   field.done(words.join(" "));
-  if (name === "tell") field.input.value = "";
+  if (!field.keeps) field.input.value = "";
   drawChips(name);
-  draw();
   field.input.focus({ preventScroll: true });
 }
 
@@ -43,7 +46,7 @@ function drawFault(name, fault) {
 function drawChips(name) {
   const field = fields[name];
   drawFault(name, null);
-  const { typed, words } = offered(field.input.value, field.following);
+  const { typed, words } = offered(field.input.value, field.following, field.language);
   const chip = (word) => {
     const isEnd = word === "";
     const press = () => {
@@ -53,8 +56,8 @@ function drawChips(name) {
       drawChips(name);
       document.querySelector(`#${name}-chips button`)?.focus({ preventScroll: true });
     };
-    const says = isEnd ? (name === "tell" ? "Tell it" : "Ask it") : word;
-    return el("button", { type: "button", class: isEnd ? "chip end" : "chip", "aria-label": says, onclick: press }, isEnd ? `${says} ${field.end}` : word);
+    const says = isEnd ? field.end : word === SILENCE ? "(nothing)" : word;
+    return el("button", { type: "button", class: isEnd ? "chip end" : "chip", "aria-label": says, onclick: press }, isEnd ? `${says} ${field.mark}` : says);
   };
   const ends = words.includes("") ? [""] : [];
   document.getElementById(`${name}-chips`).replaceChildren(...[...ends, ...words.filter(Boolean)].map(chip));
