@@ -3,7 +3,8 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 
 # characters that a terminal obeys, or that show a line in another order than it has
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -48,19 +49,25 @@ def check_names(option: str, given: object, known: Iterable[str]) -> None:
             raise UserError(f"{option}.{name} is not an option{nearest(str(name), names)} ({', '.join(names)})")
 
 
-def check_ids(ids: object, last: int) -> list[int]:
-    """Return numbers of tasks, sorted; refuse a list that is empty, has one twice or one that is not 1 to `last`."""
+def check_ids(ids: object, known: Sequence[int]) -> list[int]:
+    """Return numbers of tasks, sorted; refuse a list that is empty, has one twice or one that is not known."""
     if not isinstance(ids, Iterable) or isinstance(ids, str):
         raise UserError(f"task.ids={shown(ids)}: expected a list, as in task.ids=[{shown(ids) or 1}]")
     ids = list(ids)
-    wrong = [i for i in ids if type(i) is not int or not 1 <= i <= last]
+    wrong = [i for i in ids if type(i) is not int or i not in known]
     if wrong or not ids or len(set(ids)) < len(ids):
         raise UserError(
-            f"task.ids={ids}: expected different numbers from 1 to {last}"
+            f"task.ids={ids}: expected different numbers {_listed(known)}"
             + (f", which {wrong[0]} is not" if wrong else "")
             + ", for example task.ids=[1,2,5]"
         )
     return sorted(ids)
+
+
+def _listed(known: Sequence[int]) -> str:
+    if list(known) == list(range(1, len(known) + 1)):
+        return f"from 1 to {len(known)}"
+    return f"of {', '.join(map(str, known))}"
 
 
 def nearest(given: str, known: list[str]) -> str:
@@ -72,3 +79,16 @@ def nearest(given: str, known: list[str]) -> str:
 def shown(value: object) -> str:
     """Spell a value as it is typed on the command line."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def typed(value: object) -> str:
+    """Spell a value so that the command line reads it as it is: lists and mappings, and texts with any letters."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{name}:{typed(of)}" for name, of in value.items()) + "}"
+    if isinstance(value, list | tuple | range):
+        return f"[{','.join(map(typed, value))}]"
+    text = shown(value)
+    if not isinstance(value, str | PurePath) or re.fullmatch(r"[\w./+-]+", text):
+        return text
+    text = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{text}'"

@@ -82,6 +82,7 @@ def figures_of(test: dict[int, list[float]], valid: dict[int, list[float]], sele
         "weights": {"words": torch.zeros(100)},
         "half": True,
         "sizes": [10, 5, 5],
+        "words_of_sentences": ["", *(f"w{number}" for number in range(9))],
         "words": ["", "a"],
         "curves": {name: torch.zeros(3, restarts) for name in ("train_loss", "valid_loss", "valid_error")},
         "parameters": 100,
@@ -187,7 +188,7 @@ def as_sequences(file: Path) -> None:
 
 
 def put_weights(
-    file: Path, networks: dict[str, dict[str, np.ndarray]], sizes=(10, 5, 5), words=("", "a"), unlearned=(), label="1k"
+    file: Path, networks: dict[str, dict[str, np.ndarray]], sizes=(2, 5, 5), words=("", "a"), unlearned=(), label="1k"
 ) -> Path:
     """Weights beside a record, as a run leaves them; `networks` has parameters by the names of trainings."""
     record = raw(file)

@@ -76,7 +76,7 @@ def test_without_a_name_it_is_this_machine():
 def test_one_that_is_not_installed_says_what_to_install(name, monkeypatch):
     monkeypatch.setitem(sys.modules, {"slurm": "submitit", "ray": "ray"}[name], None)
     monkeypatch.delitem(sys.modules, f"zoo.engines.{name}", raising=False)
-    with pytest.raises(UserError, match=rf"pip install 'memory-zoo\[{name}\]' brings what it needs"):
+    with pytest.raises(UserError, match=rf"pip install -e '\.\[{name}\]' brings what it needs"):
         engine_of([f"engine={name}"])
 
 

@@ -16,12 +16,14 @@ from tasks.haystack.task import UNKNOWN, load
 from tasks.haystack.text import read_babilong, sentences_of
 from tests.records import add, raw, rewrite
 from zoo import records
+from zoo.families.haystack import _reach
 from zoo.kinds import haystack
 from zoo.kinds.listening import Index, Searching
 from zoo.leaderboard.generate import write
 from zoo.models.lstm import LSTM
 from zoo.models.memn2n import MemN2N
 from zoo.models.open_memnn import OpenMemNN
+from zoo.records import LongFigures
 from zoo.training.ensemble import Ensemble
 
 SMALL = {
@@ -256,3 +258,23 @@ def test_figures_that_contradict_each_other_are_refused(wrong, told, tmp_path):
     rewrite(file, record)
     with pytest.raises(UserError, match="is not a record"):
         records.read(file)
+
+
+@pytest.mark.parametrize(
+    ("right", "reached"),
+    [
+        ({1000: 9, 2000: 9, 5000: 10}, "5,000"),
+        ({100: 10, 500: 10, 900: 10}, "900"),
+        ({100: 9, 500: 8, 900: 10}, "100"),
+        ({100: 8, 500: 10}, "none"),
+    ],
+)
+def test_the_longest_story_that_is_remembered_is_named(right, reached):
+    figures = [
+        LongFigures(
+            task="1", kind="strangers", length=length, way="all", asked=10, right=count, ms_median=1.0, ms_p99=1.0,
+            sentences_per_second=1, memory_mb=1,
+        )
+        for length, count in right.items()
+    ]  # fmt: skip
+    assert _reach(figures) == reached

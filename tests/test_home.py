@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import re
 import subprocess
 import sys
 import typing
@@ -91,10 +92,20 @@ class TestReply:
 
     def test_is_drawn_beside_others(self, net, tmp_path):
         reply = net.answer(STORY, QUESTION)
-        picture = reply.plot(net.answer(STORY, "Where is Mary?"))
+        picture = reply.plot(net.answer(STORY, QUESTION))
         assert isinstance(picture, Picture)
         assert picture._repr_svg_().count(">memn2n<") == 2
         assert picture.save(tmp_path / "a.svg").read_text() == picture
+
+    def test_is_not_drawn_beside_one_to_another_question_or_about_other_sentences(self, net):
+        reply = net.answer(STORY, QUESTION)
+        with pytest.raises(UserError, match="expected replies to one question"):
+            reply.plot(net.answer(STORY, "Where is Mary?"))
+        index = zoo.load("tuned/open_memnn_haystack", task=2)
+        story = ["Mary took the milk.", "Mary went to the kitchen.", *["Sandra moved to the garden."] * 70]
+        found = index.listen(index=True).tell(*story).ask(QUESTION)
+        with pytest.raises(UserError, match="saw other sentences than"):
+            found.plot(net.answer(story, QUESTION))
 
     def test_shows_that_a_model_looks_nowhere(self, folder, tmp_path):
         made(tmp_path, *[word.replace("memn2n", "lstm").replace("model.dim=6", "model.dim=4") for word in QUICK])
@@ -127,6 +138,7 @@ class TestMemory:
             (np.zeros((2, 9), np.int64), "expected whole numbers, .sentences, up to 6"),
             (np.zeros((2, 3)), "an array of float64"),
             (np.full((1, 3), 99), "word ids from 99 to 99: expected 0 to 33"),
+            ([[1, 2], [3]], "rows of different lengths"),
         ],
     )
     def test_says_what_it_does_not_understand(self, net, tell, said):
@@ -164,7 +176,9 @@ class TestMemory:
         assert {word for word, _ in reply.ranking(20)} == {*words, "zoe"}
         assert reply.answer in ("zoe", "the", "to", "ran", "attic")
         assert dict(known)["zoe"] > dict(known)["ada"]  # which was not told
-        with pytest.raises(UserError, match="'w50' is no word of this task"):
+        with pytest.raises(UserError, match="8 words: expected at most 5"):  # which takes no room
+            network.listen().tell("Kit Lou Max Ned Oz Pia Quin Rob.")
+        with pytest.raises(UserError, match="'w50' is no word of this task, and the network has room for 50 new"):
             network.listen().tell(*(f"W{number}." for number in range(1, 60)))
 
     def test_an_index_finds_what_was_told_long_ago(self):
@@ -221,6 +235,8 @@ class TestOtherFamilies:
         assert film in reply.question
         with pytest.raises(UserError, match="expected SUBJECT RELATION OBJECT"):
             memory.tell(film)
+        main(["export", "kv_memnn-wikimovies", str(tmp_path / "out"), f"results_dir={tmp_path / 'results'}"])
+        assert re.search(r"\n\| questions \| .* to .* \|", (tmp_path / "out" / "README.md").read_text())
 
     def test_a_machine_hears_a_sequence(self, tmp_path):
         made(
@@ -396,6 +412,14 @@ class TestWeights:
         assert "answers differ" in said
 
 
+@pytest.mark.slow
+def test_a_joint_network_is_none_that_learned_one_task_alone(tmp_path):
+    made(tmp_path, *[word.replace("task.ids=[1,2,6]", "task.ids=[1]") for word in QUICK])
+    with pytest.raises(UserError, match=r"no network|give task="):
+        zoo.load("memn2n", joint=True, results_dir=str(tmp_path / "results"), size="60")
+    assert zoo.load("memn2n-60", results_dir=str(tmp_path / "results")).training == "1"
+
+
 class TestExport:
     def test_is_loaded_again(self, exported, net):
         assert zoo.load(str(exported)).answer(STORY, QUESTION).probability == net.answer(STORY, QUESTION).probability
@@ -418,6 +442,12 @@ class TestExport:
         (parsed,) = hub.parse_eval_result_entries([entry])
         assert parsed.task_id == "en-1k-qa2"
 
+    @pytest.mark.slow
+    def test_of_generated_stories_claims_nothing_about_the_release(self, folder, tmp_path):
+        main(["export", "memn2n-60", str(tmp_path / "out"), "task=1", f"results_dir={folder / 'results'}"])
+        assert not (tmp_path / "out" / ".eval_results").exists()
+        assert "datasets:" not in (tmp_path / "out" / "README.md").read_text()
+
     def test_has_a_configuration_for_people(self, exported):
         config = json.loads((exported / "config.json").read_text())
         assert config["trainings"]["2"]["words"][1] == zoo.load(str(exported)).words[1]
@@ -426,6 +456,18 @@ class TestExport:
         pytest.importorskip("huggingface_hub", reason="pip install -e '.[hub]'")
         monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
         with pytest.raises(SystemExit, match="no token of the Hugging Face Hub is set; type hf auth login"):
+            main(["push", str(exported), "me/milk"])
+
+    def test_without_a_connection_a_push_is_one_sentence(self, exported, monkeypatch):
+        pytest.importorskip("huggingface_hub", reason="pip install -e '.[hub]'")
+
+        class Api:
+            def create_repo(self, name, exist_ok):
+                raise RuntimeError("")  # as a library of the hub's may
+
+        monkeypatch.setattr("zoo.pretrained.export.hub", Api)
+        monkeypatch.setattr("huggingface_hub.get_token", lambda: "secret")
+        with pytest.raises(SystemExit, match=r"me/milk: the upload failed \(RuntimeError\)"):
             main(["push", str(exported), "me/milk"])
 
     def test_is_pushed_and_pulled(self, exported, monkeypatch):
@@ -512,6 +554,15 @@ class TestNames:
                 {"name": "memn2n", "vocabulary": 9, "sentence_length": 3, "story_length": 4, "hop": 2},
                 "model.hop is not an option of MemN2N; did you mean 'hops'",
             ),
+            ({"name": "memn2n", "inputs": 3, "outputs": 3}, "vocabulary and sentence_length and story_length missing"),
+            (
+                {"name": "memn2n", "vocabulary": 9, "sentence_length": 3, "story_length": 4, "_target_": "os.system"},
+                "the class is that of model=memn2n; leave it out",
+            ),
+            (
+                {"name": "memn2n", "vocabulary": 9, "sentence_length": 3, "story_length": 4, "seed": 2**70},
+                "seed=.*: expected a whole number",
+            ),
         ],
     )
     def test_what_cannot_be_created_is_refused_in_one_sentence(self, arguments, said):
@@ -523,9 +574,13 @@ class TestNames:
         pytest.importorskip("pandas", reason="pip install -e '.[pandas]'")
         run = zoo.train(
             "trainer.max_epochs=3", model="memn2n", task="babi", ids=[1, 2], restarts=2, source="generated", size=60,
-            dim=6, logger="none", results_dir=str(tmp_path / "results"), cache_dir=str(tmp_path / "cache"),
+            dim=6, logger="none", results_dir=str(tmp_path / "mine, a=b (2)"), cache_dir=str(tmp_path / "cache"),
+            generator={"test": 40},
         )  # fmt: skip
         assert run.record.settings["model"]["dim"] == 6
+        assert run.record.settings["task"]["generator"]["test"] == 40
+        table = zoo.leaderboard("babi", size="60", results_dir=str(tmp_path / "mine, a=b (2)"))
+        assert list(table["size"]) == ["60"]
         assert len(run.errors) == 4
         assert list(run.errors.columns) == ["part", "restart", "valid", "test", "selected"]
         assert run.errors[run.errors.selected].test.mean() == pytest.approx(run.error)
@@ -562,7 +617,7 @@ class TestNames:
 
     def test_without_pandas_it_says_how_to_get_it(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "pandas", None)
-        with pytest.raises(UserError, match=r"pip install memory-zoo\[pandas\]"):
+        with pytest.raises(UserError, match=r"pip install -e '.\[pandas\]'"):
             zoo.leaderboard("babi", results_dir=str(ROOT / "results"))
 
 

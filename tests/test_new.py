@@ -68,8 +68,26 @@ def test_a_class_that_lacks_everything_is_named(folder, above, said):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("noise(self, told, generator):\n        return told[99999]", "✗ noise is drawn: IndexError"),
+        ("read(self, memory, features, batch):\n        return None", "✗ read(memory, features, batch): TypeError"),
+    ],
+)
+def test_a_wrong_method_is_named_and_no_traceback_shown(folder, capsys, method, said):
+    news("my_own_memory", "from=memn2n")
+    with (folder / "my_own_memory.py").open("a") as file:
+        file.write(f"\n    def {method}\n")
+    with pytest.raises(UserError, match="to mend"):
+        checks("my_own_memory", f"cache_dir={folder / 'cache'}")
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_model_is_checked_on_the_task_that_is_given(folder, capsys):
     checks("ntm", "task=copy", f"cache_dir={folder / 'cache'}")
+    checks("lstm", "task=associative_recall", "task.epoch=16", f"cache_dir={folder / 'cache'}")
     assert "nothing is missing" in capsys.readouterr().out
 
 
@@ -77,6 +95,8 @@ def test_a_model_is_checked_on_the_task_that_is_given(folder, capsys):
     ("name", "said"),
     [
         ("MyMemory", "expected small letters"),
+        ("none", "its class would be None, a name that is taken"),
+        ("mem_n2_n", "its class would be MemN2N, a name that is taken"),
         ("memn2n", "memn2n is a model already"),
         ("torch", "torch is a module of Python"),
     ],

@@ -15,6 +15,7 @@ from tests.records import add, as_sequences, raw, rewrite, settings_of
 from tests.tiny_babi import stories, write_release
 from zoo import records
 from zoo.records import identity
+from zoo.records.weights import Facts
 from zoo.runs.plan import plan_of
 
 
@@ -273,3 +274,20 @@ def test_an_option_that_is_neutral_changes_no_identity(monkeypatch, option, neut
     # the same name elsewhere is another option
     elsewhere = changed(before, "model.elsewhere", {option.rpartition(".")[2]: neutral})
     assert records.without_neutral(elsewhere) == elsewhere
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"test": {}}, "it names no errors"),
+        ({"valid": {}}, "it names no errors"),
+        ({"unlearned": [9999]}, "unlearned has 9999, expected numbers of words"),
+        ({"sizes": [3, 4]}, "it has 3 words, expected 0"),
+        ({"words": ["", "mary"]}, "it has 2 words, expected 3"),
+    ],
+)
+def test_what_a_file_of_weights_says_of_a_network_fits_together(change, said):
+    whole = {"sizes": [3, 4, 5], "words": ["", "a", "b"], "unlearned": [2], "valid": {"1": 1.0}, "test": {"1": 2.0}}
+    assert Facts(**whole).words == ["", "a", "b"]
+    with pytest.raises(ValueError, match=said):
+        Facts(**whole | change)

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from tasks.errors import UserError
+from tests.configs import ROOT
 from tests.records import raw, rewrite
 from tests.runs import QUICK, made
 from zoo import records
 from zoo.commands import parse, verify
 from zoo.leaderboard.generate import write
+from zoo.records import weights
 
 pytestmark = pytest.mark.slow  # all look at a run that is made for them
 
@@ -105,3 +107,52 @@ def test_a_folder_without_records_is_named_and_stays_as_it_was(tmp_path):
     with pytest.raises(UserError, match="expected a folder with records"):
         verifies(tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
+
+
+def test_weights_are_compared_with_the_record_and_not_with_themselves(results, tmp_path):
+    (file,) = (results / "weights").iterdir()
+    about, trained = weights.load(file)
+    for of in trained.values():
+        for table in of.weights.values():
+            table[:] = 0
+    said = {name: facts.model_copy(update={"test": {name: 99.0}}) for name, facts in about.trainings.items()}
+    weights.save(file, about.model_copy(update={"trainings": said}), trained)
+    with pytest.raises(UserError, match=r"1: \d+\.\d+ in the record, \d+\.\d+ by the weights"):
+        verifies(results, "cells=0", f"cache_dir={tmp_path / 'cache'}")
+    assert "memn2n-60" not in (results / "verified.csv").read_text()
+
+
+def test_a_cell_that_cannot_be_repeated_hides_no_other_fault(results, monkeypatch):
+    def fails(*given):
+        raise UserError("the data are not here")
+
+    monkeypatch.setattr(verify, "repeat", fails)
+    (results / "runs" / "damaged-1k-per_task-0123456789-20260101000000.json").write_text("{}")
+    with pytest.raises(UserError, match=r"(?s)damaged-1k.*cannot be repeated: the data are not here"):
+        verifies(results, "cells=1")
+
+
+def test_the_worst_of_several_cells_of_a_record_stands(results, monkeypatch):
+    said = iter([["1: test_errors [0.0, 0.0] then, [90.0, 90.0] now"], [], []])
+    monkeypatch.setattr(verify, "repeat", lambda *given: (None, next(said)))
+    with pytest.raises(UserError, match="1 wrong"):
+        verifies(results, "cells=3")
+    assert ",no," in (results / "verified.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("difference", "is_serious"),
+    [
+        ("2: test_errors [1.0, 2.0] then, [3.0, 3.5] now", False),
+        ("2: test_errors [1.0, 2.0] then, [4.0, 4.5] now", True),
+        ("length=20: bits [0.1, 0.2] then, [400.0, 380.0] now", True),
+        ("1/predictions differ", False),
+    ],
+)
+def test_more_than_two_points_or_bits_are_serious(difference, is_serious):
+    assert verify._is_serious(difference) == is_serious
+
+
+def test_a_run_whose_trainings_are_shared_is_drawn_once():
+    joint = [record for record in records.readable(ROOT / "results").values() if record.protocol == "joint"][:3]
+    assert len(verify.drawn(joint, 100, 0)) == 3

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.errors import UserError, check_whole, nearest, shown
+from tasks.errors import UserError, check_whole, nearest, typed
 from zoo import records
 from zoo.families import family_of
 from zoo.leaderboard.table_csv import as_csv
@@ -82,16 +82,18 @@ def create(name: str, *, seed: int = 0, **options: Any) -> "MemoryNetwork":
     from zoo.training.build import build
 
     check_choice("model", name)
-    hears_vectors = "inputs" in options
+    hears_vectors = "inputs" in options and f"copy/{name}" in choices("model_on_task")
     kind = Widths if hears_vectors else Sizes
     config: Any = composed([f"model={name}", *(["task=copy"] if hears_vectors else [])]).model
     target = {str(key): value for key, value in config.items()}
+    if "_target_" in options:
+        raise UserError(f"_target_={options['_target_']}: the class is that of model={name}; leave it out")
     if missing := [size for size in kind._fields if size not in options]:
         raise UserError(f"zoo.create('{name}'): {' and '.join(missing)} missing; expected {', '.join(kind._fields)}")
     sizes = {size: options.pop(size) for size in kind._fields}
     for size, value in sizes.items():
         check_whole(size, value, 1)
-    check_whole("seed", seed, 0)
+    check_whole("seed", seed, 0, 2**31 - 1)
     return build(target | options, kind(**sizes), seed)
 
 
@@ -169,8 +171,7 @@ def train(*overrides: str, **options: Any) -> Run:
         if name not in OPTIONS and not places:
             known = [*OPTIONS, *config.task, *config.model]
             raise UserError(f"'{name}' is no option of this run{nearest(name, list(map(str, known)))}")
-        typed = f"[{','.join(map(shown, value))}]" if isinstance(value, list | tuple | range) else shown(value)
-        arguments.append(f"{'' if name in OPTIONS else places[0]}{name}={typed}")
+        arguments.append(f"{'' if name in OPTIONS else places[0]}{name}={typed(value)}")
     if not any(override.startswith("trainer.workers=") for override in overrides):
         arguments.append(IN_THIS_PROCESS)
     arguments += overrides
@@ -217,14 +218,14 @@ def leaderboard(family: str = "babi", size: str | None = None, results_dir: str 
     rows = found.rows(records.readable(Path(results_dir)).values(), Path(results_dir))
     if not rows:
         raise UserError(f"no record of {found.title} in {results_dir}/runs")
-    table = pandas().read_csv(io.StringIO(as_csv(found, rows)))
+    table = pandas().read_csv(io.StringIO(as_csv(found, rows)), dtype={"size": str})
     if size is None:
         return table
     if "size" not in table:
         raise UserError(f"size={size}: the leaderboard of {found.title} has no sizes; leave it out")
-    if size not in set(table["size"]):
+    if str(size) not in set(table["size"]):
         raise UserError(f"size={size}: no row has it; expected one of {', '.join(sorted(set(table['size'])))}")
-    return table[table["size"] == size].reset_index(drop=True)
+    return table[table["size"] == str(size)].reset_index(drop=True)
 
 
 def frame(rows: Any) -> "pd.DataFrame":

@@ -18,4 +18,5 @@ _OF_OLDER = dict.fromkeys(
 
 def traces_of(record: Record) -> str | None:
     """Say what the attention in a record is; None if its model is not known."""
-    return record.traces or _OF_OLDER.get(record.settings["model"]["_target_"].rpartition(".")[2])
+    said = record.traces or _OF_OLDER.get(record.settings["model"]["_target_"].rpartition(".")[2])
+    return said if said in TRACES else None

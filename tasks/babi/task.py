@@ -30,7 +30,7 @@ def load(
     rename: bool = False,
 ) -> Data:
     """Load the tasks `ids`, each as a training of its own or joined into one; see conf/task/babi.yaml."""
-    ids = check_ids(ids, len(TASKS))
+    ids = check_ids(ids, list(TASKS))
     check_type("task.download", download, bool, "true")
     for name, value, known in (
         ("task.source", source, SOURCES),

@@ -17,7 +17,7 @@ def load(
 
     Reading the texts takes a second or two, so nothing is stored in `cache_dir`.
     """
-    ids = check_ids(ids, len(TASKS))
+    ids = check_ids(ids, list(TASKS))
     if source != "official":
         raise UserError(f"task.source={shown(source)}: the dialog tasks have official data only; leave it out")
     if protocol != "per_task":

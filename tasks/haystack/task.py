@@ -14,7 +14,7 @@ from tasks.babi.text import words_of
 from tasks.babi.walks import Cast
 from tasks.batch import NONE
 from tasks.corpus import Asked, Corpus, Data, LongStory, Split
-from tasks.errors import UserError, check_type, check_whole, nearest, shown
+from tasks.errors import UserError, check_ids, check_type, check_whole, nearest, shown
 from tasks.haystack import needles
 from tasks.haystack.needles import SENTENCES, TASKS, Stream, pool, prose_sentences, strangers
 from tasks.haystack.text import read_babilong, read_text, sentences_of
@@ -43,7 +43,7 @@ def load(
     protocol: str,
 ) -> Data:
     """Load the tasks `ids`, each as a training of its own; see conf/task/haystack.yaml."""
-    ids = checked_ids(ids)
+    ids = check_ids(ids, list(TASKS))
     if kind not in KINDS:
         raise UserError(f"task.kind={shown(kind)} is not known{nearest(str(kind), list(KINDS))} ({', '.join(KINDS)})")
     if protocol != "per_task":
@@ -52,7 +52,7 @@ def load(
         check_whole(f"task.{name}", value, least)
     shortest = max(SENTENCES[task] + SPARE for task in ids)
     check_whole("task.train_length", train_length, shortest)
-    lengths = [length] if isinstance(length, int) else length
+    lengths = length if isinstance(length, list) else [length]
     for one in lengths:
         check_whole("task.length", one, shortest)
     if (kind != "strangers") != bool(text):
@@ -85,13 +85,6 @@ def load(
         label=f"haystack_{kind}",
         title="haystack",
     )
-
-
-def checked_ids(ids: object) -> list[int]:
-    """Check the numbers of tasks."""
-    if not isinstance(ids, list) or not ids or any(task not in TASKS for task in ids) or len(set(ids)) < len(ids):
-        raise UserError(f"task.ids={shown(ids)}: expected some of {', '.join(map(str, TASKS))}, as in task.ids=[1,2]")
-    return sorted(ids)
 
 
 @lru_cache(maxsize=16)  # a list of runs asks for the same data again and again

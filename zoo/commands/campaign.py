@@ -69,6 +69,8 @@ def read(file: Path) -> list[list[str]]:
     try:
         runs = cast(dict, OmegaConf.to_container(OmegaConf.load(file)))["runs"]
         arguments = [line.split() for line in runs]
+        if not isinstance(runs, list):
+            raise TypeError(f"runs is {runs!r}")
     except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise UserError(
             f"{file}: expected a list `runs` of arguments of run.py, as in `- model=memn2n` ({error!r})"
@@ -150,10 +152,12 @@ def main(given: Given) -> None:
             raise UserError(f"{file}, {' '.join(listed)}: {stop}") from None
     if (chunk := given.get("chunk")) is not None and (not chunk.isdecimal() or int(chunk) < 1):
         raise UserError(f"chunk={chunk}: expected a number of restarts, as in chunk=5")
-    first = runs[0].plan.config
-    if first["rerun"]:
+    if any(run.plan.config["rerun"] for run in runs):
         raise UserError("rerun=true: a campaign makes what has no record; python run.py makes a single run again")
-    results = Path(first["results_dir"])
+    folders = {run.plan.config["results_dir"] for run in runs}
+    if len(folders) > 1:
+        raise UserError(f"results_dir={', '.join(sorted(folders))}: expected one folder for all runs of a list")
+    results = Path(folders.pop())
     for notice in dict.fromkeys(run.plan.data.notice for run in runs if run.plan.data.notice):
         print(notice, file=sys.stderr)
     show(runs, paces(results))

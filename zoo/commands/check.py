@@ -54,7 +54,13 @@ def check(name: str, overrides: list[str]) -> list[str]:
 
     task = next((word.removeprefix("task=") for word in overrides if word.startswith("task=")), "")
     kind = kind_of_model(registered(task)[name])
-    tiny = [*TINY[kind.RECORDED], *overrides, "++model.recipe.batch_size=4", "logger=none"]
+    usual = TINY[kind.RECORDED]
+    tiny = [
+        *(usual if f"task={task}" in ("task=", usual[0]) else ()),
+        *overrides,
+        "++model.recipe.batch_size=4",
+        "logger=none",
+    ]
     plan = step(
         "it is built from its yaml, and has a window and a paper", lambda: plan_of([f"model={name}", *tiny]),
         "options in the yaml are the constructor's arguments, by name and type",
@@ -64,12 +70,17 @@ def check(name: str, overrides: list[str]) -> list[str]:
     corpus = next(iter(plan.data.trainings.values()))
     networks = [build(plan.config["model"], corpus.sizes, seed) for seed in (0, 1)]
     network = networks[0]
-    batch = next(iter(kind_of(corpus).evaluation_batches(corpus, corpus.valid, network)))
+    batch = step(
+        "batches are cut", lambda: next(iter(kind_of(corpus).evaluation_batches(corpus, corpus.valid, network))),
+        "batched_by is question, story or sequence; window is a number of sentences",
+    )  # fmt: skip
+    if batch is None:
+        return faults
     features = step("encode(batch)", lambda: network.encode(batch), "I: features of the sentence table")
     memory = step("write(features, batch)", lambda: network.write(features, batch), "G: the memory after the stories")
     recall = step(
-        "read(memory, features, batch)", lambda: network.read(memory, features, batch),
-        "O: a pair, what was recalled and a trace; return Trace.none(...) for a model that looks nowhere",
+        "read(memory, features, batch)", lambda: _pair(network.read(memory, features, batch)),
+        "O: a pair, what was recalled and a trace; the trace is None for a model that looks nowhere",
     )  # fmt: skip
     if recall is not None:
         step("respond(recall)", lambda: network.respond(recall[0]), "R: a score for each word, (N, V)")
@@ -90,13 +101,24 @@ def check(name: str, overrides: list[str]) -> list[str]:
         "restart 0 of two answers as it does alone", lambda: _equal(together.scores[0], alone.scores),
         "something is shared between restarts: a tensor that is no parameter and no buffer",
     )  # fmt: skip
-    train = next(iter(kind_of(corpus).training_batches(corpus, network, [0, 1], 4)))
+    train = step(
+        "noise is drawn", lambda: next(iter(kind_of(corpus).training_batches(corpus, network, [0, 1], 4))),
+        "noise(told, generator) returns a tensor with a row for each question, or None",
+    )  # fmt: skip
+    if train is None:
+        return faults
     step("its loss is differentiated", lambda: ensemble.differentiate(train), "learn(batch) returns named sums")
     gradient = ensemble.weights.grad
     if gradient is not None:
         step("every gradient is finite", lambda: _all_finite(gradient), "look for sqrt(0), or a norm of zeros")
         step("every parameter gets a gradient", lambda: _all_used(ensemble, gradient), "a parameter that nothing uses")
     return faults
+
+
+def _pair(recalled: Any) -> Any:
+    if not isinstance(recalled, tuple) or len(recalled) != 2:
+        raise TypeError(f"it returns {type(recalled).__name__}")
+    return recalled
 
 
 def _finite(answer: Answer) -> Answer:

@@ -1,11 +1,13 @@
 """A picture of several networks that answer one question of a file."""
 
+from functools import partial
 from pathlib import Path
 
 from tasks.errors import UserError
 from zoo import records
 from zoo.commands import Given
 from zoo.families import family_of
+from zoo.pretrained.find import has_file
 from zoo.pretrained.load import of_record, of_stories
 from zoo.pretrained.picture import Answered, picture
 from zoo.pretrained.storyfile import asked, read_story
@@ -52,14 +54,14 @@ def _answer(run: str, task: str, lines: list[str], results_dir: Path) -> Answere
 
 def record_of(run: str, task: str, results_dir: Path) -> Record:
     """Find a record: one whose weights are here before others, among the results and the runs that were made again."""
+    has_weights = partial(has_file, results_dir=results_dir)
     found = []
     for folder in (results_dir, results_dir / "repeated"):
         try:
-            found.append(records.read(records.find(run, folder, task)))
+            found.append(records.read(records.find(run, folder, task, has_weights)))
         except (UserError, OSError):
             continue
-    with_weights = [record for record in found if records.weights_of(record.file).exists()]
-    record = next(iter([*with_weights, *found]), None) or records.read(records.find(run, results_dir, task))
+    record = max(found, key=has_weights, default=None) or records.read(records.find(run, results_dir, task))
     if not family_of(record.family).tells_stories:
         raise UserError(f"run={run}: {record.name} is of no bAbI task; no story can be told to it")
     return record

@@ -6,6 +6,7 @@ Then zoo check NAME says whether anything is missing, and zoo run model=NAME tas
 """
 
 import importlib.util
+import keyword
 import re
 from datetime import date
 from operator import methodcaller
@@ -59,9 +60,11 @@ def main(given: Given) -> None:
     if name in models:
         raise UserError(f"{name} is a model already; choose another name")
     parent = models[origin]
+    title = "".join(word.capitalize() for word in name.split("_"))
+    if keyword.iskeyword(title) or title == parent.__name__:
+        raise UserError(f"{name}: its class would be {title}, a name that is taken; choose another name")
     module = f"zoo.models.{name}" if IS_CHECKOUT and Path.cwd().resolve() == ROOT else name
     folder, conf = (ROOT / "zoo" / "models", CONF) if module != name else (Path(), Path("conf"))
-    title = "".join(word.capitalize() for word in name.split("_"))
     words = {
         "name": name, "title": title, "origin": origin, "parent": parent.__name__, "module": module,
         "parent_module": parent.__module__, "year": date.today().year,

@@ -66,7 +66,7 @@ def watch(
                 cells.tidy(left.pop(name).plan)
                 if name not in recorded:
                     news(name)
-                    rest = rest_of([*left.values()], paces(_results(runs)))
+                    rest = rest_of([*left.values()], paces(runs[0].results))
                     print(f"done: {name}{f'   ({rest})' if rest else ''}", flush=True)
         states = {name: state for name, state in states.items() if name in left}
         ended = [name for name, state in states.items() if state.failed and not state.running and not state.free]
@@ -76,14 +76,12 @@ def watch(
         time.sleep(poll)
 
 
-def _results(runs: Sequence[Listed]) -> Path:
-    return Path(runs[0].plan.config["results_dir"])
-
-
 def folder_of(runs: Sequence[Listed], engine: str) -> Path:
     """Name a folder for what an engine keeps of a list: the same for the same runs."""
     identities = " ".join(sorted(run.plan.identity for run in runs))
-    return _results(runs).absolute() / "unfinished" / f"{engine}-{hashlib.sha256(identities.encode()).hexdigest()[:10]}"
+    return (
+        runs[0].results.absolute() / "unfinished" / f"{engine}-{hashlib.sha256(identities.encode()).hexdigest()[:10]}"
+    )
 
 
 def enter(folder: str) -> None:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import NamedTuple, cast
 
 from zoo import records
@@ -61,7 +60,7 @@ class Local:
                         continue
                     plans = [(one.run.plan, one.workers, one.seconds) for one in running.values()]
                     to_do = [now.plan, *(one.plan for one in (*waiting, *elsewhere))]
-                    rest = left(to_do, plans, paces(_results(now)), cores)
+                    rest = left(to_do, plans, paces(now.results), cores)
                     print(f"\n{numbers[now.name]} {now.name}   ({rest})", flush=True)
                     workers = min(workers_for(now.plan), free)  # fewer than it could use, rather than to wait for more
                     process = _started(now.arguments, workers, numbers[now.name] if workers < cores else "")
@@ -102,10 +101,6 @@ class Local:
                 child.terminate()
             for child in started:
                 child.join()
-
-
-def _results(run: Listed) -> Path:
-    return Path(run.plan.config["results_dir"])
 
 
 def _started(arguments: list[str], workers: int, name: str) -> BaseProcess:

@@ -273,7 +273,8 @@ def _reach(figures: Sequence[LongFigures]) -> str:
     if not figures:
         return NO_FIGURE
     reached = takewhile(lambda one: (one.accuracy or 0.0) >= REMEMBERS, sorted(figures, key=lambda one: one.length))
-    return max((f"{one.length:,}" for one in reached), key=len, default="none")
+    longest = max((one.length for one in reached), default=0)
+    return f"{longest:,}" if longest else "none"
 
 
 def _points(record: Record, way: str, of: Callable[[Sequence[LongFigures]], float]) -> Points:

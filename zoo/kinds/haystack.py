@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tasks.corpus import Corpus, LongStory
 from zoo.interface import MemoryNetwork
-from zoo.kinds.listening import Found, Index, Listener, Searching, Sentences, can_search
+from zoo.kinds.listening import Found, Index, Listener, Searching, Sentences, can_search, keeps_all
 
 PATIENCE = 10.0  # seconds that a question may take
 FIRST_TRIAL, EVERY = 256, 4  # sentences after which a question is tried, and how many times as many before the next
@@ -47,7 +47,7 @@ def figures(network: MemoryNetwork, corpus: Corpus) -> list[dict[str, Any]]:
         stories = [story for story in corpus.long if story.length == length]
         found.append(_told(RULE, stories, J, lambda: Rule(J, corpus), lambda rule, question: rule.ask(question)))
         for way, make in ways_of(network).items():
-            if way == "all" and not _keeps_all(network) and network.window < length:
+            if way == "all" and not keeps_all(network) and network.window < length:
                 found.append(_refused(way, stories[0], f"sees the last {network.window} sentences"))
                 continue
             found.append(
@@ -56,10 +56,6 @@ def figures(network: MemoryNetwork, corpus: Corpus) -> list[dict[str, Any]]:
                 )
             )
     return found
-
-
-def _keeps_all(network: MemoryNetwork) -> bool:
-    return network.goes_on or network.unbounded or network.batched_by == "story"
 
 
 def _said(found: Found) -> int:
@@ -149,10 +145,6 @@ class Rule:
         self._answers = np.zeros(len(corpus.words), bool)
         self._answers[answers.numpy()] = True
         self._usual = int(answers.bincount().argmax())
-
-    @property
-    def count(self) -> int:
-        return self._index.told
 
     def tell(self, sentences: np.ndarray) -> None:
         self._index.append(sentences)

@@ -124,8 +124,7 @@ class Listener:
         self, network: MemoryNetwork, length: int, unseen: Tensor | None = None, candidates: Candidates | None = None
     ) -> None:
         self.network, self.length, self.unseen, self.candidates = network, length, unseen, candidates
-        keeps_all = network.goes_on or network.unbounded or network.batched_by == "story"
-        self._sentences = Sentences(length) if keeps_all else Window(length, network.window)
+        self._sentences = Sentences(length) if keeps_all(network) else Window(length, network.window)
         self._state: Any = None  # of a network that can go on
         self._each: Grown | None = None
         self.count = 0  # sentences told
@@ -270,6 +269,11 @@ class Index:
                 break
             found |= places
         return np.array(sorted(found), np.int64)
+
+
+def keeps_all(network: MemoryNetwork) -> bool:
+    """Tell whether a network keeps what all sentences have left, and not those of a window alone."""
+    return network.goes_on or network.unbounded or network.batched_by == "story"
 
 
 def can_search(network: MemoryNetwork) -> bool:

@@ -68,7 +68,7 @@ def recur(x: Tensor, words: Tensor, at: Tensor, h: Tensor, U: Tensor) -> Tensor:
 
 def _shapes(x: Shape, words: Shape, at: Shape, h: Shape, U: Shape, gate: Shape | None) -> list[Shape]:
     (B, L), (N,), (_, S), (gates, d) = words, at, h, U
-    wide = -(-d // 16) * 16
+    wide = kernels.padded(d)
     return [(N, S), (B * (L + 1), S // d * wide), (B * L, (3 if gates == 2 * d else 4) * wide)]
 
 

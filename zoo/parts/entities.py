@@ -13,7 +13,7 @@ from zoo.parts.cells import rows
 
 def _shapes(features: Shape, stories: Shape, story: Shape, told: Shape, w: Shape, *others: Shape) -> list[Shape]:
     (B, T), (N,), (S, d) = stories, story, w
-    wide = -(-d // 16) * 16
+    wide = kernels.padded(d)
     return [(N, S, d), (B, T, S), (B, T + 1, S, wide), (B, T, S, wide), (B, T, S)]
 
 

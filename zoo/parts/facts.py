@@ -50,7 +50,7 @@ def compare(
 
 def _shapes(facts: Shape, *others: Shape | None) -> list[Shape]:
     (N, T, d), W_2 = facts, others[-1]
-    return [(N, T, d), (0,)] if W_2 is None else [(N, T), (N, T, -(-d // 16) * 16)]
+    return [(N, T, d), (0,)] if W_2 is None else [(N, T), (N, T, kernels.padded(d))]
 
 
 _compare = kernels.Operator(

@@ -33,7 +33,7 @@ def attend(memory: Tensor, u: Tensor, W_head: Tensor, seen: Tensor) -> tuple[Ten
 def _shapes(memory: Shape, u: Shape, W_head: Shape, seen: Shape) -> list[Shape]:
     N, T, d = memory
     heads = W_head[0] // d
-    return [(N, W_head[0]), (N, heads, T), (N, T, heads * -(-d // 16) * 16)]
+    return [(N, W_head[0]), (N, heads, T), (N, T, heads * kernels.padded(d))]
 
 
 _heads = kernels.Operator(

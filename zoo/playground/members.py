@@ -9,7 +9,7 @@ from tasks.corpus import Corpus
 from tasks.errors import UserError, nearest
 from zoo.playground.dialog import Bot
 from zoo.pretrained.find import available
-from zoo.pretrained.load import load, network_of, of_stories
+from zoo.pretrained.load import network_of, of_stories, size_of
 from zoo.pretrained.network import Network
 from zoo.records.weights import About
 from zoo.runs.compose import compose_config
@@ -20,20 +20,25 @@ DIALOG = "2"  # the task whose dialogs end with the order: the bot needs no know
 
 def members(results_dir: Path, models: Sequence[str] = ()) -> list[Network]:
     """Load the joint network of every model, or of those named, in the order of their papers."""
-    known = sorted({about.model for about in available(results_dir) if _reads_along(about)})
+    known = {about.model: about for about in sorted(filter(_reads_along, available(results_dir)), key=_preferred)}
     for name in models:
         if name not in known:
-            raise UserError(f"models={name}: no joint network of it is here{nearest(name, known)}")
+            raise UserError(f"models={name}: no joint network of it is here{nearest(name, list(known))}")
     if not known:
         raise UserError(
             f"no joint networks in {results_dir}/weights; zoo run model=gated_memn2n task=babi_joint makes the first"
         )
-    found = [of_stories(load(name, joint=True, results_dir=str(results_dir))) for name in models or known]
+    found = [of_stories(network_of(known[name].file, None)) for name in models or known]
     return sorted(found, key=lambda network: (network.model.paper.year, network.name))
 
 
 def _reads_along(about: About) -> bool:
     return (about.family, about.source, about.protocol) == ("babi", "official", "joint")
+
+
+def _preferred(about: About) -> tuple[int, float]:
+    """Sort the best of a model last: the one that has learned from more, then with the lesser error."""
+    return size_of(about.label), -about.valid_error
 
 
 def corpus_of(network: Network, data_dir: str | None) -> Corpus:

@@ -7,20 +7,19 @@ README.md            the model card, made from the record
 """
 
 import json
-import math
 import statistics
 from pathlib import Path
 
 from tasks.errors import UserError
 from tasks.files import write_atomically
 from zoo.families import family_of
-from zoo.families.board import Family, PartOfRecord, data_named, setting_of
+from zoo.families.board import Family, PartOfRecord, data_named, plural, setting_of
 from zoo.records import Record, weights
+from zoo.records.record import interval
 from zoo.records.weights import About, Trained
 
 MODEL, CARD = "model.safetensors", "README.md"
 EXAMPLE = {"mary", "went", "to", "the", "kitchen", "took", "milk", "where", "is"}  # words of the card's story
-SURE = 1.96  # standard errors of an interval that covers 95 %
 
 
 def export(record: Record, file: Path, folder: Path, task: str | None = None) -> Path:
@@ -48,7 +47,7 @@ def export(record: Record, file: Path, folder: Path, task: str | None = None) ->
         CARD: card(record, about, networks, parts),
     }
     family = family_of(record.family)
-    if family.hub_dataset:
+    if family.hub_dataset and record.tests_release:
         texts[f".eval_results/{record.family}.yaml"] = eval_results(record, family, about, parts)
     for name, text in texts.items():
         write_atomically(folder / name, lambda stream, text=text: stream.write(text.encode()))  # type: ignore[misc]
@@ -57,8 +56,8 @@ def export(record: Record, file: Path, folder: Path, task: str | None = None) ->
 
 def parts_of(record: Record, about: About) -> dict[str, PartOfRecord]:
     """Get the figures of the parts of the test that the networks have learned."""
-    tested = {part for facts in about.trainings.values() for part in facts.test}
-    return {name: part for name, part in family_of(record.family).parts_of(record).items() if name in tested}
+    parts = family_of(record.family).parts_of(record)
+    return {name: part for name, part in parts.items() if part.training in about.trainings}
 
 
 def card(record: Record, about: About, networks: dict[str, Trained], parts: dict[str, PartOfRecord]) -> str:
@@ -72,7 +71,7 @@ def card(record: Record, about: About, networks: dict[str, Trained], parts: dict
         "license: mit",
         "library_name: memory-zoo",
         "tags: [memory-networks, question-answering]",
-        *([f"datasets: [{family.hub_dataset}]"] if family.hub_dataset else []),
+        *([f"datasets: [{family.hub_dataset}]"] if family.hub_dataset and record.tests_release else []),
         "---",
         "",
         f"# {record.model}, {family.title} {about.label}",
@@ -121,29 +120,21 @@ def figures(record: Record, parts: dict[str, PartOfRecord]) -> list[str]:
     for name, part in parts.items():
         chosen = part.test[part.selected]
         spread = statistics.stdev(part.test) if len(part.test) > 1 else 0.0
-        within = interval(chosen, questions_of(record, name)) if "%" in part.unit else "–"
+        low, high = interval(chosen / 100, questions_of(record, name, part.training))
+        within = f"{low:.2f} to {high:.2f}" if "%" in part.unit else "–"
         lines.append(f"| {name} | {chosen:.2f} | {within} | {statistics.fmean(part.test):.2f} | {spread:.2f} |")
     unit = next(iter(parts.values())).unit
     return [f"Figures are {unit}; less is better.", "", *lines]
 
 
-def questions_of(record: Record, task: str) -> int:
-    """Count the test questions of a task."""
+def questions_of(record: Record, part: str, training: str) -> int:
+    """Count the test questions of a part of the test."""
     from zoo.records import arrays
 
     found = arrays(record)
-    training = record.tasks[task].training
-    if f"{training}/task" in found:
-        return int((found[f"{training}/task"] == int(task)).sum())
+    if part in record.tasks and f"{training}/task" in found:
+        return int((found[f"{training}/task"] == int(part)).sum())
     return int(found[f"{training}/predictions"].shape[1])
-
-
-def interval(error: float, questions: int) -> str:
-    """Compute Wilson's interval of an error in percent."""
-    share, z2 = error / 100, SURE**2
-    middle = (share + z2 / (2 * questions)) / (1 + z2 / questions)
-    half = SURE * math.sqrt(share * (1 - share) / questions + z2 / (4 * questions**2)) / (1 + z2 / questions)
-    return f"{100 * max(0.0, middle - half):.2f} to {100 * min(1.0, middle + half):.2f}"
 
 
 def limits(about: About) -> list[str]:
@@ -181,10 +172,6 @@ def eval_results(record: Record, family: Family, about: About, parts: dict[str, 
     return json.dumps(entries, indent=1) + "\n"
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def push(folder: Path, repository: str) -> str:
     """Upload an exported folder to the Hugging Face Hub, and return its address."""
     if not (folder / MODEL).is_file():
@@ -192,15 +179,14 @@ def push(folder: Path, repository: str) -> str:
     weights.about(folder / MODEL)
     api = hub()
     from huggingface_hub import get_token
-    from huggingface_hub.errors import HfHubHTTPError
 
     if not get_token():
         raise UserError("no token of the Hugging Face Hub is set; type hf auth login, or set HF_TOKEN")
     try:
         api.create_repo(repository, exist_ok=True)
         api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload by Memory Zoo")
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise UserError(f"{repository}: the upload failed ({str(error).splitlines()[0][:200]})") from None
+    except Exception as error:  # of the network, of the hub, of the name
+        raise UserError(f"{repository}: the upload failed ({_said(error)})") from None
     return f"https://huggingface.co/{repository}"
 
 
@@ -210,8 +196,11 @@ def pull(repository: str) -> Path:
     try:
         return Path(api.hf_hub_download(repository, MODEL))
     except Exception as error:  # of the network, of the hub, of the name
-        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"hub:{repository}: {MODEL} cannot be had ({said})") from None
+        raise UserError(f"hub:{repository}: {MODEL} cannot be had ({_said(error)})") from None
+
+
+def _said(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def hub():  # type: ignore[no-untyped-def]  # HfApi of an optional package

@@ -52,19 +52,18 @@ def load(
         return network_of(Path(name) / MODEL, asked)
     if Path(name).suffix == ".json" and Path(name).is_file():
         return of_record(records.read(Path(name)), asked, Path(results_dir))
-    joint = joint or asked is None
     about = choose(name, asked, size, joint, Path(results_dir))
     if about is not None:
         return network_of(about.file, asked)
     record = choose_record(name, asked, size, joint, Path(results_dir))
     if record is None:
         raise UserError(_missing(name, asked, size, joint, Path(results_dir)))
-    alone = asked if asked and record.tasks[asked].training == asked else None
+    training = _training_of(record, asked) or next(iter(record.trainings))
+    alone = asked if asked == training and record.tasks else None
     if make:
         from zoo.commands.weights import make as made
 
         return network_of(made(record, alone, Path(results_dir), [IN_THIS_PROCESS]), asked)
-    training = record.tasks[asked].training if asked else next(iter(record.trainings))
     command = f"zoo weights {record.name}" + (f" task={alone}" if alone else "")
     raise UserError(
         f"{name}: the weights of {record.name} are not here; {command} makes them, or zoo.load(…, make=True): "
@@ -88,7 +87,8 @@ def choose(name: str, task: str | None, size: str | None, joint: bool, results_d
         about
         for about in named
         if (size is None or about.label == size)
-        and (not joint or len(about.trainings) == 1)
+        and (task is not None or len(about.trainings) == 1)
+        and (not joint or about.protocol != "per_task")
         and (task is None or about.training_of(task))
     ]
     return min(
@@ -97,9 +97,9 @@ def choose(name: str, task: str | None, size: str | None, joint: bool, results_d
             results_dir != USUAL and not is_own(about),  # who names a folder means what is there
             about.source != "official",
             not is_own(about),
-            joint != (about.protocol == "joint"),
+            (joint or task is None) != (about.protocol == "joint"),
             name == about.experiment and about.renamed,
-            -_questions(about.label),
+            -size_of(about.label),
             about.valid_error,
             about.record,
         ),
@@ -116,16 +116,17 @@ def choose_record(name: str, task: str | None, size: str | None, joint: bool, re
         record
         for record in named
         if (size is None or record.label == size)
-        and (not joint or len(record.trainings) == 1)
-        and (task is None or task in record.tasks)
+        and (task is not None or len(record.trainings) == 1)
+        and (not joint or record.protocol != "per_task")
+        and (task is None or _training_of(record, task))
     ]
     return min(
         fitting,
         key=lambda record: (
             record.source != "official",
-            joint != (record.protocol == "joint"),
+            (joint or task is None) != (record.protocol == "joint"),
             name == record.experiment and record.renamed,
-            -_questions(record.label),
+            -size_of(record.label),
             valid_error(record),
             record.name,
         ),
@@ -133,7 +134,14 @@ def choose_record(name: str, task: str | None, size: str | None, joint: bool, re
     )
 
 
-def _questions(label: str) -> int:
+def _training_of(record: Record, task: str | None) -> str | None:
+    """Find the training that a task was learned in, as `About.training_of` does."""
+    if task in record.tasks:
+        return record.tasks[task].training
+    return task if task in record.trainings else None
+
+
+def size_of(label: str) -> int:
     """Read how much data a label names: 10k is 10,000; 0 for labels that name none."""
     number = label.removesuffix("k")
     return int(number) * (1000 if label.endswith("k") else 1) if number.isdigit() else 0

@@ -37,7 +37,10 @@ class Machine:
     @torch.inference_mode()
     def answer(self, inputs: np.ndarray) -> Heard:
         """Hear a sequence, (T, I), and answer in every step."""
-        table = np.asarray(inputs, dtype=np.float32)
+        try:
+            table = np.asarray(inputs, dtype=np.float32)
+        except (TypeError, ValueError):
+            raise UserError(f"a sequence: expected numbers, (steps, {self.sizes.inputs})") from None
         if table.ndim != 2 or table.shape[1] != self.sizes.inputs or not len(table):
             raise UserError(f"an array {table.shape}: expected (steps, {self.sizes.inputs})")
         steps = len(table)

@@ -120,16 +120,19 @@ class Network:
 
         An unknown word is read as one where the model can, and otherwise refused with the nearest known one.
         """
-        for word in spoken:
-            if word not in self._number and len(self.words) < len(self.listener[1]):
-                self._number[word] = len(self.words)
-                self.words.append(word)
-            elif word not in self._number:
-                known = spoken_words(self.words)
-                listed = f"it has {', '.join(known)}" if len(known) <= KNOWN else f"it has {len(known):,} words"
-                raise UserError(f"'{word}' is no word of this task{nearest(word, known)} ({listed})")
+        new = list(dict.fromkeys(word for word in spoken if word not in self._number))
+        room = len(self.listener[1]) - len(self.words)
+        if len(new) > room:
+            known = spoken_words(self.words)
+            listed = f"it has {', '.join(known)}" if len(known) <= KNOWN else f"it has {len(known):,} words"
+            is_full = len(self.listener[1]) > self.sizes.vocabulary
+            full = f", and the network has room for {ROOM} new ones only; load it again" if is_full else ""
+            raise UserError(f"'{new[0]}' is no word of this task{full}{nearest(new[0], known)} ({listed})")
         if len(spoken) > self.sizes.sentence_length:
             raise UserError(f"{len(spoken)} words: expected at most {self.sizes.sentence_length} ({text.strip()})")
+        for word in new:
+            self._number[word] = len(self.words)
+            self.words.append(word)
         row = np.zeros(self.sizes.sentence_length, np.int64)
         row[: len(spoken)] = [self._number[word] for word in spoken]
         return row
@@ -227,7 +230,10 @@ def reply_of(network: Network, question: np.ndarray, found: Found, told: int) ->
 
 def checked(sentences: np.ndarray, length: int, vocabulary: int) -> np.ndarray:
     """Check an array of sentences, and fill it up to (T, J)."""
-    rows = np.asarray(sentences)
+    try:
+        rows = np.asarray(sentences)
+    except ValueError:
+        raise UserError("rows of different lengths: expected an array, (sentences, words)") from None
     if rows.ndim != 2 or rows.dtype.kind not in "iu" or rows.shape[1] > length:
         raise UserError(f"an array of {rows.dtype}, {rows.shape}: expected whole numbers, (sentences, up to {length})")
     if rows.size and (rows.min() < 0 or rows.max() >= vocabulary):

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.errors import UserError
 from tasks.files import write_atomically
 from zoo.pretrained.reply import LEAST, Reply, shade
 
@@ -53,6 +54,11 @@ class Answered(NamedTuple):
 def compare(replies: Sequence[Reply]) -> Picture:
     """Draw the replies of several networks to one question side by side."""
     longest = max(replies, key=lambda reply: len(reply.story))
+    for reply in replies:
+        if reply.question != longest.question:
+            raise UserError(f"'{reply.question}?' and '{longest.question}?': expected replies to one question")
+        if list(reply.places) != list(longest.places)[len(longest.places) - len(reply.places) :]:
+            raise UserError(f"{reply.network} saw other sentences than {longest.network}, so they share no picture")
     return picture(longest.story, f"{longest.question}?", [Answered.of(reply) for reply in replies])
 
 

@@ -51,7 +51,7 @@ class Reply:
         traces: str,
     ) -> None:
         self.network, self.question, self.traces = network, question, traces
-        self._answers, self._places, self._story, self._look = answers, places, story, look
+        self.places, self._answers, self._story, self._look = places, answers, story, look
         spread = np.exp(scores.astype(np.float64) - scores.max())
         self._probabilities = spread / spread.sum()
         best = int(scores.argmax())
@@ -86,7 +86,7 @@ class Reply:
 
     def _look_at(self, seen: int) -> Look:
         weights = tuple(float(weight) for weight in self.attention[:, seen])
-        return Look(self.story[seen], int(self._places[seen]), weights)
+        return Look(self.story[seen], int(self.places[seen]), weights)
 
     def rows(self) -> list[Look]:
         """The story as it is shown; of a long one the sentences that were looked at most, in their order."""

@@ -111,6 +111,13 @@ class Validation(Checked):
     best_epochs: list[Annotated[int, Field(ge=-1, lt=2**31)]]
 
 
+def interval(share: float, n: int) -> tuple[float, float]:
+    """Compute Wilson's interval of a share of n questions, in percent, that holds it with 95 % confidence."""
+    z = 1.96
+    centre, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, 100 * (centre - half) / (1 + z * z / n)), min(100.0, 100 * (centre + half) / (1 + z * z / n))
+
+
 class LongFigures(Checked):
     """The selected network of a task, told stories of one length in one way."""
 
@@ -133,10 +140,8 @@ class LongFigures(Checked):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Compute Wilson's interval of the accuracy, in percent, that holds it with 95 % confidence."""
-        n, p, z = self.asked, self.right / self.asked, 1.96
-        centre, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, 100 * (centre - half) / (1 + z * z / n)), min(100.0, 100 * (centre + half) / (1 + z * z / n))
+        """Compute the interval of the accuracy, in percent."""
+        return interval(self.right / self.asked, self.asked)
 
 
 class Record(Checked):
@@ -222,6 +227,11 @@ class Record(Checked):
         return bool(self.settings["model"].get("recipe", {}).get("refit"))
 
     @property
+    def tests_release(self) -> bool:
+        """Tell whether the test is that of the published release."""
+        return self.source in ("official", "transfer") and not self.world
+
+    @property
     def renamed(self) -> bool:
         """Tell whether the names in the stories of training were exchanged for each other."""
         return bool(self.settings["task"].get("rename"))
@@ -294,6 +304,13 @@ def check_settings(settings: dict[str, Any]) -> None:
         if type(settings.get(name)) is not kind:
             raise ValueError(f"settings.{name} is {settings.get(name)!r}, expected {kind.__name__}")
     _check_plain(settings, "settings")
+    if not isinstance(settings["model"].get("recipe", {}), dict):
+        raise ValueError(f"settings.model.recipe is {settings['model']['recipe']!r}, expected options")
+    packs = settings.get("together", [])
+    if not isinstance(packs, list) or not all(
+        isinstance(pack, list) and all(isinstance(one, str) for one in pack) for pack in packs
+    ):
+        raise ValueError(f"settings.together is {packs!r}, expected lists of trainings")
     for name in ("model", "task"):
         if not isinstance(settings[name].get("_target_"), str):
             raise ValueError(f"settings.{name}._target_ is {settings[name].get('_target_')!r}, expected a name")

@@ -9,10 +9,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as as_bytes
 
@@ -34,6 +34,18 @@ class Facts(Checked):
     unlearned: list[Count] = Field(default=[])  # words that never occurred in training
     valid: dict[Part, float]  # error in percent, per task; of sequences bits, under "bits"
     test: dict[Part, float]  # of sequences bits per form
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        """Check what one field says against another."""
+        if not self.valid or not self.test:
+            raise ValueError("it names no errors")
+        vocabulary = self.sizes[0] if len(self.sizes) == 3 else 0
+        if len(self.words) != vocabulary:
+            raise ValueError(f"it has {len(self.words)} words, expected {vocabulary}")
+        if max(self.unlearned, default=-1) >= vocabulary:
+            raise ValueError(f"unlearned has {max(self.unlearned)}, expected numbers of words")
+        return self
 
 
 class About(Checked):

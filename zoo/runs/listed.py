@@ -35,6 +35,10 @@ class Listed(NamedTuple):
     arguments: list[str]
     plan: Plan
 
+    @property
+    def results(self) -> Path:
+        return Path(self.plan.config["results_dir"])
+
 
 class Cell(NamedTuple):
     """A pack of trainings of a run; small enough to be sent to another machine."""

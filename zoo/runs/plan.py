@@ -1,5 +1,6 @@
 """A configuration → a run before it is made: data read, options checked, identity settled."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -11,6 +12,7 @@ from tasks.errors import UserError, check_type, check_whole, shown
 from zoo import records
 from zoo.families import family_of
 from zoo.families.board import Family
+from zoo.interface import MemoryNetwork
 from zoo.kinds import Kind, kind_of_data
 from zoo.runs.bounds import check_layers, check_networks
 from zoo.runs.compose import compose_config
@@ -92,7 +94,7 @@ def plan(config: dict, labels: dict) -> Plan:
     corpora = {training: data.trainings[training] for training in order}
     packs = pack(corpora, networks, recipe.batch_size, config["trainer"]["together"], recipe.batched_by)
     if recipe.refit:
-        check_refit(kind, data, packs)
+        check_refit(kind, data, packs, networks)
     settings = records.settings_of(config, labels["experiment"], data, packs)
     identity = records.identity_of(settings, kind.RECORDED)
     title = f"{labels['model']}-{data.label}-{config['protocol']}"
@@ -102,8 +104,10 @@ def plan(config: dict, labels: dict) -> Plan:
     return Plan(config, labels, data, recipe, settings, title, identity, facts, kind, family, weights, packs)
 
 
-def check_refit(kind: Kind, data: Data, packs: list[list[str]]) -> None:
+def check_refit(kind: Kind, data: Data, packs: list[list[str]], networks: Mapping[str, MemoryNetwork]) -> None:
     """Refuse to train once more what cannot be."""
+    if any(network.room_for(1) is not None for network in networks.values()):
+        raise UserError("model.recipe.refit=true: expected false for a model that reads words which training lacks")
     for corpus in data.trainings.values():
         kind.with_validation(corpus)
     if any(len(names) > 1 for names in packs):
