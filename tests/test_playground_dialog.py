@@ -10,10 +10,12 @@ from torch import Tensor
 
 from tasks.corpus import Corpus
 from tasks.dialog.tables import BOT, USER, corpus_of
+from tasks.errors import UserError
 from tests.browser import one, pick, show
 from tests.configs import ROOT
 from tests.playground import little_world, member
 from tests.tiny_dialog import CITIES, dialogs, write_dialogs
+from zoo.commands import parse, playground
 from zoo.playground import dialog, graph, page
 from zoo.playground.dialog import Bot
 from zoo.playground.members import find_bot
@@ -227,3 +229,16 @@ def test_what_tables_say_of_unseen_words_is_left_out_unless_a_reply_needs_it(bot
     before, after = network.model.words, shortened(network, corpus).words  # tables A, C, B, W^T
     assert [bool(table[corpus.unseen].any()) for table in after] == [False, False, False, True]
     torch.testing.assert_close(after[:, ~corpus.unseen], before[:, ~corpus.unseen], rtol=1e-3, atol=0)
+
+
+def test_without_the_dialogs_the_command_makes_the_page_and_says_why(tmp_path, capsys, monkeypatch):
+    def missing(results_dir, data_dir):
+        raise UserError("the dialog tasks are not in data\n  to download them: …")
+
+    world = little_world()
+    monkeypatch.setattr(playground, "members", lambda results_dir, models: [member("memn2n", world)])
+    monkeypatch.setattr(playground, "corpus_of", lambda network, data_dir: world)
+    monkeypatch.setattr(playground, "find_bot", missing)
+    playground.main(parse("playground", playground.GRAMMAR, [f"out={tmp_path / 'page.html'}"]))
+    assert "without a dialog: the dialog tasks are not in data\n" in capsys.readouterr().err
+    assert data_of(tmp_path / "page.html")["dialog"] is None

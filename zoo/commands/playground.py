@@ -9,7 +9,7 @@ task=dialog is there too, without match types, a second tab has its dialogs.
 import sys
 from pathlib import Path
 
-from tasks.errors import printable
+from tasks.errors import UserError, printable
 from tasks.files import write_atomically
 from zoo.commands import Given, Grammar
 from zoo.playground.members import corpus_of, find_bot, members
@@ -22,7 +22,11 @@ def main(given: Given) -> None:
     models = given.get("models")
     networks = members(given.results_dir, models.split(",") if models else ())
     corpus = corpus_of(networks[0], given.get("data_dir"))
-    bot = find_bot(given.results_dir, given.get("data_dir"))
+    try:
+        bot = find_bot(given.results_dir, given.get("data_dir"))
+    except UserError as error:
+        _say(f"without a dialog: {str(error).splitlines()[0]}")
+        bot = None
     text = as_html(networks, corpus, _say, may_leave_out=not models, bot=bot).encode()
     out = Path(given.get("out") or given.results_dir / "playground.html")
     write_atomically(out, lambda stream: stream.write(text))
