@@ -1,8 +1,10 @@
 """Weights that take less room on a page, of networks that answer as before."""
 
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 
 import torch
+from torch import Tensor
 
 from tasks.corpus import Corpus
 from zoo.interface import MemoryNetwork
@@ -22,17 +24,18 @@ def shortened(network: Network, corpus: Corpus) -> MemoryNetwork:
     """
     if network.words != corpus.words:
         return network.model
-    model = _without_unseen(network, corpus)
+    before = list(_probabilities(network.model, corpus))
+    model = _without_unseen(network, corpus, before)
     for bits in BITS:
         short = deepcopy(model)
         for weights in short.parameters():
             weights.data = graph.shortened(weights.data, bits)
-        if _alike(network.model, short, corpus):
+        if _alike(before, short, corpus):
             return short
     return model
 
 
-def _without_unseen(network: Network, corpus: Corpus) -> MemoryNetwork:
+def _without_unseen(network: Network, corpus: Corpus, before: Sequence[Tensor]) -> MemoryNetwork:
     """Put zeros in place of what a table says of unseen words, table by table, where no answer needs it."""
     model = deepcopy(network.model)
     if not network.unseen.any():
@@ -41,16 +44,22 @@ def _without_unseen(network: Network, corpus: Corpus) -> MemoryNetwork:
         if weights.dim() < 2 or weights.shape[-2] != len(network.unseen):
             continue
         for table in weights.data.view(-1, *weights.shape[-2:]):
-            before = table[network.unseen]
+            kept = table[network.unseen]
             table[network.unseen] = 0.0
-            if not _alike(network.model, model, corpus):
-                table[network.unseen] = before
+            if not _alike(before, model, corpus):
+                table[network.unseen] = kept
     return model
 
 
-def _alike(network: MemoryNetwork, other: MemoryNetwork, corpus: Corpus) -> bool:
+def _alike(before: Sequence[Tensor], network: MemoryNetwork, corpus: Corpus) -> bool:
+    return all(
+        torch.equal(said.argmax(-1), now.argmax(-1)) and float((said - now).abs().max()) <= SAME
+        for said, now in zip(before, _probabilities(network, corpus), strict=True)
+    )
+
+
+@torch.no_grad()
+def _probabilities(network: MemoryNetwork, corpus: Corpus) -> Iterator[Tensor]:
+    """Compute the probability of each answer to the questions of the test, batch by batch."""
     for batch in evaluation_batches(corpus, corpus.test, network):
-        said, now = (Ensemble([model]).answer(batch).scores.softmax(-1) for model in (network, other))
-        if not torch.equal(said.argmax(-1), now.argmax(-1)) or bool((said - now).abs().max() > SAME):
-            return False
-    return True
+        yield Ensemble([network]).answer(batch).scores.softmax(-1)
