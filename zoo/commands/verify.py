@@ -168,7 +168,7 @@ def _is_serious(difference: str) -> bool:
 
 
 def _note(folder: Path, verified: list[str], repeated: dict[str, str]) -> None:
-    """Write down what was verified today, and how like the record each cell was that was made again."""
+    """Write down which records were verified today, and the verdict on those of which cells were made again."""
     rows = read_verified(folder)
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     for name in {*verified, *repeated}:

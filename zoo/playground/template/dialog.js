@@ -24,10 +24,10 @@ function linesOf(turns) {
   return turns.flatMap(({ says, reply }) => [{ by: customer, text: says }, { by: waiter, text: reply }]);
 }
 
-// What the customer of the test says next, and the reply there; null once somebody has said something else.
+// What the customer of the test says next, and the reply there; null once somebody, or the network, has said something else.
 function expected() {
   const known = data.dialog.customers[dialog.customer];
-  const isTheirs = dialog.turns.every((turn, at) => turn.says === known[at]?.says && (turn.reply === known[at].reply || at === dialog.turns.length - 1));
+  const isTheirs = dialog.turns.every((turn, at) => turn.says === known[at]?.says && (turn.reply ?? known[at].reply) === known[at].reply);
   return isTheirs ? known[dialog.turns.length] ?? null : null;
 }
 
@@ -106,7 +106,7 @@ function setUpDialog() {
   document.getElementById("bot").textContent = `${name}, ${thousands(parameters)} weights, trained on the task “${task}” of dialog bAbI alone; ${number(error)} % of its replies are wrong on the test.`;
   document.getElementById("dialog-limits").replaceChildren(...[
     `It chooses one of thousands of replies, and cannot make one up. It knows ${fields.say.language.known.size} words of customers.`,
-    "It hears the dialog from its first line, and takes orders: kitchen, place, number of people, price. Then it calls for a list of restaurants, which nobody sends here.",
+    "It hears the dialog from its first line, and takes orders: cuisine, place, number of people, price. Then it calls for a list of restaurants, which nobody sends here.",
     "It was trained on dialogs that a program wrote. Whoever leaves their paths gets odd replies.",
     `A dialog has at most ${longest} lines here.`,
   ].map((said) => el("li", {}, said)));
