@@ -79,14 +79,16 @@ def test_the_newest_record_that_has_the_task_is_taken(results, tmp_path, capsys)
 def test_a_record_is_named_by_its_experiment_too_and_official_data_with_their_names_come_first(results, tmp_path):
     (tmp_path / "runs").mkdir()
     (made,) = (results / "runs").glob("*.json")
-    for name, experiment, source, rename in (
-        ("memn2n-1k-per_task-a-1", "mine", "official", False),
-        ("memn2n-1k-per_task-b-2", "mine", "generated", False),
-        ("memn2n-1k-per_task-c-3", None, "official", False),
-        ("memn2n-1k-per_task-d-4", "mine", "official", True),
+    for name, experiment, source, rename, refit in (
+        ("memn2n-1k-per_task-a-1", "mine", "official", False, False),
+        ("memn2n-1k-per_task-b-2", "mine", "generated", False, False),
+        ("memn2n-1k-per_task-c-3", None, "official", False, False),
+        ("memn2n-1k-per_task-d-4", "mine", "official", True, False),
+        ("memn2n-1k-per_task-e-5", "mine", "official", False, True),
     ):
         changed = raw(made) | {"experiment": experiment, "source": source}
         changed["settings"]["task"]["rename"] = rename
+        changed["settings"]["model"]["recipe"]["refit"] = refit
         rewrite(tmp_path / "runs" / f"{name}.json", changed)
     assert records.find("mine", tmp_path, "1").stem == "memn2n-1k-per_task-a-1"
     assert records.find("memn2n-1k-per_task-b", tmp_path, "1").stem == "memn2n-1k-per_task-b-2"

@@ -2,7 +2,8 @@
 
 Show where a network looked when it answered. RECORD is a file in results/runs, the beginning of its name
 (run=memn2n-1k) or its experiment. Of several records that have the task, those on official data are preferred, then
-those without exchanged names, then the newest; for story= and length= first of all those whose weights are here.
+those without exchanged names, then those that were not trained once more with the questions of validation, then the
+newest; for story= and length= first of all those whose weights are here.
 
 Without story= the questions are shown that the record keeps. story=FILE asks the questions of a file, and story=- those
 that you type: one sentence per line; a line that ends with a question mark is answered. A question may be followed by a

@@ -2,8 +2,9 @@
 
 Make a run again, or one task of it, and compare. RECORD is a file in results/runs, the beginning of its name
 (run=memn2n-1k) or its experiment. Of several records that have the task, those on official data are preferred, then
-those without exchanged names, then the newest. With task=2 only this task is made again. Tasks that share one training,
-or one program (trainer.together), are made again together. A joined record is made again run by run, and joined.
+those without exchanged names, then those that were not trained once more with the questions of validation, then the
+newest. With task=2 only this task is made again. Tasks that share one training, or one program (trainer.together), are
+made again together. A joined record is made again run by run, and joined.
 
 The run follows from the settings of the record, not from its command. Further name=value say where and how it is made,
 data_dir=FOLDER for example. The new record goes to results/repeated. On the same machine, with the same versions, every

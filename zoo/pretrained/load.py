@@ -74,7 +74,7 @@ def load(
 def choose(name: str, task: str | None, size: str | None, joint: bool, results_dir: Path) -> About | None:
     """Choose among the files of weights: official data first, the user's own, most data, least validation error.
 
-    An experiment is first of all its recipe with names as they are, not with names exchanged in training.
+    An experiment is first of all its recipe with names as they are, and without the questions of validation.
     """
 
     def is_own(about: About) -> bool:  # others come with the zoo
@@ -98,7 +98,7 @@ def choose(name: str, task: str | None, size: str | None, joint: bool, results_d
             about.source != "official",
             not is_own(about),
             (joint or task is None) != (about.protocol == "joint"),
-            name == about.experiment and about.renamed,
+            name == about.experiment and (about.renamed or about.refit),
             -size_of(about.label),
             about.valid_error,
             about.record,
@@ -125,7 +125,7 @@ def choose_record(name: str, task: str | None, size: str | None, joint: bool, re
         key=lambda record: (
             record.source != "official",
             (joint or task is None) != (record.protocol == "joint"),
-            name == record.experiment and record.renamed,
+            name == record.experiment and (record.renamed or record.refit),
             -size_of(record.label),
             valid_error(record),
             record.name,

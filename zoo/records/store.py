@@ -55,7 +55,8 @@ def find(
     """Find a record by its file, the beginning of its name or its experiment.
 
     Of several the newest is taken, but one of which `before_others` is true before any other, then one of official
-    data, then one whose names were not exchanged, and with `task` only those that have it.
+    data, then one whose names were not exchanged, then one that was not trained once more with the questions of
+    validation; and with `task` only those that have it.
     """
     if Path(name).suffix == ".json" and Path(name).exists():
         return Path(name)
@@ -77,8 +78,8 @@ def find(
     return max(enumerate(with_task), key=lambda one: (before_others(runs[one[1]]), *_plain(runs[one[1]]), one[0]))[1]
 
 
-def _plain(record: Record) -> tuple[bool, bool]:
-    return record.source == "official", not record.renamed
+def _plain(record: Record) -> tuple[bool, bool, bool]:
+    return record.source == "official", not record.renamed, not record.refit
 
 
 def find_identity(results_dir: Path, title: str, identity: str) -> list[Path]:

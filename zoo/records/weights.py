@@ -92,6 +92,11 @@ class About(Checked):
         return bool(self.settings["task"].get("rename"))
 
     @property
+    def refit(self) -> bool:
+        """Tell whether its networks have learned the questions of validation, too."""
+        return bool(self.settings["model"].get("recipe", {}).get("refit"))
+
+    @property
     def valid_error(self) -> float:
         """Validation error, the mean over all tasks, by which settings are chosen."""
         errors = [error for facts in self.trainings.values() for error in facts.valid.values()]
