@@ -1,4 +1,4 @@
-"""What the tests of the playground share: stories of a little world, and networks that have learned nothing."""
+"""Stories of a little world, and networks without training, for the tests of the playground."""
 
 import torch
 

@@ -18,8 +18,10 @@ from tests.browser import one, pick, show
 from tests.configs import MODELS, ROOT
 from tests.playground import little_world, member
 from zoo.playground import graph, page, short, words
+from zoo.playground import members as members_
 from zoo.playground.members import corpus_of, members
 from zoo.pretrained.network import Network
+from zoo.records.weights import About
 from zoo.training.build import registered
 
 PAGE = ROOT / "results" / "playground.html"
@@ -226,6 +228,23 @@ def test_a_shortened_number_is_the_nearest_of_so_many_bits(bits):
     assert not (short.view(torch.int32) % 2 ** (24 - bits)).any()
     assert ((short - numbers).abs() <= numbers.abs() * 2.0**-bits).all()
     assert short[3:].tolist() == [0.0, 1.0]
+
+
+def test_of_a_model_the_joint_network_of_official_stories_that_errs_least_is_taken(world, monkeypatch, tmp_path):
+    def about(error: float, **changes: str) -> About:
+        found = member("memn2n", world).about
+        facts = found.trainings["joint"].model_copy(update={"valid": {"1": error}})
+        return found.model_copy(update={"trainings": {"joint": facts}, **changes})
+
+    others = [about(0.0, family="wikimovies"), about(0.0, source="generated"), about(0.0, protocol="per_task")]
+    better, worse = about(1.0), about(2.0)
+    monkeypatch.setattr(members_, "available", lambda results_dir: [*others, better, worse])
+    monkeypatch.setattr(members_, "network_of", lambda file, task: taken.append(file) or member("memn2n", world))
+    taken: list[Path] = []
+    for number, one_of in enumerate([*others, better, worse]):
+        one_of._file = tmp_path / f"{number}.safetensors"
+    assert len(members(tmp_path)) == 1
+    assert taken == [better.file]
 
 
 # --- every model of conf/, with the weights that it was born with, on a page

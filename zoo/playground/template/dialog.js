@@ -42,8 +42,7 @@ async function say(text) {
   const read = (line) => wordsOfDialog(line).map((word) => numbers.get(word));
   const told = before.map(({ by, text: line }) => [numbers.get(by), ...read(line)]);
   const { probabilities, looks } = await asked(bot, data.dialog.sentence_length, told, read(text));
-  let best = 0;
-  probabilities.forEach((probability, reply) => { if (probability > probabilities[best]) best = reply; });
+  const best = likeliest(probabilities);
   Object.assign(turn, { reply: replies[best].map((word) => words[word]).join(" "), probability: probabilities[best], looks });
   if (known?.says === text) turn.right = known.reply;
   drawDialog();

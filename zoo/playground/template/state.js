@@ -79,9 +79,14 @@ async function answer(model, sentences) {
     return;
   }
   const { probabilities, looks } = await asked(networks[model], length, story, question);
-  let said = 0;
-  probabilities.forEach((probability, word) => { if (probability > probabilities[said]) said = word; });
+  const said = likeliest(probabilities);
   answers.set(key, { said: data.vocabularies[vocabulary][said], probability: probabilities[said], looks });
+}
+
+function likeliest(probabilities) {
+  let best = 0;
+  probabilities.forEach((probability, place) => { if (probability > probabilities[best]) best = place; });
+  return best;
 }
 
 // Ask every network, one after another, with room for the browser between them; a newer request ends an older one.
