@@ -63,7 +63,11 @@ def data_of(file: Path) -> dict:
 @pytest.fixture
 def talking(driver, file):
     """The page with its second tab open; whatever is done with it, it must not complain."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
     show(driver, file, 1280)
+    # Until the scripts have run, `say` is the element of that id
+    WebDriverWait(driver, 30).until(lambda _: driver.execute_script("return typeof say === 'function'"))
     one(driver, "#tab-dialog").click()
     yield driver
     assert driver.get_log("browser") == []
