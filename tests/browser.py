@@ -6,8 +6,17 @@ from pathlib import Path
 def show(driver, file: Path, width: int) -> None:
     size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit(driver, file.as_uri())
+
+
+def visit(driver, address: str) -> None:
+    """Load an address anew, and wait until its scripts have run: under load the driver returns before."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
     driver.get("about:blank")  # an address that differs behind its # alone would load nothing
-    driver.get(file.as_uri())
+    driver.get(address)
+    script = "return document.readyState === 'complete' && location.href !== 'about:blank'"
+    WebDriverWait(driver, 30).until(lambda _: driver.execute_script(script))
 
 
 def texts(driver, selector: str) -> list[str]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tasks.batch import Questions
 from tasks.corpus import Corpus
 from tasks.errors import UserError
-from tests.browser import one, pick, show
+from tests.browser import one, pick, show, visit
 from tests.configs import MODELS, ROOT
 from tests.playground import little_world, member
 from zoo.playground import graph, page, short, words
@@ -458,7 +458,7 @@ def test_stories_are_chosen_and_the_address_keeps_them(reading, little):
     assert told(reading) != before
     assert reading.execute_script("return location.hash") == "#task=1&story=2"
     again = told(reading)
-    reading.refresh()
+    visit(reading, reading.current_url)
     settled(reading)
     assert told(reading) == again
     one(reading, "#empty").click()

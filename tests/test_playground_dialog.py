@@ -11,7 +11,7 @@ from torch import Tensor
 from tasks.corpus import Corpus
 from tasks.dialog.tables import BOT, USER, corpus_of
 from tasks.errors import UserError
-from tests.browser import one, pick, show
+from tests.browser import one, pick, show, visit
 from tests.configs import ROOT
 from tests.playground import little_world, member
 from tests.tiny_dialog import CITIES, dialogs, write_dialogs
@@ -63,11 +63,7 @@ def data_of(file: Path) -> dict:
 @pytest.fixture
 def talking(driver, file):
     """The page with its second tab open; whatever is done with it, it must not complain."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
     show(driver, file, 1280)
-    # Until the scripts have run, `say` is the element of that id
-    WebDriverWait(driver, 30).until(lambda _: driver.execute_script("return typeof say === 'function'"))
     one(driver, "#tab-dialog").click()
     yield driver
     assert driver.get_log("browser") == []
@@ -201,7 +197,7 @@ def test_tabs_are_changed_by_keyboard_and_the_address_keeps_the_customer(talking
 
     pick(talking, "customer", "3")
     assert talking.execute_script("return location.hash") == "#customer=3"
-    talking.refresh()
+    visit(talking, talking.current_url)
     assert one(talking, "#customer").get_attribute("value") == "2"
     assert not one(talking, "#stories").is_displayed()
     one(talking, "#tab-dialog").send_keys(Keys.ARROW_LEFT)
