@@ -1,5 +1,7 @@
 """Networks as ONNX: the same answers and the same attention in onnxruntime."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,13 +12,13 @@ from tests.configs import MODELS, ROOT, config
 from zoo.__main__ import main
 from zoo.kinds.listening import Listener
 from zoo.pretrained.network import Network
-from zoo.pretrained.onnx import Session, export_onnx
+from zoo.pretrained.onnx import NAMES, export_onnx
 from zoo.records.weights import Facts, Trained
 from zoo.runs.data import load_data
 from zoo.training.build import build
 
-for name in ("onnxruntime", "onnxscript"):
-    pytest.importorskip(name, reason="pip install -e '.[onnx]'")
+onnxruntime = pytest.importorskip("onnxruntime", reason="pip install -e '.[onnx]'")
+pytest.importorskip("onnxscript", reason="pip install -e '.[onnx]'")
 
 SIZES = Sizes(vocabulary=13, sentence_length=3, story_length=4)
 SHALLOW = {  # steps are unrolled, and a graph of few of them is made fast
@@ -24,6 +26,25 @@ SHALLOW = {  # steps are unrolled, and a graph of few of them is made fast
     "transformer": ["model.layers=1"], "dmn_plus": ["model.passes=1"],
     "universal_transformer": ["model.steps=2"], "dnc": ["model.read_heads=1"],
 }  # fmt: skip
+
+
+class Session:
+    """A network in onnxruntime, asked about stories of word ids."""
+
+    def __init__(self, file: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self.slots, self.length = self.session.get_inputs()[0].shape
+
+    def ask(self, story: np.ndarray, question: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Answer a question, (J,), about the last sentences of a story, (T, J): scores and attention."""
+        kept = story[-self.slots :]
+        table = np.zeros((self.slots, self.length), np.int64)
+        table[: len(kept)] = kept
+        inputs = {"story": table, "told": np.array([len(kept)]), "question": question.astype(np.int64)}
+        scores, attention = self.session.run(list(NAMES[1]), inputs)
+        return scores, attention[:, : len(kept)]
 
 
 @pytest.mark.slow

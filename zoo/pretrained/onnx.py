@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -91,26 +90,3 @@ def ordered(self, stable=None, dim: int = -1, descending: bool = False):  # type
     op: Any = opset18  # whose types do not know a value from its kind
     size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
     return op.TopK(self, size, axis=dim, largest=int(descending), sorted=1)
-
-
-class Session:
-    """A network in onnxruntime, asked about stories of word ids."""
-
-    def __init__(self, file: Path) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise UserError("to run ONNX: pip install -e '.[onnx]'") from None
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        self.slots, self.length = self.session.get_inputs()[0].shape
-
-    def ask(self, story: np.ndarray, question: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Answer a question, (J,), about the last sentences of a story, (T, J): scores and attention."""
-        kept = story[-self.slots :]
-        table = np.zeros((self.slots, self.length), np.int64)
-        table[: len(kept)] = kept
-        inputs = {"story": table, "told": np.array([len(kept)]), "question": question.astype(np.int64)}
-        scores, attention = self.session.run(list(NAMES[1]), inputs)
-        return scores, attention[:, : len(kept)]
