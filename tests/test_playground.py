@@ -517,6 +517,16 @@ def test_it_fits_a_phone_shows_one_network_at_a_time_and_changes_its_colours(dri
         assert driver.get_log("browser") == []
 
 
+def test_where_the_table_is_wider_than_the_page_it_scrolls_by_itself(driver, little):
+    elements = "[document.getElementById('table'), document.documentElement]"
+    for file in filter(Path.exists, (little.file, PAGE)):
+        show(driver, file, 800)
+        settled(driver)
+        table, page = driver.execute_script(f"return {elements}.map((one) => one.scrollWidth - one.clientWidth)")
+        assert table > 0
+        assert page == 0
+
+
 SMALL = """
     const targets = [...document.querySelectorAll("button, select, input, a:not(p a, li a)")];
     return targets.filter((one) => one.checkVisibility())
