@@ -134,7 +134,7 @@ class TestMemory:
         [
             ("Mary went to the kitschen.", "'kitschen' is no word of this task; did you mean 'kitchen'"),
             ("Mary went to the kitchen and to the garden.", "'and' is no word of this task"),
-            ("Mary went to the kitchen to the garden.", "8 words: expected at most 6"),
+            ("Mary went to the kitchen to the garden.", "8 words: expected at most 6, and each sentence on a line"),
             (np.zeros((2, 9), np.int64), "expected whole numbers, .sentences, up to 6"),
             (np.zeros((2, 3)), "an array of float64"),
             (np.full((1, 3), 99), "word ids from 99 to 99: expected 0 to 33"),
@@ -154,6 +154,18 @@ class TestMemory:
     def test_drops_nothing_that_it_is_told(self, net, sentences):
         with pytest.raises(UserError, match="expected a text, or an array"):
             net.listen().tell(*sentences)
+
+    @pytest.mark.parametrize(
+        ("story", "question", "said"),
+        [
+            ([["Mary", "took", "the", "milk"]], QUESTION, "a sentence .'Mary'.*: expected a text"),
+            (STORY, ["Where is the milk?"], "a question .'Where.*: expected a text"),
+            (STORY, None, "a question None: expected a text"),
+        ],
+    )
+    def test_wants_texts(self, net, story, question, said):
+        with pytest.raises(UserError, match=said):
+            net.answer(story, question)
 
     @pytest.mark.parametrize("story", [None, 5, b"Mary took the milk."])
     def test_wants_a_story_of_sentences(self, net, story):

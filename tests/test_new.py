@@ -5,8 +5,9 @@ import sys
 import pytest
 
 from tasks.errors import UserError
+from tests.configs import MODELS
 from zoo.commands import check, new, parse
-from zoo.training.build import registered
+from zoo.training.build import class_of, registered
 
 
 def news(*arguments: str) -> None:
@@ -73,6 +74,29 @@ def test_a_class_that_lacks_everything_is_named(folder, above, said):
     [
         ("noise(self, told, generator):\n        return told[99999]", "✗ noise is drawn: IndexError"),
         ("read(self, memory, features, batch):\n        return None", "✗ read(memory, features, batch): TypeError"),
+        (
+            "read(self, memory, features, batch):\n        recall, trace = super().read(memory, features, batch)\n"
+            "        return recall, trace.attention",
+            "✗ read(memory, features, batch): UserError: read: its second value is a Tensor; expected a Trace, or None",
+        ),
+        (
+            "read(self, memory, features, batch):\n        recall, trace = super().read(memory, features, batch)\n"
+            "        return recall, trace._replace(attention=trace.attention.mT)",
+            "✗ read(memory, features, batch): UserError: read: its trace has the shape",
+        ),
+        (
+            "respond(self, recall):\n        return super().respond(recall)[:, None]",
+            "✗ respond(recall): ValueError: it returns the shape (4, 1, 34); expected (4, 34)",
+        ),
+        (
+            "write(self, features, batch):\n        return features / [0]",
+            "✗ write(features, batch): TypeError: unsupported operand type(s) for /: 'Tensor' and 'list' "
+            "(my_own_memory.py, line 26)",
+        ),
+        (
+            "__init__(self, *, sharpness: float = 1.0, **inherited):\n        super().__init__(**inherited)",
+            "✗ its yaml has every option of its constructor: ValueError: it lacks sharpness",
+        ),
     ],
 )
 def test_a_wrong_method_is_named_and_no_traceback_shown(folder, capsys, method, said):
@@ -81,7 +105,26 @@ def test_a_wrong_method_is_named_and_no_traceback_shown(folder, capsys, method, 
         file.write(f"\n    def {method}\n")
     with pytest.raises(UserError, match="to mend"):
         checks("my_own_memory", f"cache_dir={folder / 'cache'}")
-    assert said in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert shown.count("✗") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_models_of_the_zoo_lack_nothing(model, tmp_path):
+    assert check.check(model, [f"cache_dir={tmp_path}"]) == []
+
+
+def test_a_model_that_cannot_be_loaded_says_why_and_is_in_nobodys_way(folder):
+    news("my_own_memory", "from=memn2n")
+    (folder / "my_own_memory.py").write_text("class MyOwnMemory(:\n    pass\n")
+    with pytest.raises(
+        UserError, match=r"conf/model/my_own_memory.yaml: its _target_ cannot be loaded .*SyntaxError.*1"
+    ):
+        class_of("my_own_memory")
+    assert class_of("memn2n").__name__ == "MemN2N"
+    news("another", "from=memn2n")
 
 
 @pytest.mark.slow
@@ -95,6 +138,7 @@ def test_a_model_is_checked_on_the_task_that_is_given(folder, capsys):
     ("name", "said"),
     [
         ("MyMemory", "expected small letters"),
+        ("class", "no word of Python's own"),
         ("none", "its class would be None, a name that is taken"),
         ("mem_n2_n", "its class would be MemN2N, a name that is taken"),
         ("memn2n", "memn2n is a model already"),

@@ -99,8 +99,19 @@ class TestRun:
         results, _ = finished
         before = sorted((results / "runs").iterdir())
         made(results.parent, *QUICK, f"data_dir={world}")
-        assert "this run has been made" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "this run has been made" in said
+        assert ("memn2n.py may have changed since" in said) == bool(the_record(results)["dirty"])
         assert sorted((results / "runs").iterdir()) == before
+
+    def test_that_is_of_other_code_than_now_says_so(self, world, finished, capsys, monkeypatch):
+        """A variant that somebody has edited must not show the figures of its first form without a word."""
+        git, read = sys.modules["zoo.records.environment"], records.read
+        monkeypatch.setattr(records, "read", lambda file: read(file).model_copy(update={"dirty": False}))
+        for same in (True, False):
+            monkeypatch.setattr(git, "_git", lambda *words, same=same: "" if same else "zoo/models/memn2n.py")
+            made(finished[0].parent, *QUICK, f"data_dir={world}")
+            assert ("memn2n.py may have changed since; rerun=true" in capsys.readouterr().out) != same
 
     def test_is_recorded_beside_the_first_when_made_again(self, world, tmp_path):
         for _ in range(2):

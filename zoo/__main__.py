@@ -13,6 +13,7 @@ if os.path.realpath(_HERE) != os.path.realpath(ROOT):
 
 from tasks.errors import UserError, nearest
 from zoo.commands import VERBS, help_of, parse
+from zoo.interrupts import held_back
 from zoo.pipes import quiet_pipes
 
 HELP = ("-h", "--help", "help")
@@ -38,7 +39,8 @@ def _main(arguments: list[str] | None) -> None:
     with ends_with_message(rest):
         if verb not in VERBS:
             raise UserError(f"'{verb}' is not a verb of zoo{nearest(verb, list(VERBS))}\n\n{_overview()}")
-        module = import_module(f"zoo.commands.{verb}")
+        with held_back():
+            module = import_module(f"zoo.commands.{verb}")
         if verb == "run":  # Hydra reads the arguments itself
             module.main(rest)
         else:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from tasks.batch import PAD, Questions, Sequences
-from tasks.errors import nearest
+from tasks.errors import UserError, nearest
 from zoo.parts.candidates import score_candidates
 
 
@@ -37,6 +37,21 @@ class Trace(NamedTuple):
     def none(cls, batch: Questions) -> "Trace":
         """The trace of a model that looks nowhere: no hops, K = 0."""
         return cls(torch.zeros(len(batch.told), 0, batch.stories.shape[-1], device=batch.told.device))
+
+    @classmethod
+    def of(cls, trace: Any, batch: Questions) -> "Trace":
+        """Take what `read` returns beside its recall; refuse what no plot could draw."""
+        if trace is None:
+            return cls.none(batch)
+        if not isinstance(trace, cls):
+            raise UserError(f"read: its second value is a {type(trace).__name__}; expected a Trace, or None")
+        shape, (questions, slots) = tuple(trace.attention.shape), (len(batch.told), batch.stories.shape[-1])
+        if len(shape) != 3 or shape[0] != questions or shape[2] != slots:
+            raise UserError(
+                f"read: its trace has the shape {shape}; expected (N, K, T), with N = {questions} questions and "
+                f"T = {slots} sentences here"
+            )
+        return trace
 
 
 class Tape(NamedTuple):
@@ -114,7 +129,7 @@ class MemoryNetwork(nn.Module, ABC):
         memory = self.write(features, batch)  # G
         recall, trace = self.read(memory, features, batch)  # O
         scores = self.respond(recall) if batch.candidates is None else self.rank(recall, batch)  # R
-        return Answer(scores, Trace.none(batch) if trace is None else trace)
+        return Answer(scores, Trace.of(trace, batch))
 
     @abstractmethod
     def encode(self, batch: AnyBatch) -> Any:

@@ -5,31 +5,35 @@ alone and under vmap; then a loss is differentiated. Each line names a check and
 Further name=value are handed on, task=copy for example for a model that reads sequences.
 """
 
+import inspect
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tasks.batch import Questions, Sequences
 from tasks.errors import UserError
 from zoo.commands import Given, Grammar
-from zoo.interface import Answer
+from zoo.interface import Answer, Trace
 from zoo.kinds import kind_of, kind_of_model
+from zoo.paths import choices
 from zoo.runs.plan import plan_of
-from zoo.training.build import build, registered
+from zoo.training.build import build, class_of, options_of
 from zoo.training.ensemble import Ensemble
 
 GRAMMAR = Grammar(names=("name",), required=("name",), bare="name", passes_on=True)
 TINY = {  # tasks with little data, by what a model reads
-    "stories": ("task=babi", "task.ids=[1]", "task.source=generated", "task.size=40", "task.generator.test=20"),
+    "stories": ("task=babi", "task.ids=[2]", "task.source=generated", "task.size=40", "task.generator.test=20"),
     "sequences": ("task=copy", "task.train.length=[1,3]", "task.test=[{length: 3}]", "task.epoch=16"),
 }
 
 
 def main(given: Given) -> None:
     name = given["name"]
-    models = registered()
-    if name not in models:
+    if name not in choices("model"):
         raise UserError(f"no yaml conf/model/{name}.yaml; zoo new {name} writes one")
     faults = check(name, given.passed_on)
     if faults:
@@ -47,13 +51,14 @@ def check(name: str, overrides: list[str]) -> list[str]:
         except Exception as error:
             said = str(error).partition("\n")[0][:200]
             faults.append(what)
-            print(f"  ✗ {what}: {type(error).__name__}: {said}\n      {advice}")
+            print(f"  ✗ {what}: {type(error).__name__}: {said}{_place_of(error, target)}\n      {advice}")
             return None
         print(f"  ✓ {what}")
         return result
 
     task = next((word.removeprefix("task=") for word in overrides if word.startswith("task=")), "")
-    kind = kind_of_model(registered(task)[name])
+    target = class_of(name, task)
+    kind = kind_of_model(target)
     usual = TINY[kind.RECORDED]
     tiny = [
         *(usual if f"task={task}" in ("task=", usual[0]) else ()),
@@ -77,13 +82,23 @@ def check(name: str, overrides: list[str]) -> list[str]:
     if batch is None:
         return faults
     features = step("encode(batch)", lambda: network.encode(batch), "I: features of the sentence table")
+    if faults:
+        return faults
     memory = step("write(features, batch)", lambda: network.write(features, batch), "G: the memory after the stories")
+    if faults:
+        return faults
     recall = step(
-        "read(memory, features, batch)", lambda: _pair(network.read(memory, features, batch)),
+        "read(memory, features, batch)", lambda: _pair(network.read(memory, features, batch), batch),
         "O: a pair, what was recalled and a trace; the trace is None for a model that looks nowhere",
     )  # fmt: skip
-    if recall is not None:
-        step("respond(recall)", lambda: network.respond(recall[0]), "R: a score for each word, (N, V)")
+    if recall is None:
+        return faults
+    step(
+        "respond(recall)", lambda: _shaped(network.respond(recall[0]), _scores_of(batch, corpus)),
+        "R: a score for each word as the answer, (N, V), of the recall, (N, d); for sequences one for each bit",
+    )  # fmt: skip
+    if faults:
+        return faults
     alone = step("the answers are finite", lambda: _finite(network(batch)), "look for a division by zero, or log(0)")
     if alone is None:
         return faults
@@ -108,6 +123,10 @@ def check(name: str, overrides: list[str]) -> list[str]:
     if train is None:
         return faults
     step("its loss is differentiated", lambda: ensemble.differentiate(train), "learn(batch) returns named sums")
+    step(
+        "its yaml has every option of its constructor", lambda: _all_given(target, plan.config["model"]),
+        "write a line with its default for each; else no run can set it",
+    )  # fmt: skip
     gradient = ensemble.weights.grad
     if gradient is not None:
         step("every gradient is finite", lambda: _all_finite(gradient), "look for sqrt(0), or a norm of zeros")
@@ -115,10 +134,37 @@ def check(name: str, overrides: list[str]) -> list[str]:
     return faults
 
 
-def _pair(recalled: Any) -> Any:
+def _pair(recalled: Any, batch: Any) -> Any:
     if not isinstance(recalled, tuple) or len(recalled) != 2:
         raise TypeError(f"it returns {type(recalled).__name__}")
+    if isinstance(batch, Questions):
+        Trace.of(recalled[1], batch)
     return recalled
+
+
+def _scores_of(batch: Any, corpus: Any) -> tuple[int, ...]:
+    """The shape of the scores that answer a batch."""
+    if isinstance(batch, Sequences):
+        return tuple(batch.targets.shape)
+    return len(batch.told), corpus.sizes.vocabulary
+
+
+def _shaped(tensor: Tensor, expected: tuple[int, ...]) -> Tensor:
+    if tuple(tensor.shape) != expected:
+        raise ValueError(f"it returns the shape {tuple(tensor.shape)}; expected {expected}")
+    return tensor
+
+
+def _all_given(target: type, given: dict) -> None:
+    if missing := [name for name in options_of(target) if name not in given]:
+        raise ValueError(f"it lacks {', '.join(missing)}")
+
+
+def _place_of(error: BaseException, target: type) -> str:
+    """Say where in the file of a model an error comes from; empty if it does not pass there."""
+    file = inspect.getsourcefile(target)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
 
 
 def _finite(answer: Answer) -> Answer:

@@ -26,6 +26,10 @@ def main(given: Given) -> None:
         raise UserError("expected a run and a folder, as in zoo export memn2n-1k milk; zoo export --help says more")
     name, folder = given.bare[0].removeprefix("run="), Path(given.bare[1])
     task = given.get("task")
+    if "onnx" in given.flags:
+        from zoo.pretrained.onnx import check_installed
+
+        check_installed()
     record = records.read(records.find(name, given.results_dir, task, partial(has_file, results_dir=given.results_dir)))
     written = export(record, file_of(record, given.results_dir), folder, task)
     print(f"written: {written}")

@@ -15,8 +15,8 @@ from pathlib import Path
 from tasks.errors import UserError, nearest
 from tasks.files import write_atomically
 from zoo.commands import Given, Grammar
-from zoo.paths import CONF, IS_CHECKOUT, ROOT
-from zoo.training.build import registered
+from zoo.paths import CONF, IS_CHECKOUT, ROOT, choices
+from zoo.training.build import class_of
 
 GRAMMAR = Grammar(names=("name", "from"), required=("name",), bare="name")
 
@@ -52,14 +52,14 @@ _target_: {module}.{title}
 
 def main(given: Given) -> None:
     name, origin = given["name"], given.get("from") or "memn2n"
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(f"'{name}': expected small letters, digits and _, as in my_memory")
-    models = registered()
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise UserError(f"'{name}': expected small letters, digits and _, as in my_memory, and no word of Python's own")
+    models = choices("model")
     if origin not in models:
         raise UserError(f"from={origin}: no such model{nearest(origin, list(models))} ({', '.join(models)})")
     if name in models:
         raise UserError(f"{name} is a model already; choose another name")
-    parent = models[origin]
+    parent = class_of(origin)
     title = "".join(word.capitalize() for word in name.split("_"))
     if keyword.iskeyword(title) or title == parent.__name__:
         raise UserError(f"{name}: its class would be {title}, a name that is taken; choose another name")

@@ -57,7 +57,9 @@ def main(given: Given) -> None:
         faults += [f"{record.name}: {fault}" for fault in found]
         whole += [] if found else [record]
     stale = check(folder)
-    faults += [f"{name} does not follow from the records; zoo leaderboard makes it" for name in stale]
+    faults += [
+        f"{name} does not follow from the records; zoo leaderboard results_dir={folder} makes it" for name in stale
+    ]
     print(f"{len(whole)} of {len(records.files(folder))} records agree with their predictions", file=sys.stderr)
     verified = []
     for record in whole:

@@ -71,6 +71,8 @@ def show(results_dir: Path) -> None:
 
 def make(record: Record, task: str | None, results_dir: Path, overrides: list[str]) -> Path:
     """Make the networks of a record, or of one of its trainings, and return the file that holds them."""
+    file = records.weights_of(record.file)
+    here = weights.load(file)[1] if file.exists() else {}  # other trainings of the run
     again, _ = repeat(record.file, task, results_dir, overrides)
     other = records.read(again)
     about, networks = weights.load(records.weights_of(again))
@@ -81,9 +83,7 @@ def make(record: Record, task: str | None, results_dir: Path, overrides: list[st
             + "\n  ".join(differing)
             + "\n  another processor or version rounds otherwise; to have weights here, make the run anew: rerun=true"
         )
-    file = records.weights_of(record.file)
-    if file.exists():  # other trainings of the run
-        networks = weights.load(file)[1] | networks
+    networks = here | networks
     ordered = {training: networks[training] for training in record.trainings if training in networks}
     raw = record.model_dump(by_alias=True, exclude_unset=True)
     weights.save(file, records.about_of(record.file, record.title, raw, ordered, about.licence), ordered)

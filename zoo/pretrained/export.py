@@ -105,6 +105,8 @@ def card(record: Record, about: About, networks: dict[str, Trained], parts: dict
           for name, count in record.filled.items()],
         f"- Licence of the data: {about.licence}. The weights and the code: MIT.",
         f"- Record `{record.name}`, identity `{record.identity}`; `zoo repeat {record.name}` makes it again.",
+        *(["- The code of the run was not committed. Loading this takes the file of "
+           f"`{record.settings['model']['_target_']}`, and its yaml."] if record.dirty else []),
         "",
         "## Limits",
         "",

@@ -12,7 +12,7 @@ from zoo.families.board import valid_error
 from zoo.interface import MemoryNetwork
 from zoo.paths import choices
 from zoo.pretrained.export import MODEL, pull
-from zoo.pretrained.find import available, file_of
+from zoo.pretrained.find import available, file_of, has_file
 from zoo.pretrained.machine import Machine
 from zoo.pretrained.network import Network
 from zoo.records import Record, weights
@@ -58,6 +58,8 @@ def load(
     record = choose_record(name, asked, size, joint, Path(results_dir))
     if record is None:
         raise UserError(_missing(name, asked, size, joint, Path(results_dir)))
+    if has_file(record, Path(results_dir)):
+        weights.about(file_of(record, Path(results_dir)))  # which says what is damaged
     training = _training_of(record, asked) or next(iter(record.trainings))
     alone = asked if asked == training and record.tasks else None
     if make:

@@ -84,7 +84,13 @@ class Network:
         """
         if not isinstance(story, str | Iterable) or isinstance(story, bytes):
             raise UserError(f"a story {story!r}: expected sentences, or a text with one sentence per line")
-        return self.listen().tell(*([story] if isinstance(story, str) else story)).ask(question)
+        if not isinstance(question, str):
+            raise UserError(f"a question {question!r}: expected a text, as in 'Where is Mary?'")
+        sentences = [story] if isinstance(story, str) else list(story)
+        for one in sentences:
+            if not isinstance(one, str):
+                raise UserError(f"a sentence {one!r}: expected a text, as in 'Mary took the milk.'")
+        return self.listen().tell(*sentences).ask(question)
 
     @cached_property
     def _reader(self) -> Reader:
@@ -129,7 +135,10 @@ class Network:
             full = f", and the network has room for {ROOM} new ones only; load it again" if is_full else ""
             raise UserError(f"'{new[0]}' is no word of this task{full}{nearest(new[0], known)} ({listed})")
         if len(spoken) > self.sizes.sentence_length:
-            raise UserError(f"{len(spoken)} words: expected at most {self.sizes.sentence_length} ({text.strip()})")
+            raise UserError(
+                f"a sentence of {len(spoken)} words: expected at most {self.sizes.sentence_length}, and each sentence "
+                f"on a line of its own ({text.strip()})"
+            )
         for word in new:
             self._number[word] = len(self.words)
             self.words.append(word)

@@ -45,12 +45,17 @@ def longest(network: Network) -> int:
     return network.model.window
 
 
-def export_onnx(network: Network, file: Path) -> Path:
-    """Write a network as ONNX."""
+def check_installed() -> None:
+    """Refuse to write ONNX where torch lacks the library that writes it."""
     try:
-        import onnxscript  # noqa: F401  # which torch needs
+        import onnxscript  # noqa: F401
     except ImportError:
         raise UserError("ONNX needs onnx and onnxscript: pip install -e '.[onnx]'") from None
+
+
+def export_onnx(network: Network, file: Path) -> Path:
+    """Write a network as ONNX."""
+    check_installed()
     length = network.sizes.sentence_length
     story = torch.zeros(longest(network), length, dtype=torch.long)
     story[0, 0] = 1

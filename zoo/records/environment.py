@@ -67,16 +67,22 @@ def commit_of_code(results_dir: Path) -> dict:
     home = results_dir.resolve()
     results = ["results"] + ([home.relative_to(ROOT).as_posix()] if ROOT in home.parents else [])
 
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(("git", *words), cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    head = git("rev-parse", "HEAD")
-    changed = git("status", "--porcelain", "--", ".", ":!README.md", *(f":!{folder}" for folder in results))
+    head = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--", ".", ":!README.md", *(f":!{folder}" for folder in results))
     return {"commit": head, "dirty": None if changed is None else bool(changed)}
+
+
+def is_as_committed(file: Path, commit: str | None) -> bool:
+    """Tell whether a source file is still that of a commit; False if git cannot say."""
+    return commit is not None and _git("diff", "--name-only", commit, "--", str(file.resolve())) == ""
+
+
+def _git(*words: str) -> str | None:
+    try:
+        done = subprocess.run(("git", *words), cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def _processor() -> str:

@@ -163,7 +163,10 @@ def _opened(file: Path) -> Any:
             raise UserError(f"{file} has {file.stat().st_size:,} bytes; expected at most {LARGEST:,}")
         return safe_open(file, framework="np")
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{file} cannot be read as safetensors ({str(error)[:200]})") from None
+        raise UserError(
+            f"{file} cannot be read as safetensors ({str(error)[:200]}); restore it from git, or remove it and make it "
+            "again"
+        ) from None
 
 
 def _about(file: Path, archive: Any) -> About:

@@ -11,6 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from tasks.errors import UserError
+from zoo.interrupts import held_back
 from zoo.paths import CONF, conf_folders
 from zoo.pipes import quiet_pipes
 from zoo.runs.messages import ends_with_message, message_of, words_of
@@ -30,7 +31,8 @@ def main(arguments: list[str]) -> None:
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _hydra(config: DictConfig) -> float:
-    from zoo.runs.run import start  # torch is loaded only now: --help answers at once
+    with held_back():
+        from zoo.runs.run import start  # torch is loaded only now: --help answers at once
 
     job = HydraConfig.get()
     with share_of(config, job):

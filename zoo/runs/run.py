@@ -1,11 +1,13 @@
 """A run: planned, trained, recorded, shown."""
 
 import contextlib
+import inspect
 import sys
 import time
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_class
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -44,8 +46,12 @@ def run(plan: Plan) -> Path:
     earlier = plan.recorded()
     if earlier and not config["rerun"]:
         clean_up(plan, earlier)
-        show(records.read(earlier[-1]))
+        record = records.read(earlier[-1])
+        show(record)
         print(f"this run has been made: {earlier[-1]} (add rerun=true to make it again)")
+        model = Path(inspect.getfile(get_class(config["model"]["_target_"])))
+        if record.dirty or not records.is_as_committed(model, record.commit):
+            print(f"  {model.name} may have changed since; rerun=true makes the run with it as it is now")
         return earlier[-1]
     cells.check_here(config)
     began = time.monotonic()

@@ -60,9 +60,8 @@ def check_model(target: type, name: str) -> None:
 def check_fits(model: type[MemoryNetwork], data: Data) -> None:
     """Refuse a model that reads another kind of data, or lacks a capability that the data need."""
     reads, has = kind_of_model(model), kind_of_data(data)
-    models = registered(data.label)
     if reads is not has:
-        fitting = [name for name, target in models.items() if kind_of_model(target) is has]
+        fitting = [name for name, target in registered(data.label).items() if kind_of_model(target) is has]
         raise UserError(
             f"{model.__name__} reads {reads.NAME}, as of {reads.EXAMPLE}, and {data.title} has {has.NAME}; "
             f"choose model={_either(fitting)}"
@@ -70,7 +69,7 @@ def check_fits(model: type[MemoryNetwork], data: Data) -> None:
     for need in data.needs:
         if not getattr(model, need):
             does, asks = CAPABILITIES[need]
-            fitting = [name for name, target in models.items() if getattr(target, need)]
+            fitting = [name for name, target in registered(data.label).items() if getattr(target, need)]
             raise UserError(f"{model.__name__} {does}, and {data.title} {asks}; choose model={_either(fitting)}")
 
 
@@ -80,21 +79,24 @@ def _either(names: list[str]) -> str:
 
 
 def registered(task: str = "") -> dict[str, type[MemoryNetwork]]:
-    """Load the classes of the models in conf/model/, by name; a model may have another class for a task."""
-    models, on_tasks = {}, choices("model_on_task")
-    for name, file in choices("model").items():
-        own = on_tasks.get(f"{task}/{name}")
-        try:
-            options: Any = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(own) if own else {})
-        except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
-            raise UserError(f"{file} is no yaml of a model ({str(error).splitlines()[0]})") from None
-        try:
-            target = get_class(options["_target_"])
-        except (ImportError, AttributeError, KeyError, ValueError, TypeError, OmegaConfBaseException) as error:
-            raise UserError(f"{file}: its _target_ cannot be loaded ({str(error).splitlines()[0]})") from None
-        check_model(target, str(file))
-        models[name] = target
-    return models
+    """Load the classes of the models in conf/model/, by name."""
+    return {name: class_of(name, task) for name in choices("model")}
+
+
+def class_of(name: str, task: str = "") -> type[MemoryNetwork]:
+    """Load the class of a model in conf/model/; it may have another one for a task."""
+    file, own = choices("model")[name], choices("model_on_task").get(f"{task}/{name}")
+    try:
+        options: Any = OmegaConf.merge(OmegaConf.load(file), OmegaConf.load(own) if own else {})
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
+        raise UserError(f"{file} is no yaml of a model ({str(error).splitlines()[0]})") from None
+    try:
+        target = get_class(options["_target_"])
+    except (ImportError, AttributeError, KeyError, ValueError, TypeError, OmegaConfBaseException) as error:
+        why = " ".join(str(error).splitlines()[:2])
+        raise UserError(f"{file}: its _target_ cannot be loaded ({why})") from None
+    check_model(target, str(file))
+    return target
 
 
 def build(model: dict, sizes: Sizes | Widths, seed: int) -> MemoryNetwork:
