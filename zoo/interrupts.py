@@ -3,7 +3,6 @@
 import contextlib
 import signal
 from collections.abc import Iterator
-from typing import Any
 
 
 @contextlib.contextmanager
@@ -13,13 +12,12 @@ def held_back() -> Iterator[None]:
     One that comes while modules are loaded may be lost, and leave a module half made: pydantic, for one, goes on with
     a pattern that matches nothing.
     """
-    came: list[tuple[int, Any]] = []
-    before = {number: signal.signal(number, lambda *of: came.append(of)) for number in (signal.SIGINT, signal.SIGTERM)}
+    came: list[int] = []
+    before = {of: signal.signal(of, lambda number, _: came.append(number)) for of in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number, frame in came[:1]:
-            if callable(handler := before[signal.Signals(number)]):
-                handler(number, frame)
+        for of, handler in before.items():
+            signal.signal(of, handler)
+        if came:
+            signal.raise_signal(came[0])
