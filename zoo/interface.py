@@ -129,7 +129,7 @@ class MemoryNetwork(nn.Module, ABC):
         memory = self.write(features, batch)  # G
         recall, trace = self.read(memory, features, batch)  # O
         scores = self.respond(recall) if batch.candidates is None else self.rank(recall, batch)  # R
-        return Answer(scores, Trace.of(trace, batch))
+        return Answer(scores, self.traced(trace, batch))
 
     @abstractmethod
     def encode(self, batch: AnyBatch) -> Any:
@@ -146,6 +146,10 @@ class MemoryNetwork(nn.Module, ABC):
     @abstractmethod
     def read(self, memory: Any, features: Any, batch: AnyBatch) -> tuple[Tensor, Trace | Tape | None]:
         """O: the memory's content on each question, (N, d), and where it was found; None if the model looks nowhere."""
+
+    def traced(self, trace: Any, batch: AnyBatch) -> Trace | Tape:
+        """Take what `read` returns beside its recall, in the form that plots and pages draw."""
+        return Trace.of(trace, batch)
 
     @abstractmethod
     def respond(self, recall: Tensor) -> Tensor:
@@ -214,7 +218,10 @@ class SequenceNetwork(MemoryNetwork):
         features = self.encode(batch)  # I
         memory = self.write(features, batch)  # G
         recall, tape = self.read(memory, features, batch)  # O
-        return Answer(self.respond(recall), Tape.none(batch) if tape is None else tape)  # R
+        return Answer(self.respond(recall), self.traced(tape, batch))  # R
+
+    def traced(self, trace: Any, batch: Sequences) -> Tape:
+        return Tape.none(batch) if trace is None else trace
 
     def loss(self, answer: Answer, batch: Sequences) -> dict[str, Tensor]:
         """Cross-entropy of the bits that are asked for, in bits, summed over the batch."""

@@ -14,10 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasks.batch import Questions, Sequences
 from tasks.errors import UserError
 from zoo.commands import Given, Grammar
-from zoo.interface import Answer, Trace
+from zoo.interface import Answer, MemoryNetwork
 from zoo.kinds import kind_of, kind_of_model
 from zoo.paths import choices
 from zoo.runs.plan import plan_of
@@ -88,13 +87,13 @@ def check(name: str, overrides: list[str]) -> list[str]:
     if faults:
         return faults
     recall = step(
-        "read(memory, features, batch)", lambda: _pair(network.read(memory, features, batch), batch),
+        "read(memory, features, batch)", lambda: _pair(network.read(memory, features, batch), network, batch),
         "O: a pair, what was recalled and a trace; the trace is None for a model that looks nowhere",
     )  # fmt: skip
     if recall is None:
         return faults
     step(
-        "respond(recall)", lambda: _shaped(network.respond(recall[0]), _scores_of(batch, corpus)),
+        "respond(recall)", lambda: _shaped(network.respond(recall[0]), kind_of(corpus).shape_of_scores(corpus, batch)),
         "R: a score for each word as the answer, (N, V), of the recall, (N, d); for sequences one for each bit",
     )  # fmt: skip
     if faults:
@@ -134,19 +133,11 @@ def check(name: str, overrides: list[str]) -> list[str]:
     return faults
 
 
-def _pair(recalled: Any, batch: Any) -> Any:
+def _pair(recalled: Any, network: MemoryNetwork, batch: Any) -> Any:
     if not isinstance(recalled, tuple) or len(recalled) != 2:
         raise TypeError(f"it returns {type(recalled).__name__}")
-    if isinstance(batch, Questions):
-        Trace.of(recalled[1], batch)
+    network.traced(recalled[1], batch)
     return recalled
-
-
-def _scores_of(batch: Any, corpus: Any) -> tuple[int, ...]:
-    """The shape of the scores that answer a batch."""
-    if isinstance(batch, Sequences):
-        return tuple(batch.targets.shape)
-    return len(batch.told), corpus.sizes.vocabulary
 
 
 def _shaped(tensor: Tensor, expected: tuple[int, ...]) -> Tensor:

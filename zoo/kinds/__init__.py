@@ -68,6 +68,9 @@ class Kind(Protocol):
     def check(self, data: Data, corpus: Any, network: MemoryNetwork) -> None:
         """Refuse options of a model that do not go with the data."""
 
+    def shape_of_scores(self, corpus: Any, batch: Any) -> tuple[int, ...]:
+        """Say which shape the scores that answer a batch have."""
+
     def pack_key(self, corpus: Any, network: MemoryNetwork, batch_size: int, batched_by: str = "") -> tuple | None:
         """Key that trainings have in common if they can share a program; None for a training that must be alone.
 

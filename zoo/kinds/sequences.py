@@ -130,6 +130,11 @@ def check(data: Data, corpus: SequenceTask, network: MemoryNetwork) -> None:
     """Refuse nothing: no option of these models goes against the data."""
 
 
+def shape_of_scores(corpus: SequenceTask, batch: Sequences) -> tuple[int, ...]:
+    """Log-odds of each bit of each step: (B, T, O)."""
+    return tuple(batch.targets.shape)
+
+
 def pack_key(corpus: SequenceTask, network: MemoryNetwork, batch_size: int, batched_by: str = "") -> None:
     """Return None: a run on sequences has one training."""
     return

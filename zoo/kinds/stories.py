@@ -387,6 +387,11 @@ def check(data: Data, corpus: Corpus, network: MemoryNetwork) -> None:
         )
 
 
+def shape_of_scores(corpus: Corpus, batch: Questions) -> tuple[int, int]:
+    """A score for each word, whatever is chosen from: (N, V)."""
+    return len(batch.told), corpus.sizes.vocabulary
+
+
 def pack_key(corpus: Corpus, network: MemoryNetwork, batch_size: int, batched_by: str = "") -> tuple | None:
     """Steps of an epoch, and sizes of the memory that decide answers; None for tasks with candidate replies.
 
