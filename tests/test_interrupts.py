@@ -11,18 +11,31 @@ from zoo.__main__ import main
 from zoo.interrupts import held_back
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Let both signals interrupt; a shell starts what it puts into the background with SIGINT ignored."""
+    before = {of: signal.signal(of, signal.default_int_handler) for of in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for of, handler in before.items():
+        signal.signal(of, handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_waits_for_the_end_of_the_block(number):
-    done, before = [], signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), held_back():
-            os.kill(os.getpid(), number)
-            os.kill(os.getpid(), number)
-            done.append(1)
-        assert signal.getsignal(number) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    done = []
+    with pytest.raises(KeyboardInterrupt), held_back():
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        done.append(1)
+    assert signal.getsignal(number) is signal.default_int_handler
     assert done == [1]
+
+
+def test_one_that_is_ignored_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with held_back():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_without_an_interrupt_handlers_are_as_before():
