@@ -343,6 +343,18 @@ class TestLoad:
         main(["weights", file.stem, f"results_dir={results}", "trainer.workers=1"])
         assert records.weights_of(file).read_bytes() == whole
 
+    @pytest.mark.slow
+    def test_weights_of_a_run_that_are_damaged_are_named_before_anything_is_trained(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("zoo.pretrained.find.IS_CHECKOUT", False)
+        monkeypatch.setattr("zoo.commands.weights.repeat", lambda *given: pytest.fail("it trains"))
+        file = made(tmp_path, *QUICK)
+        records.weights_of(file).write_bytes(records.weights_of(file).read_bytes()[:1000])
+        said = r"cannot be read as safetensors .*; restore it from git, or remove it"
+        with pytest.raises(UserError, match=said):
+            zoo.load("memn2n", task=2, results_dir=str(tmp_path / "results"))
+        with pytest.raises(SystemExit, match=said):
+            main(["weights", file.stem, f"results_dir={tmp_path / 'results'}"])
+
     def test_damaged_weights_are_refused(self, folder, tmp_path):
         (file,) = (folder / "results/weights").glob("*.safetensors")
         data = bytearray(file.read_bytes())
@@ -453,6 +465,22 @@ class TestExport:
         hub = pytest.importorskip("huggingface_hub", reason="pip install -e '.[hub]'")
         (parsed,) = hub.parse_eval_result_entries([entry])
         assert parsed.task_id == "en-1k-qa2"
+
+    @pytest.mark.parametrize("dirty", [False, True])
+    def test_of_code_that_nobody_has_committed_says_what_it_takes(self, folder, dirty):
+        from zoo.pretrained.export import card, parts_of
+
+        (file,) = (folder / "results/runs").glob("*.json")
+        record = records.read(file).model_copy(update={"dirty": dirty})
+        about, networks = weights.load(records.weights_of(file))
+        said = card(record, about, networks, parts_of(record, about))
+        assert ("takes the file of `zoo.models.memn2n.MemN2N`, and its yaml" in said) == dirty
+
+    def test_as_onnx_writes_nothing_where_its_library_is_missing(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "onnxscript", None)
+        with pytest.raises(SystemExit, match="ONNX needs onnx and onnxscript"):
+            main(["export", "memn2n-60", str(tmp_path / "out"), "--onnx", f"results_dir={folder / 'results'}"])
+        assert not (tmp_path / "out").exists()
 
     @pytest.mark.slow
     def test_of_generated_stories_claims_nothing_about_the_release(self, folder, tmp_path):

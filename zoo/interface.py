@@ -38,21 +38,6 @@ class Trace(NamedTuple):
         """The trace of a model that looks nowhere: no hops, K = 0."""
         return cls(torch.zeros(len(batch.told), 0, batch.stories.shape[-1], device=batch.told.device))
 
-    @classmethod
-    def of(cls, trace: Any, batch: Questions) -> "Trace":
-        """Take what `read` returns beside its recall; refuse what no plot could draw."""
-        if trace is None:
-            return cls.none(batch)
-        if not isinstance(trace, cls):
-            raise UserError(f"read: its second value is a {type(trace).__name__}; expected a Trace, or None")
-        shape, (questions, slots) = tuple(trace.attention.shape), (len(batch.told), batch.stories.shape[-1])
-        if len(shape) != 3 or shape[0] != questions or shape[2] != slots:
-            raise UserError(
-                f"read: its trace has the shape {shape}; expected (N, K, T), with N = {questions} questions and "
-                f"T = {slots} sentences here"
-            )
-        return trace
-
 
 class Tape(NamedTuple):
     """Readings and writings of a network's heads in every step of a sequence."""
@@ -148,8 +133,18 @@ class MemoryNetwork(nn.Module, ABC):
         """O: the memory's content on each question, (N, d), and where it was found; None if the model looks nowhere."""
 
     def traced(self, trace: Any, batch: AnyBatch) -> Trace | Tape:
-        """Take what `read` returns beside its recall, in the form that plots and pages draw."""
-        return Trace.of(trace, batch)
+        """Take what `read` returns beside its recall; refuse what no plot could draw."""
+        if trace is None:
+            return Trace.none(batch)
+        if not isinstance(trace, Trace):
+            raise UserError(f"read: its second value is a {type(trace).__name__}; expected a Trace, or None")
+        shape, (questions, slots) = tuple(trace.attention.shape), (len(batch.told), batch.stories.shape[-1])
+        if len(shape) != 3 or shape[0] != questions or shape[2] != slots:
+            raise UserError(
+                f"read: its trace has the shape {shape}; expected (N, K, T), with N = {questions} questions and "
+                f"T = {slots} sentences here"
+            )
+        return trace
 
     @abstractmethod
     def respond(self, recall: Tensor) -> Tensor:

@@ -175,7 +175,7 @@ class Listener:
             memory = Told(state, None if each is None else each[None])
             recall, trace = self.network.read(memory, self.network.encode(batch), batch)
             scores = self.network.respond(recall) if self.candidates is None else self.network.rank(recall, batch)
-            return scores[0], Trace.none(batch) if trace is None else cast(Trace, trace)
+            return scores[0], cast(Trace, self.network.traced(trace, batch))
 
         scores, trace = answer(read)
 
