@@ -109,6 +109,12 @@ def test_a_folder_without_records_is_named_and_stays_as_it_was(tmp_path):
     assert not (tmp_path / "typo").exists()
 
 
+def test_an_option_that_would_change_the_runs_ends_it_before_anything_is_verified(results):
+    with pytest.raises(UserError, match="'run=memn2n' would change the run"):
+        verifies(results, "cells=0", "run=memn2n")
+    assert not (results / "verified.csv").exists()
+
+
 def test_weights_are_compared_with_the_record_and_not_with_themselves(results, tmp_path):
     (file,) = (results / "weights").iterdir()
     about, trained = weights.load(file)

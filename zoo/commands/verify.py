@@ -31,7 +31,7 @@ from zoo.leaderboard.generate import check, write
 from zoo.leaderboard.provenance import read_verified
 from zoo.records import Record, weights
 from zoo.records.record import Environment
-from zoo.runs.again import plan_again
+from zoo.runs.again import free_names, plan_again
 from zoo.runs.known import check_known
 
 GRAMMAR = Grammar(names=("results_dir", "cells", "seed"), passes_on=True)
@@ -43,6 +43,7 @@ TOLERANCE = 2.0  # points of a restart's test error, where machines round differ
 def main(given: Given) -> None:
     folder = given.results_dir
     cells, seed = (given.whole(name, usual) for name, usual in (("cells", 3), ("seed", 0)))
+    free_names(given.passed_on)  # a wrong one would leave every file of weights unchecked
     faults: list[str] = []
     whole: list[Record] = []
     if not records.files(folder):

@@ -21,6 +21,15 @@ FREE = (
 )  # fmt: skip
 
 
+def free_names(overrides: list[str]) -> set[str]:
+    """Read what the overrides of a run that is made again set; refuse one that would change its figures."""
+    given = {override.lstrip("+~").partition("=")[0]: override for override in overrides}
+    for name, override in given.items():
+        if not name.startswith(FREE):
+            raise UserError(f"'{override}' would change the run; what may be set is {', '.join(FREE)}")
+    return set(given)
+
+
 def plan_again(
     record: Record, part: Part, overrides: list[str], ids: list[int] | None, rounding: dict[str, bool]
 ) -> Plan:
@@ -34,10 +43,7 @@ def plan_again(
         rounding: options of the trainer that only round otherwise, as they were; the overrides go before them.
     """
     check_known(record)
-    given = {override.lstrip("+~").partition("=")[0]: override for override in overrides}
-    for name, override in given.items():
-        if not name.startswith(FREE):
-            raise UserError(f"'{override}' would change the run; what may be set is {', '.join(FREE)}")
+    given = free_names(overrides)
     config = cast(dict, OmegaConf.to_container(compose_config(overrides)[0], resolve=True))
     settings, task = record.settings, record.settings["task"]
     yamls = (cast(dict, OmegaConf.to_container(OmegaConf.load(file))) for file in registered("task")[task["_target_"]])
